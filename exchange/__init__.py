@@ -1,0 +1,1 @@
+"""Everything of cosight that touches the world: indicators, policy, ledger, store, network, command line."""

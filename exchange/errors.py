@@ -1,0 +1,83 @@
+"""Errors of the exchange. Each has a stable kebab-case code; its text is written for the operator.
+
+The peer is told a code, never a detail, and every abort of a running session is the one code ``aborted``.
+``docs/errors.md`` lists the codes; a test holds that list and this file together.
+"""
+
+from typing import ClassVar
+
+
+class CosightError(Exception):
+    """Base of every error that a command reports to its operator as one clear line.
+
+    Attributes:
+        code: stable, kebab-case; scripts may rely on it.
+        hint: what the operator can do about it, or ``""``.
+    """
+
+    default_code: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code or self.default_code
+        self.hint = hint
+
+
+class ConfigError(CosightError):
+    """The node's home, configuration, keys or an input file are not usable as they are."""
+
+    default_code = "config"
+
+
+class InputError(CosightError):
+    """A file of indicators cannot be read; names the file and the place."""
+
+    default_code = "input"
+
+
+class StoreError(CosightError):
+    """The database refused: full disk, wrong version, locked by another process."""
+
+    default_code = "store"
+
+
+class LedgerError(CosightError):
+    """The ledger cannot be written or does not verify. No session starts while this lasts."""
+
+    default_code = "ledger"
+
+
+class PolicyRefusal(CosightError):
+    """Our own policy does not allow it. A normal outcome; the code names the rule that decided."""
+
+    default_code = "policy"
+
+
+class PeerError(CosightError):
+    """Base of the errors that the other node caused."""
+
+    default_code = "peer"
+
+
+class PeerUnavailable(PeerError):
+    """The peer cannot be reached, or stopped answering before its deadline."""
+
+    default_code = "peer-unavailable"
+
+
+class PeerRefused(PeerError):
+    """The peer said no, with a code: its policy, its roster, or its limits."""
+
+    default_code = "peer-refused"
+
+
+class PeerMisbehaved(PeerError):
+    """The peer broke the protocol. The session is burnt and the ledger says so."""
+
+    default_code = "peer-misbehaved"
+
+
+class PeerExceededLimit(PeerError):
+    """The peer sent more than the two agreed on, or took longer than the deadline."""
+
+    default_code = "peer-exceeded-limit"
