@@ -1,0 +1,164 @@
+"""What every PSI protocol shares: parameters, padding to the declared size, tags, the shape of a result."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto import hashing, rows
+from crypto.errors import ParameterError
+from crypto.group import Rng
+from crypto.rows import Rows
+from crypto.session import Message, Role
+
+ITEM_BYTES = 32
+CONTEXT_BYTES = 32
+
+
+class Output(StrEnum):
+    """Who learns the intersection. The receiver always does."""
+
+    RECEIVER = "receiver"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What both parties agreed on before the first message.
+
+    Attributes:
+        n_r: declared (padded) number of items of the receiver.
+        n_s: declared (padded) number of items of the sender.
+        context: 32 bytes that bind the run to its agreement; every tag depends on them.
+        output: who learns the intersection.
+        stat_sec: statistical security in bits: the whole run shows one false match with probability at most
+            ``2 ** -stat_sec``.
+
+    Raises:
+        ParameterError: a value is out of range.
+    """
+
+    n_r: int
+    n_s: int
+    context: bytes
+    output: Output = Output.RECEIVER
+    stat_sec: int = 40
+
+    def __post_init__(self) -> None:
+        if min(self.n_r, self.n_s) < 1 or max(self.n_r, self.n_s) > 1 << 32:
+            raise ParameterError("declared sizes lie between 1 and 2^32")
+        if len(self.context) != CONTEXT_BYTES:
+            raise ParameterError(f"the context has {CONTEXT_BYTES} bytes")
+        if not 40 <= self.stat_sec <= 128:  # noqa: PLR2004
+            raise ParameterError("stat_sec lies between 40 and 128 bits")
+
+    @property
+    def tag_bytes(self) -> int:
+        """Bytes of a compared tag: ``stat_sec + log2(n_r * n_s)`` bits (union bound over pairs), in bytes."""
+        return math.ceil((self.stat_sec + math.log2(self.n_r) + math.log2(self.n_s)) / 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """A party's output: which of its own items the other party holds too.
+
+    Attributes:
+        indices: ``(k,)`` int64, ascending, positions in the array that the party put in; of equal rows the
+            first one counts.
+    """
+
+    indices: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One protocol, as discovery finds it.
+
+    Attributes:
+        name: the name in policies, agreements and on the command line.
+        receiver: the role that learns the output; ``(items, params, *, rng) -> Role[Matches]``.
+        sender: the other role; its result is ``None`` unless ``params.output`` is ``BOTH``.
+        messages: every message type, in the order of a run.
+        traffic: payload bytes ``(receiver_sent, sender_sent)`` of a run with these parameters.
+    """
+
+    name: str
+    receiver: Callable[..., Role[Matches]]
+    sender: Callable[..., Role[Matches | None]]
+    messages: tuple[type[Message], ...]
+    traffic: Callable[[Params], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Padded:
+    """A party's distinct items, filled up with random rows to the size it declared.
+
+    Attributes:
+        rows: ``(size, 32)`` uint8; the first ``len(origin)`` are items, the rest random and so without match.
+        origin: ``(k,)`` int64, the position in the caller's array of each item.
+    """
+
+    rows: Rows
+    origin: NDArray[np.int64]
+
+    def matches(self, positions: NDArray[np.int64]) -> Matches:
+        """The output, from positions in ``rows``. A random row that matches (2^-stat_sec) is no item."""
+        return Matches(np.sort(self.origin[positions[positions < len(self.origin)]]))
+
+
+def pad(items: Rows, size: int, *, rng: Rng) -> Padded:
+    """Drop duplicates and fill up to ``size`` rows.
+
+    Args:
+        items: ``(n, 32)`` uint8, C-contiguous.
+        size: the declared size.
+        rng: randomness of the filling rows.
+
+    Raises:
+        ParameterError: wrong shape, or more distinct items than declared.
+    """
+    if items.ndim != 2 or items.shape[1] != ITEM_BYTES or items.dtype != np.uint8:  # noqa: PLR2004
+        raise ParameterError(f"items are an (n, {ITEM_BYTES}) uint8 array")
+    origin = rows.unique(items)
+    filling = size - len(origin)
+    if filling < 0:
+        raise ParameterError("there are more distinct items than the declared size")
+    dummies = np.frombuffer(rng(filling * ITEM_BYTES), np.uint8).reshape(filling, ITEM_BYTES)
+    return Padded(np.concatenate([items[origin], dummies]), origin)
+
+
+def tags(outputs: Rows, *, label: str, context: bytes, width: int) -> Rows:
+    """Tags of PRF outputs, bound to the run: the same item has unlinkable tags in two runs.
+
+    Args:
+        outputs: ``(n, w)`` uint8, one half of each PRF output.
+        label: what the tag is for; from ``crypto.labels``.
+        context: the run's context.
+        width: bytes kept of each 32-byte tag.
+
+    Returns:
+        ``(n, width)`` uint8.
+    """
+    key = hashing.derive_key(label, context)
+    return np.ascontiguousarray(hashing.keyed_rows(key, np.ascontiguousarray(outputs))[:, :width])
+
+
+def positions_in(own: Rows, other: Rows) -> NDArray[np.int64]:
+    """Positions of the rows of ``own`` that occur in ``other``; both may repeat rows."""
+    mine, theirs = rows.unique(own), rows.unique(other)
+    found, _ = rows.join(np.ascontiguousarray(own[mine]), np.ascontiguousarray(other[theirs]))
+    return mine[found]
+
+
+def is_sorted(table: Rows) -> bool:
+    """Whether rows stand in ascending order, equal ones allowed. Linear, without a copy of the table."""
+    if len(table) < 2:  # noqa: PLR2004
+        return True
+    differs = table[1:] != table[:-1]
+    first: NDArray[Any] = differs.argmax(axis=1)
+    at = np.arange(len(first))
+    return bool(np.all(table[1:][at, first] >= table[:-1][at, first]))

@@ -1,0 +1,131 @@
+"""Between the messages of a protocol and the frames of the wire: heads as protobuf, rows as raw chunks.
+
+Framing is canonical: a message has exactly one sequence of frames, so nothing can be smuggled beside it, and
+every size is checked against what the role asked for before a byte of it is kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+from google.protobuf.message import Message as Protobuf
+
+from crypto.errors import DecodeError, ProtocolError
+from crypto.rows import Rows
+from crypto.session import Message, Receive
+from exchange.v1.frame_pb2 import Frame, Head
+
+CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+"""No head is larger: everything that grows with a set travels in chunks."""
+
+
+def head_type(protocol: str, name: str) -> type[Protobuf]:
+    """The generated class of a protocol's message.
+
+    Raises:
+        LookupError: the protocol's ``.proto`` file or the message in it does not exist.
+    """
+    try:
+        module = import_module(f"exchange.v1.psi_{protocol}_pb2")
+        found: type[Protobuf] = getattr(getattr(module, protocol.capitalize()), name)
+    except (ImportError, AttributeError) as e:
+        raise LookupError(f"proto/exchange/v1/psi_{protocol}.proto has no message {name}") from e
+    return found
+
+
+def to_frames(protocol: str, message: Message) -> Iterator[Frame]:
+    """The frames of a message, in order: one head, then the chunks of each bulk field.
+
+    Args:
+        protocol: the protocol that the message belongs to.
+        message: what to send; its rows are borrowed, a chunk at a time.
+    """
+    name = type(message).__name__
+    head = head_type(protocol, name)()
+    bulk: list[Rows] = []
+    for field in fields(message):  # type: ignore[arg-type]
+        value = getattr(message, field.name)
+        if isinstance(value, np.ndarray):
+            rows = getattr(head, field.name)
+            rows.count, rows.width = value.shape
+            bulk.append(value)
+        else:
+            setattr(head, field.name, value)
+    yield Frame(head=Head(name=name, body=head.SerializeToString(deterministic=True)))
+    for rows in bulk:
+        data = memoryview(np.ascontiguousarray(rows)).cast("B") if rows.size else b""
+        for start in range(0, len(data), CHUNK_BYTES):
+            yield Frame(chunk=bytes(data[start : start + CHUNK_BYTES]))
+
+
+class Assembly:
+    """A message under construction: its head was accepted, its rows arrive in chunks.
+
+    Args:
+        protocol: the protocol that runs.
+        want: what the role asked for.
+        head: what came.
+
+    Raises:
+        ProtocolError: another message, or other sizes than asked for.
+        DecodeError: the head is no canonical encoding.
+    """
+
+    def __init__(self, protocol: str, want: Receive, head: Head) -> None:
+        if head.name != want.kind.__name__:
+            raise ProtocolError(f"{want.kind.__name__} was due, another message came")
+        decoded = _decode(head_type(protocol, head.name), head.body)
+        self._kind = want.kind
+        self._values: dict[str, Any] = {}
+        self._open: list[memoryview] = []
+        for name, size in want.sizes.items():
+            value = getattr(decoded, name)
+            if isinstance(size, int):
+                if len(value) != size:
+                    raise ProtocolError(f"{head.name}.{name} must have {size} bytes")
+                self._values[name] = value
+            elif (value.count, value.width) != size:
+                raise ProtocolError(f"{head.name}.{name} must have {size} rows")
+            else:
+                array = self._values[name] = np.empty(size, np.uint8)
+                if array.size:
+                    self._open.append(memoryview(array).cast("B"))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row is there."""
+        return not self._open
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next chunk.
+
+        Raises:
+            ProtocolError: its length is not the one that is due.
+        """
+        if self.complete or len(chunk) != min(CHUNK_BYTES, len(self._open[0])):
+            raise ProtocolError("a chunk has not the length that is due")
+        rest = self._open.pop(0)
+        rest[: len(chunk)] = chunk
+        if len(chunk) < len(rest):
+            self._open.insert(0, rest[len(chunk) :])
+
+    def message(self) -> Message:
+        """The finished message."""
+        if not self.complete:
+            raise ProtocolError("rows are missing")
+        return self._kind(**self._values)
+
+
+def _decode(kind: type[Protobuf], body: bytes) -> Protobuf:
+    """Decode strictly: unknown fields, repeated fields and odd encodings are refused."""
+    try:
+        decoded = kind.FromString(body)
+    except ProtobufDecodeError as e:
+        raise DecodeError(f"the head of {kind.DESCRIPTOR.name} does not decode") from e
+    if len(body) > HEAD_BYTES or decoded.SerializeToString(deterministic=True) != body:
+        raise DecodeError(f"the head of {kind.DESCRIPTOR.name} is not in its canonical form")
+    return decoded
