@@ -1,0 +1,244 @@
+"""The leaves of the ledger: what each kind records, and the deterministic CBOR bytes that are hashed.
+
+No field can spell an indicator. Text is either a hash, a member's or the alliance's name, or a short word
+without dots, colons or at signs, too short for the shortest file hash; everything else is a count.
+
+Source: RFC 8949 section 4.2 (deterministic encoding).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from itertools import pairwise
+
+import cbor2
+
+from exchange.errors import LedgerError
+from exchange.ledger.note import ALLIANCE, MEMBER, ORIGIN
+
+VERSION = 1
+FIRST = "00" * 32
+"""``prev`` of the first leaf, which no checkpoint precedes."""
+MAX_LEAF_BYTES = 4096
+_MAX_COUNT = 2**53  # every JSON reader keeps it exact
+_MAX_TYPES = 32
+
+
+class Kind(StrEnum):
+    """What a leaf records."""
+
+    OPENED = "opened"
+    ROSTER = "roster"
+    REFUSED = "refused"
+    INTENT = "intent"
+    DISCLOSED = "disclosed"
+    ABORTED = "aborted"
+
+
+RESULTS = frozenset({Kind.DISCLOSED, Kind.ABORTED})
+
+Check = Callable[[object], bool]
+
+
+def _text(pattern: str | re.Pattern[str]) -> Check:
+    compiled = re.compile(pattern)
+    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
+
+
+def _count(value: object) -> bool:
+    return type(value) is int and 0 <= value < _MAX_COUNT
+
+
+def _one_of(*words: str) -> Check:
+    return lambda value: isinstance(value, str) and value in words
+
+
+_word = _text("[a-z][a-z0-9-]{0,30}")  # 31 characters: an MD5 has 32
+_hash = _text("[0-9a-f]{64}")
+
+
+def _types(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and 0 < len(value) <= _MAX_TYPES
+        and all(map(_word, value))
+        and all(a < b for a, b in pairwise(value))
+    )
+
+
+_FIELDS: dict[str, Check] = {
+    "member": _text(MEMBER),
+    "origin": _text(ORIGIN),
+    "log_key": _hash,
+    "alliance": _text(ALLIANCE),
+    "epoch": _count,
+    "roster": _hash,
+    "session": _text("[0-9a-f]{32,64}"),
+    "peer": _text(MEMBER),
+    "direction": _one_of("initiator", "responder"),
+    "agreement": _hash,
+}
+_WHAT: dict[str, Check] = {
+    "rung": _word,
+    "output": _word,
+    "types": _types,
+    "protocol": _word,
+    "profile": _text("[a-z][a-z0-9-]{0,23}/[0-9]{1,4}"),
+    "ours_padded": _count,
+    "peer_padded": _count,
+    "policy": _hash,
+    "learned_by_us": _word,
+    "learned_by_peer": _word,
+    "matched": _count,
+    "bytes_sent": _count,
+    "bytes_received": _count,
+    "by": _one_of("us", "peer"),
+    "reason": _word,
+    "rule": _word,
+}
+_SESSION = ("session", "peer", "direction", "agreement")
+# Kind -> (fields it must have, fields it may have, what ``what`` must have; None where there is no ``what``).
+_SCHEMA: dict[Kind, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...] | None]] = {
+    Kind.OPENED: (("member", "origin", "log_key"), (), None),
+    Kind.ROSTER: (("alliance", "epoch", "roster"), (), None),
+    Kind.REFUSED: (("peer", "direction"), ("session", "agreement"), ("by", "reason")),
+    Kind.INTENT: (_SESSION, (), ("rung", "types", "protocol", "ours_padded", "peer_padded")),
+    Kind.DISCLOSED: (_SESSION, (), ("learned_by_us", "learned_by_peer")),
+    Kind.ABORTED: (_SESSION, (), ("reason",)),
+}
+_HEAD = ("v", "seq", "time", "kind", "prev")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One entry of the ledger.
+
+    Attributes:
+        seq: its place in the log, from 0.
+        time: when it was written, RFC 3339 in UTC with microseconds (27 characters, so that text sorts).
+        kind: what it records.
+        prev: SHA-256, in hex, of the checkpoint note over the leaves before it. So the newest checkpoint
+            covers every byte of every older one.
+        fields: what this kind records besides.
+    """
+
+    seq: int
+    time: str
+    kind: Kind
+    prev: str
+    fields: Mapping[str, object]
+
+    @property
+    def session(self) -> str:
+        """The session's id in hex, or ``""``."""
+        return str(self.fields.get("session", ""))
+
+    @property
+    def peer(self) -> str:
+        """The other member, or ``""``."""
+        return str(self.fields.get("peer", ""))
+
+    @property
+    def what(self) -> Mapping[str, object]:
+        """The counts and codes of a session or a refusal; empty for other kinds."""
+        what = self.fields.get("what", {})
+        assert isinstance(what, dict)
+        return what
+
+    def as_dict(self) -> dict[str, object]:
+        """Return all fields in one dictionary, as they are encoded and as a command prints them."""
+        head = {"v": VERSION, "seq": self.seq, "time": self.time, "kind": str(self.kind), "prev": self.prev}
+        return head | dict(self.fields)
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes that the tree hashes.
+
+        Raises:
+            LedgerError: a field is unknown, missing, or not of its type. The text names it, not its value.
+        """
+        if fault := _fault(self):
+            raise LedgerError(f"this cannot be written to the ledger: {fault}")
+        return cbor2.dumps(self.as_dict(), canonical=True)
+
+
+def timestamp(now: datetime) -> str:
+    """Return a time as leaves hold it.
+
+    Raises:
+        LedgerError: ``now`` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise LedgerError("a time in the ledger needs its time zone")
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def note_hash(note: str) -> str:
+    """Return what the next leaf holds as ``prev``."""
+    return sha256(note.encode()).hexdigest()
+
+
+def decode(body: bytes) -> Leaf:
+    """Read a leaf, strictly: its one encoding, known fields, right types.
+
+    Raises:
+        LedgerError: it is anything else.
+    """
+    if not isinstance(body, bytes) or len(body) > MAX_LEAF_BYTES:
+        raise LedgerError("the entry is no leaf of a ledger")
+    try:
+        raw = cbor2.loads(body)
+        canonical = cbor2.dumps(raw, canonical=True) == body
+    except Exception as e:  # whatever a decoder can raise on arbitrary bytes means the same here
+        raise LedgerError("the entry cannot be decoded") from e
+    if not canonical or not isinstance(raw, dict) or not raw.keys() >= set(_HEAD):
+        raise LedgerError("the entry is not in its canonical form")
+    version, seq, time, kind, prev = (raw.pop(name) for name in _HEAD)
+    if type(version) is not int or version != VERSION:
+        raise LedgerError("the entry has a version that this cosight does not know")
+    if kind not in Kind.__members__.values():
+        raise LedgerError("the entry is of an unknown kind")
+    leaf = Leaf(seq, time, Kind(kind), prev, raw)
+    if fault := _fault(leaf):
+        raise LedgerError(f"the entry is not well-formed: {fault}")
+    return leaf
+
+
+_time = _text(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z")
+
+
+def _fault(leaf: Leaf) -> str:
+    """Say what is wrong with a leaf, or ``""``."""
+    if not (_count(leaf.seq) and _time(leaf.time) and _hash(leaf.prev)):
+        return "seq, time or prev"
+    required, optional, required_what = _SCHEMA[leaf.kind]
+    if required_what is not None:
+        required += ("what",)
+    if fault := _fault_in(leaf.fields, _FIELDS | {"what": _is_map}, required, required + optional):
+        return f"{leaf.kind}: {fault}"
+    if required_what is not None and (fault := _fault_in(leaf.what, _WHAT, required_what, tuple(_WHAT))):
+        return f"{leaf.kind}.what: {fault}"
+    return ""
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _fault_in(
+    values: Mapping[str, object],
+    checks: Mapping[str, Check],
+    required: tuple[str, ...],
+    known: tuple[str, ...],
+) -> str:
+    for name in required:
+        if name not in values:
+            return f"{name} is missing"
+    for name, value in values.items():
+        if name not in known:
+            return "an unknown field"
+        if not checks[name](value):
+            return f"{name} is not of its type"
+    return ""

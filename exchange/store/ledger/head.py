@@ -1,0 +1,124 @@
+"""The newest checkpoint of a ledger, kept in a small file beside the database, and the lock of its writers.
+
+The database alone cannot show that its last rows were deleted: what is left is a shorter, correct log. This
+file remembers how long the log was. Two slots take turns, so a write torn by a power cut costs one entry of
+memory and never all of it. The file may lag behind the database (killed in between), never run ahead of it.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from exchange.errors import LedgerError
+from exchange.ledger.note import Checkpoint, parse, read
+
+_SLOT_BYTES = 2048  # the longest note has about 1,500
+
+
+def read_head(path: Path, public_key: bytes) -> Checkpoint | None:
+    """Return the newest checkpoint in a head file that the log's key signed; None when there is none.
+
+    Raises:
+        LedgerError: the file exists but cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise LedgerError(f"{path} cannot be read: {e.strerror}") from e
+    return _newest(content, public_key)
+
+
+def _newest(content: bytes, public_key: bytes) -> Checkpoint | None:
+    found = []
+    for start in range(0, 2 * _SLOT_BYTES, _SLOT_BYTES):
+        try:
+            note = content[start : start + _SLOT_BYTES].decode().rstrip("\n") + "\n"
+            found.append(read(note, public_key))
+        except (UnicodeDecodeError, LedgerError):
+            continue  # never written, or torn
+    return max(found, key=lambda c: c.size, default=None)
+
+
+class Head:
+    """A head file open for writing. Appending happens under ``locked``, between processes and threads."""
+
+    def __init__(self, path: Path, public_key: bytes) -> None:
+        """Open the file, creating it when it is missing, readable by its owner alone.
+
+        Raises:
+            LedgerError: it cannot be created or opened.
+        """
+        self.path = path
+        self._public_key = public_key
+        self._threads = threading.Lock()
+        self._seen: tuple[bytes, Checkpoint | None] = b"", None
+        with self._errors():
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the right to append. Waits for its turn.
+
+        Raises:
+            LedgerError: the file system has no locks.
+        """
+        with self._threads:
+            with self._errors():
+                fcntl.flock(self._fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is readable and signed, None when there is none.
+
+        Raises:
+            LedgerError: the file cannot be read.
+        """
+        with self._errors():
+            content = os.pread(self._fd, 2 * _SLOT_BYTES, 0)
+        if content != self._seen[0]:  # unless another process wrote, no signature need be checked again
+            self._seen = content, _newest(content, self._public_key)
+        return self._seen[1]
+
+    def write(self, note: str, size: int) -> None:
+        """Remember a checkpoint, durably. Call with the lock held, after the log holds it durably.
+
+        Raises:
+            LedgerError: the disk refused.
+        """
+        content = note.encode().ljust(_SLOT_BYTES, b"\n")
+        with self._errors():
+            if os.pwrite(self._fd, content, size % 2 * _SLOT_BYTES) != _SLOT_BYTES:
+                raise LedgerError(f"{self.path} cannot be written: the disk is full")
+            os.fdatasync(self._fd)
+        slots = self._seen[0].ljust(2 * _SLOT_BYTES, b"\0")
+        start = size % 2 * _SLOT_BYTES
+        self._seen = slots[:start] + content + slots[start + _SLOT_BYTES :], parse(note)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as e:
+            raise LedgerError(f"{self.path} cannot be used: {e.strerror}", hint="check the disk") from e

@@ -1,0 +1,214 @@
+"""Reading and verifying a ledger: for the commands, for the auditor, and for the writer itself."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from sqlalchemy import Connection, Engine, select
+
+from exchange.errors import LedgerError
+from exchange.ledger import Checkpoint, Problem, StoredCheckpoint, StoredLeaf, Verification, tree, verify
+from exchange.ledger.leaf import RESULTS, Kind, Leaf, decode, timestamp
+from exchange.store.engine import open_engine, reading
+from exchange.store.ledger.head import read_head
+from exchange.store.ledger.schema import (
+    CHECKPOINT,
+    INTENTS_SINCE,
+    LEAF,
+    NODE,
+    OF_SESSION,
+    ledger_errors,
+    lookup,
+    newest_note,
+    standing,
+)
+
+
+class Session(NamedTuple):
+    """One session as the ledger knows it; ``result`` is None while it runs or when it was interrupted."""
+
+    session: str
+    intent: Leaf
+    result: Leaf | None
+
+
+class LedgerReader:
+    """Reads and verifies a ledger. Needs no private key and writes nothing."""
+
+    def __init__(self, engine: Engine, head: Path) -> None:
+        self._engine = engine
+        self._head_path = head
+
+    @classmethod
+    def open_read_only(cls, path: Path) -> "LedgerReader":
+        """Open an existing ledger for reading.
+
+        Raises:
+            LedgerError: there is none, or it cannot be opened.
+        """
+        if not path.exists():
+            raise LedgerError(f"there is no ledger at {path}")
+        with ledger_errors():
+            engine = open_engine(f"sqlite:///{path.absolute()}", durable=True, read_only=True)
+        return LedgerReader(engine, head_path(path))
+
+    def entries(self, start: int = 0, limit: int | None = None) -> list[Leaf]:
+        """Return entries in order, from number ``start``, at most ``limit``.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        statement = select(LEAF.c.body).where(LEAF.c.seq >= start).order_by(LEAF.c.seq).limit(limit)
+        with self._reading() as db:
+            return [decode(body) for body in db.scalars(statement)]
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions that have an intent, oldest first.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        kinds = {Kind.INTENT, *RESULTS}
+        statement = select(LEAF.c.body).where(LEAF.c.kind.in_(kinds)).order_by(LEAF.c.seq)
+        found: dict[str, Session] = {}
+        with self._reading() as db:
+            for leaf in map(decode, db.scalars(statement)):
+                if leaf.kind is Kind.INTENT:
+                    found[leaf.session] = Session(leaf.session, leaf, None)
+                elif leaf.session in found:
+                    found[leaf.session] = found[leaf.session]._replace(result=leaf)
+        return list(found.values())
+
+    def has_session(self, session: str) -> bool:
+        """Say whether any entry, a refusal included, names this session: it must not run again.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._reading() as db:
+            return db.scalar(OF_SESSION, {"session": session}) is not None
+
+    def intents_since(self, peer: str, since: datetime) -> int:
+        """Return how many sessions with this peer began at or after ``since``, finished or not.
+
+        Raises:
+            LedgerError: the database cannot be read, or ``since`` has no time zone.
+        """
+        with self._reading() as db:
+            return db.scalar(INTENTS_SINCE, {"peer": peer, "since": timestamp(since)}) or 0
+
+    def roster_epoch(self) -> int:
+        """Return the epoch of the newest roster that was recorded, -1 when none was.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._reading() as db:
+            return standing(db).epoch
+
+    def newest(self) -> str | None:
+        """Return the newest checkpoint as a signed note, None while the log is empty.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._reading() as db:
+            return newest_note(db)[1] or None
+
+    def inclusion_proof(self, seq: int, size: int) -> list[bytes]:
+        """Return the RFC 6962 audit path of an entry in the log of the first ``size`` entries.
+
+        Raises:
+            IndexError: there is no such entry at that size.
+            LedgerError: the database cannot be read, or the log is shorter.
+        """
+        with self._reading() as db:
+            return tree.inclusion_proof(seq, size, lookup(db))
+
+    def consistency_proof(self, old: int, new: int) -> list[bytes]:
+        """Return the RFC 6962 proof that the log of ``old`` entries is the beginning of the one of ``new``.
+
+        Raises:
+            IndexError: ``old`` is larger than ``new``.
+            LedgerError: the database cannot be read, or the log is shorter.
+        """
+        with self._reading() as db:
+            return tree.consistency_proof(old, new, lookup(db))
+
+    def verify(
+        self,
+        *,
+        public_key: bytes | None = None,
+        known: Sequence[Checkpoint] = (),
+        every_signature: bool = False,
+    ) -> Verification:
+        """Recompute everything that is stored and compare, also with the head file beside the database.
+
+        Args:
+            public_key: the log's key from a place that whoever can write here cannot change, such as the
+                roster. Without it the log proves to be whole, but not to be this member's.
+            known: further checkpoints remembered elsewhere.
+            every_signature: see ``exchange.ledger.verify``.
+        """
+        try:
+            # The head is read before the rows: if another process appends meanwhile, the rows are newer.
+            head = read_head(self._head_path, public_key or self._own_key())
+            with self._reading() as db:
+                found = _verify(
+                    db, public_key, [*known, *([head] if head else [])], every_signature=every_signature
+                )
+        except LedgerError as e:
+            return Verification(0, 0, (), (Problem(None, str(e)),), (), None)
+        if head is None and found.leaves:
+            missing = Problem(None, f"{self._head_path.name} holds no checkpoint of this log")
+            return replace(found, problems=(*found.problems, missing))
+        return found
+
+    def _own_key(self) -> bytes:
+        """The key that the log names, or nothing where that cannot be read: verifying says so then."""
+        try:
+            with self._reading() as db:
+                return bytes.fromhex(standing(db).log_key)
+        except LedgerError:
+            return b""
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with ledger_errors(), reading(self._engine) as db:
+            yield db
+
+
+def head_path(path: Path) -> Path:
+    """Return where the head file of a ledger is."""
+    return path.with_suffix(".head")
+
+
+def _verify(
+    db: Connection, public_key: bytes | None, known: Sequence[Checkpoint], *, every_signature: bool
+) -> Verification:
+    # A subtree is complete with its last leaf, and lower ones first: the order of appending.
+    completed = (NODE.c.idx + 1).bitwise_lshift(NODE.c.level)
+    return verify(
+        (StoredLeaf(*row) for row in db.execute(select(LEAF).order_by(LEAF.c.seq))),
+        (tree.Node(*row) for row in db.execute(select(NODE).order_by(completed, NODE.c.level))),
+        (StoredCheckpoint(*row) for row in db.execute(select(CHECKPOINT).order_by(CHECKPOINT.c.size))),
+        public_key=public_key,
+        known=known,
+        every_signature=every_signature,
+    )

@@ -1,0 +1,129 @@
+"""The tables of the ledger, which refuse every change but appending, and the queries on them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import (
+    DDL,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    event,
+    func,
+    select,
+    text,
+)
+
+from exchange.errors import LedgerError, StoreError
+from exchange.ledger import tree
+from exchange.ledger.leaf import decode
+from exchange.ledger.verify import History
+
+SCHEMA_VERSION = 1
+
+TABLES = MetaData()
+LEAF = Table(
+    "leaf",
+    TABLES,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("time", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("leaf_session", "session", sqlite_where=text("session <> ''")),
+    Index("leaf_quota", "peer", "time", sqlite_where=text("kind = 'intent'")),
+    Index("leaf_standing", "seq", sqlite_where=text("kind IN ('opened', 'roster')")),
+    sqlite_strict=True,
+)
+NODE = Table(
+    "node",
+    TABLES,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+CHECKPOINT = Table(
+    "checkpoint",
+    TABLES,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    sqlite_strict=True,
+)
+# REPLACE deletes without a delete trigger firing, hence the insert triggers: rows go to the end only.
+_AT_THE_END = {
+    LEAF: "NEW.seq <> coalesce((SELECT max(seq) + 1 FROM leaf), 0)",
+    CHECKPOINT: "NEW.size <> coalesce((SELECT max(size) + 1 FROM checkpoint), 1)",
+    NODE: "EXISTS (SELECT 1 FROM node WHERE level = NEW.level AND idx = NEW.idx)",
+}
+for _table, _misplaced in _AT_THE_END.items():
+    for _verb, _when in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f"WHEN {_misplaced}")):
+        event.listen(
+            _table,
+            "after_create",
+            DDL(  # type: ignore[no-untyped-call]
+                f"CREATE TRIGGER {_table.name}_{_verb.lower()} BEFORE {_verb} ON {_table.name} {_when} "
+                "BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END"
+            ),
+        )
+
+
+# Built once: SQLAlchemy then finds each compiled form by identity. The literals let partial indexes be used.
+OF_SESSION = select(LEAF.c.body).where(LEAF.c.session == bindparam("session"), text("session <> ''"))
+NEWEST = select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size.desc()).limit(1)
+NOTE_AT = select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == bindparam("size"))
+STANDING = select(LEAF.c.body).where(text("kind IN ('opened', 'roster')")).order_by(LEAF.c.seq)
+NODE_AT = select(NODE.c.hash).where(NODE.c.level == bindparam("level"), NODE.c.idx == bindparam("idx"))
+INTENTS_SINCE = (
+    select(func.count())
+    .select_from(LEAF)
+    .where(LEAF.c.peer == bindparam("peer"), LEAF.c.time >= bindparam("since"), text("kind = 'intent'"))
+)
+
+
+def newest_note(db: Connection) -> tuple[int, str]:
+    """The newest checkpoint's size and note; ``(0, "")`` in an empty log."""
+    row = db.execute(NEWEST).first()
+    return (row[0], row[1]) if row else (0, "")
+
+
+def note_at(db: Connection, size: int) -> str:
+    """The note over the first ``size`` entries, or ``""``."""
+    return db.scalar(NOTE_AT, {"size": size}) or ""
+
+
+def standing(db: Connection) -> History:
+    """What the opening entry and the newest roster say."""
+    history = History()
+    for body in db.scalars(STANDING):
+        history.admit(decode(body))
+    return history
+
+
+def lookup(db: Connection) -> tree.Lookup:
+    """Return the function that finds stored tree hashes."""
+
+    def find(level: int, index: int) -> bytes:
+        found = db.scalar(NODE_AT, {"level": level, "idx": index})
+        if found is None:
+            raise LedgerError("the ledger lacks a tree hash: it is shorter than asked for, or damaged")
+        return bytes(found)
+
+    return find
+
+
+@contextmanager
+def ledger_errors() -> Iterator[None]:
+    """Raise ``LedgerError`` for whatever the database refuses."""
+    try:
+        yield
+    except StoreError as e:
+        raise LedgerError(str(e), hint=e.hint) from e
