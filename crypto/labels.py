@@ -7,3 +7,8 @@ context or as a prefix of signed bytes, so no two uses can be confused for one a
 ITEM = "cosight 2026 item row v1"
 TAG = "cosight 2026 psi tag v1"
 MATCH_PROOF = "cosight 2026 psi proof of match v1"
+ROSTER = "cosight 2026 roster v1"
+INVITATION = "cosight 2026 invitation v1"
+JOIN_REQUEST = "cosight 2026 join request v1"
+MEMBER = "cosight 2026 member fingerprint v1"
+BULK_FOLD = "cosight 2026 voprf bulk fold v1"

@@ -1,7 +1,342 @@
-//! The only file that knows Python.
-use pyo3::prelude::*;
+//! The only file that knows Python: arrays in, arrays out, errors by blame.
+//!
+//! Arrays are borrowed, not copied: a `PyReadonlyArray` keeps the buffer alive and locked against writers that
+//! go through rust-numpy while the interpreter is released. Each result is one allocation handed to NumPy.
+#![forbid(unsafe_code)]
 
+use crate::errors::Error;
+use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
+use crate::hashing::HASH_BYTES;
+use crate::oprf::{Mode, Reply, OUTPUT_BYTES};
+use crate::rows::{Items, Table};
+use crate::{group, hashing, oprf, rows};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+mod blame {
+    pyo3::import_exception!(crypto.errors, DecodeError);
+    pyo3::import_exception!(crypto.errors, ParameterError);
+    pyo3::import_exception!(crypto.errors, VerificationError);
+}
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Parameter(text) => blame::ParameterError::new_err(text),
+            Error::Decode(text) => blame::DecodeError::new_err(text),
+            Error::Verification(text) => blame::VerificationError::new_err(text),
+        }
+    }
+}
+
+type Input<'py> = PyReadonlyArray2<'py, u8>;
+type Rows<'py> = Bound<'py, PyArray2<u8>>;
+type Indices<'py> = Bound<'py, PyArray1<i64>>;
+
+/// A server's key: opaque, wiped when dropped.
+#[pyclass(frozen, module = "crypto._native")]
+struct PrivateKey(oprf::PrivateKey);
+
+#[pymethods]
+impl PrivateKey {
+    #[getter]
+    fn mode(&self) -> u8 {
+        self.0.mode().number()
+    }
+
+    #[getter]
+    fn public_key(&self) -> [u8; ELEMENT_BYTES] {
+        self.0.public_key()
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<PrivateKey>"
+    }
+}
+
+/// A client's blinding scalars: opaque, wiped when dropped.
+#[pyclass(frozen, module = "crypto._native")]
+struct Blinds(oprf::Blinds);
+
+#[pymethods]
+impl Blinds {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<Blinds>"
+    }
+}
+
+fn parameter(text: &str) -> PyErr {
+    blame::ParameterError::new_err(text.to_owned())
+}
+
+fn bytes<'a>(array: &'a Input<'_>) -> PyResult<&'a [u8]> {
+    array.as_slice().map_err(|_| parameter("an array of rows is not C-contiguous"))
+}
+
+fn items<'a>(array: &'a Input<'_>) -> PyResult<Items<'a>> {
+    Ok(Items::Rows { bytes: bytes(array)?, width: width(array)? })
+}
+
+fn table<'a>(array: &'a Input<'_>) -> PyResult<Table<'a>> {
+    Ok(Table::new(bytes(array)?, width(array)?)?)
+}
+
+fn width(array: &Input<'_>) -> PyResult<usize> {
+    match array.shape()[1] {
+        0 => Err(parameter("rows have at least one byte")),
+        width => Ok(width),
+    }
+}
+
+fn rows_out(py: Python<'_>, data: Vec<u8>, width: usize) -> PyResult<Rows<'_>> {
+    let n = data.len() / width;
+    PyArray1::from_vec(py, data).reshape([n, width])
+}
+
+fn mode(number: u8) -> PyResult<Mode> {
+    match number {
+        0 => Ok(Mode::Oprf),
+        1 => Ok(Mode::Voprf),
+        _ => Err(parameter("the mode is OPRF or VOPRF")),
+    }
+}
+
+fn fixed<const N: usize>(value: &[u8]) -> PyResult<&[u8; N]> {
+    value.try_into().map_err(|_| parameter(&format!("expected {N} bytes, not {}", value.len())))
+}
+
+fn draws(value: &[u8], count: usize) -> PyResult<&[u8]> {
+    if value.len() != count * WIDE_BYTES {
+        return Err(parameter(&format!("{count} scalars take {WIDE_BYTES} random bytes each")));
+    }
+    Ok(value)
+}
+
+/// Rows of elements, as many as blinds.
+fn elements<'a>(array: &'a Input<'_>, count: usize) -> PyResult<&'a [u8]> {
+    if array.shape() != [count, ELEMENT_BYTES] {
+        return Err(parameter(&format!("expected an array of {count} rows of {ELEMENT_BYTES} bytes")));
+    }
+    bytes(array)
+}
+
+#[pyfunction]
+fn rows_sort<'py>(py: Python<'py>, table: Input<'py>) -> PyResult<Rows<'py>> {
+    let view = self::table(&table)?;
+    let sorted = py.detach(|| rows::sort(&view));
+    rows_out(py, sorted, width(&table)?)
+}
+
+#[pyfunction]
+fn rows_unique<'py>(py: Python<'py>, table: Input<'py>) -> PyResult<Indices<'py>> {
+    let view = self::table(&table)?;
+    Ok(PyArray1::from_vec(py, py.detach(|| rows::unique(&view))))
+}
+
+#[pyfunction]
+fn rows_join<'py>(
+    py: Python<'py>,
+    left: Input<'py>,
+    right: Input<'py>,
+) -> PyResult<(Indices<'py>, Indices<'py>)> {
+    if width(&left)? != width(&right)? {
+        return Err(parameter("joined tables have rows of the same width"));
+    }
+    let (a, b) = (table(&left)?, table(&right)?);
+    let (a, b) = py.detach(|| rows::join(&a, &b))?;
+    Ok((PyArray1::from_vec(py, a), PyArray1::from_vec(py, b)))
+}
+
+#[pyfunction]
+fn hashing_derive_key(label: &str, material: Vec<PyBackedBytes>) -> [u8; HASH_BYTES] {
+    let material: Vec<&[u8]> = material.iter().map(AsRef::as_ref).collect();
+    hashing::derive_key(label, &material)
+}
+
+#[pyfunction]
+fn hashing_keyed_rows<'py>(py: Python<'py>, key: &[u8], rows: Input<'py>) -> PyResult<Rows<'py>> {
+    let (key, items) = (fixed(key)?, items(&rows)?);
+    let hashes = py.detach(|| hashing::keyed_rows(key, &[], &items));
+    rows_out(py, hashes, HASH_BYTES)
+}
+
+#[pyfunction]
+fn hashing_keyed_values<'py>(
+    py: Python<'py>,
+    key: &[u8],
+    prefix: &[u8],
+    values: &[u8],
+    ends: PyReadonlyArray1<'py, u64>,
+) -> PyResult<Rows<'py>> {
+    let ends = ends.as_slice().map_err(|_| parameter("the array of ends is not contiguous"))?;
+    let (key, items) = (fixed(key)?, Items::packed(values, ends)?);
+    let hashes = py.detach(|| hashing::keyed_rows(key, prefix, &items));
+    rows_out(py, hashes, HASH_BYTES)
+}
+
+#[pyfunction]
+fn group_hash_to_group<'py>(py: Python<'py>, rows: Input<'py>, dst: &[u8]) -> PyResult<Rows<'py>> {
+    let items = items(&rows)?;
+    let encoded = py.detach(|| group::hash_to_group(&items, dst))?;
+    rows_out(py, encoded, ELEMENT_BYTES)
+}
+
+#[pyfunction]
+fn group_validate(py: Python<'_>, rows: Input<'_>) -> PyResult<()> {
+    let view = elements(&rows, rows.shape()[0])?;
+    Ok(py.detach(|| group::validate(view))?)
+}
+
+#[pyfunction]
+fn oprf_usable(py: Python<'_>, draws: &[u8]) -> PyResult<bool> {
+    let draws = self::draws(draws, draws.len() / WIDE_BYTES)?;
+    Ok(py.detach(|| oprf::usable(draws)))
+}
+
+#[pyfunction]
+fn oprf_private_key(draw: &[u8], mode: u8) -> PyResult<PrivateKey> {
+    Ok(PrivateKey(oprf::PrivateKey::from_wide(fixed(draw)?, self::mode(mode)?)?))
+}
+
+#[pyfunction]
+fn oprf_derive_key(seed: &[u8], info: &[u8], mode: u8) -> PyResult<PrivateKey> {
+    Ok(PrivateKey(oprf::PrivateKey::derive(seed, info, self::mode(mode)?)?))
+}
+
+#[pyfunction]
+fn oprf_blind<'py>(
+    py: Python<'py>,
+    rows: Input<'py>,
+    draws: &[u8],
+    mode: u8,
+) -> PyResult<(Blinds, Rows<'py>)> {
+    let (items, mode) = (items(&rows)?, self::mode(mode)?);
+    let draws = self::draws(draws, items.len())?;
+    let (blinds, blinded) = py.detach(|| oprf::blind(&items, draws, mode))?;
+    Ok((Blinds(blinds), rows_out(py, blinded, ELEMENT_BYTES)?))
+}
+
+#[pyfunction]
+fn oprf_bulk_blind<'py>(py: Python<'py>, rows: Input<'py>, draws: &[u8]) -> PyResult<(Blinds, Rows<'py>)> {
+    let items = items(&rows)?;
+    let draws = self::draws(draws, items.len())?;
+    let (blinds, blinded) = py.detach(|| oprf::bulk_blind(&items, draws))?;
+    Ok((Blinds(blinds), rows_out(py, blinded, ELEMENT_BYTES)?))
+}
+
+#[pyfunction]
+fn oprf_blind_evaluate<'py>(
+    py: Python<'py>,
+    key: &PrivateKey,
+    blinded: Input<'py>,
+    draw: &[u8],
+) -> PyResult<(Rows<'py>, Vec<u8>)> {
+    let (rows, draw) = (elements(&blinded, blinded.shape()[0])?, fixed(draw)?);
+    let (evaluated, proof) = py.detach(|| oprf::blind_evaluate(&key.0, rows, draw))?;
+    Ok((rows_out(py, evaluated, ELEMENT_BYTES)?, proof))
+}
+
+#[pyfunction]
+fn oprf_bulk_blind_evaluate<'py>(
+    py: Python<'py>,
+    key: &PrivateKey,
+    blinded: Input<'py>,
+    draw: &[u8],
+    label: &str,
+) -> PyResult<(Rows<'py>, Vec<u8>)> {
+    let (rows, draw) = (elements(&blinded, blinded.shape()[0])?, fixed(draw)?);
+    let (evaluated, proof) = py.detach(|| oprf::bulk_blind_evaluate(&key.0, rows, draw, label))?;
+    Ok((rows_out(py, evaluated, ELEMENT_BYTES)?, proof))
+}
+
+#[pyfunction]
+fn oprf_finalize<'py>(
+    py: Python<'py>,
+    rows: Input<'py>,
+    blinds: &Blinds,
+    evaluated: Input<'py>,
+) -> PyResult<Rows<'py>> {
+    let items = items(&rows)?;
+    let evaluated = elements(&evaluated, counted(&items, blinds)?)?;
+    let outputs = py.detach(|| oprf::finalize(&items, &blinds.0, evaluated, None, Mode::Oprf))?;
+    rows_out(py, outputs, OUTPUT_BYTES)
+}
+
+#[pyfunction]
+#[pyo3(signature = (rows, blinds, evaluated, *, blinded, proof, public_key))]
+fn oprf_verify_finalize<'py>(
+    py: Python<'py>,
+    rows: Input<'py>,
+    blinds: &Blinds,
+    evaluated: Input<'py>,
+    blinded: Input<'py>,
+    proof: &[u8],
+    public_key: &[u8],
+) -> PyResult<Rows<'py>> {
+    let items = items(&rows)?;
+    let reply = reply(counted(&items, blinds)?, &blinded, &evaluated, public_key, proof)?;
+    let outputs =
+        py.detach(|| oprf::finalize(&items, &blinds.0, reply.evaluated, Some(&reply), Mode::Voprf))?;
+    rows_out(py, outputs, OUTPUT_BYTES)
+}
+
+#[pyfunction]
+#[pyo3(signature = (rows, blinds, evaluated, *, blinded, proof, public_key, label))]
+#[allow(clippy::too_many_arguments)] // the face of one Python function
+fn oprf_bulk_finalize<'py>(
+    py: Python<'py>,
+    rows: Input<'py>,
+    blinds: &Blinds,
+    evaluated: Input<'py>,
+    blinded: Input<'py>,
+    proof: &[u8],
+    public_key: &[u8],
+    label: &str,
+) -> PyResult<Rows<'py>> {
+    let items = items(&rows)?;
+    let reply = reply(counted(&items, blinds)?, &blinded, &evaluated, public_key, proof)?;
+    let outputs = py.detach(|| oprf::bulk_finalize(&items, &blinds.0, &reply, label))?;
+    rows_out(py, outputs, OUTPUT_BYTES)
+}
+
+fn counted(items: &Items<'_>, blinds: &Blinds) -> PyResult<usize> {
+    if items.len() != blinds.0.len() {
+        return Err(parameter("the blinds belong to another number of items"));
+    }
+    Ok(items.len())
+}
+
+fn reply<'a>(
+    count: usize,
+    blinded: &'a Input<'_>,
+    evaluated: &'a Input<'_>,
+    public_key: &'a [u8],
+    proof: &'a [u8],
+) -> PyResult<Reply<'a>> {
+    let (blinded, evaluated) = (elements(blinded, count)?, elements(evaluated, count)?);
+    Ok(Reply { blinded, evaluated, public_key: fixed::<ELEMENT_BYTES>(public_key)?, proof: fixed(proof)? })
+}
+
+#[pyfunction]
+fn oprf_evaluate<'py>(py: Python<'py>, key: &PrivateKey, rows: Input<'py>) -> PyResult<Rows<'py>> {
+    let items = items(&rows)?;
+    let outputs = py.detach(|| oprf::evaluate(&key.0, &items))?;
+    rows_out(py, outputs, OUTPUT_BYTES)
+}
+
+/// The native half of `crypto`.
 #[pymodule]
-fn _native(_m: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+mod _native {
+    #[pymodule_export]
+    use super::{
+        group_hash_to_group, group_validate, hashing_derive_key, hashing_keyed_rows, hashing_keyed_values,
+        oprf_blind, oprf_blind_evaluate, oprf_bulk_blind, oprf_bulk_blind_evaluate, oprf_bulk_finalize,
+        oprf_derive_key, oprf_evaluate, oprf_finalize, oprf_private_key, oprf_usable, oprf_verify_finalize,
+        rows_join, rows_sort, rows_unique, Blinds, PrivateKey,
+    };
 }
