@@ -29,6 +29,18 @@ class ConfigError(CosightError):
     default_code = "config"
 
 
+class RosterError(ConfigError):
+    """A roster was offered that does not follow from the one in force. The one in force stays."""
+
+    default_code = "roster-invalid"
+
+
+class MembershipError(ConfigError):
+    """A step of joining, approving or revoking cannot be done with these files and keys."""
+
+    default_code = "membership"
+
+
 class InputError(CosightError):
     """A file of indicators cannot be read; names the file and the place."""
 
@@ -53,10 +65,30 @@ class PolicyRefusal(CosightError):
     default_code = "policy"
 
 
+class SessionRefused(CosightError):
+    """We refused what a peer asked for. It sees the code alone; the text is for our own log.
+
+    Attributes:
+        rule: the rule of our policy that decided, or ``None`` where it was not the policy.
+    """
+
+    default_code = "malformed"
+
+    def __init__(self, message: str, *, code: str | None = None, rule: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.rule = rule
+
+
 class PeerError(CosightError):
     """Base of the errors that the other node caused."""
 
     default_code = "peer"
+
+
+class NotAuthorised(PeerError):
+    """The certificate of a caller does not show a member of the roster in force."""
+
+    default_code = "bad-identity"
 
 
 class PeerUnavailable(PeerError):

@@ -57,7 +57,7 @@ def to_frames(protocol: str, message: Message) -> Iterator[Frame]:
             setattr(head, field.name, value)
     yield Frame(head=Head(name=name, body=head.SerializeToString(deterministic=True)))
     for rows in bulk:
-        data = memoryview(np.ascontiguousarray(rows)).cast("B") if rows.size else b""
+        data = np.ascontiguousarray(rows).reshape(-1).data
         for start in range(0, len(data), CHUNK_BYTES):
             yield Frame(chunk=bytes(data[start : start + CHUNK_BYTES]))
 
@@ -93,7 +93,7 @@ class Assembly:
             else:
                 array = self._values[name] = np.empty(size, np.uint8)
                 if array.size:
-                    self._open.append(memoryview(array).cast("B"))
+                    self._open.append(array.reshape(-1).data)
 
     @property
     def complete(self) -> bool:
@@ -126,6 +126,7 @@ def _decode(kind: type[Protobuf], body: bytes) -> Protobuf:
         decoded = kind.FromString(body)
     except ProtobufDecodeError as e:
         raise DecodeError(f"the head of {kind.DESCRIPTOR.name} does not decode") from e
+    decoded.DiscardUnknownFields()  # so that what was unknown is missing from the encoding
     if len(body) > HEAD_BYTES or decoded.SerializeToString(deterministic=True) != body:
         raise DecodeError(f"the head of {kind.DESCRIPTOR.name} is not in its canonical form")
     return decoded

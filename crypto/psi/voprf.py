@@ -21,12 +21,11 @@ import numpy as np
 from crypto import labels, oprf, rows
 from crypto.errors import ProtocolError
 from crypto.group import ELEMENT_BYTES, Rng
-from crypto.oprf import Mode
+from crypto.oprf import PROOF_BYTES, Mode
 from crypto.psi.base import Matches, Output, Params, Protocol, is_sorted, pad, positions_in, tags
 from crypto.rows import Rows
 from crypto.session import Message, Role, message, receive, send
 
-PROOF_BYTES = 64
 HALF = 32
 """The PRF output is 64 bytes: the first half is compared, the second is the private proof of match."""
 MATCH_PROOF_BYTES = 16
@@ -77,16 +76,15 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
         ProtocolError: a message is missing, misshapen or unsorted.
     """
     own = pad(items, params.n_r, rng=rng)
-    blinds, blinded = oprf.blind(own.rows, mode=Mode.VOPRF, rng=rng)
+    blinds, blinded = oprf.bulk_blind(own.rows, rng=rng)
     yield from send(Blinded(blinded))
 
     reply = yield from receive(
         Evaluated, public_key=ELEMENT_BYTES, proof=PROOF_BYTES, evaluated=(params.n_r, ELEMENT_BYTES)
     )
-    outputs = oprf.finalize(
-        own.rows, blinds, reply.evaluated,
-        blinded=blinded, proof=reply.proof, public_key=reply.public_key, mode=Mode.VOPRF,
-    )  # fmt: skip
+    outputs = oprf.bulk_finalize(
+        own.rows, blinds, reply.evaluated, blinded=blinded, proof=reply.proof, public_key=reply.public_key
+    )
     theirs = (yield from receive(Tags, tags=(params.n_s, params.tag_bytes))).tags
     if not is_sorted(theirs):
         raise ProtocolError("the sender's tags are not sorted")
@@ -117,7 +115,7 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Match
     outputs = oprf.evaluate(key, own.rows)  # before waiting: the receiver blinds meanwhile
 
     blinded = (yield from receive(Blinded, blinded=(params.n_r, ELEMENT_BYTES))).blinded
-    evaluated, proof = oprf.blind_evaluate(key, blinded, rng=rng)
+    evaluated, proof = oprf.bulk_blind_evaluate(key, blinded, rng=rng)
     yield from send(Evaluated(key.public_key, proof, evaluated))
     yield from send(Tags(rows.sort(_compared(outputs, params))))
     if params.output is Output.RECEIVER:

@@ -1,0 +1,5 @@
+"""``python -m exchange`` is ``cosight``."""
+
+from exchange.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""Drive one role over a channel: computing in a thread, waiting in the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, TypeVar
+
+from crypto.errors import EncodingFailed, PeerFault
+from crypto.session import Role, Send, Session
+from exchange.disclosure.desk import Channel
+from exchange.errors import CosightError, PeerMisbehaved
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run came: what left, and what it cost. Written to the ledger when it ends.
+
+    Attributes:
+        crypto_s: seconds of computing on our side.
+        messages: names of the messages that left, in order.
+    """
+
+    crypto_s: float = 0.0
+    messages: list[str] = field(default_factory=list)
+
+
+async def drive(role: Role[T], channel: Channel, progress: Progress) -> T:
+    """Run a role to its end.
+
+    Raises:
+        PeerMisbehaved: the peer broke the protocol.
+        PeerError: the channel lost it, or it exceeded a limit.
+        CosightError: the run failed and nobody is to blame; run again.
+    """
+    session = Session(role)
+    try:
+        await _compute(progress, session.advance)
+        while (step := session.step) is not None:
+            if isinstance(step, Send):
+                progress.messages.append(type(step.message).__name__)
+                await channel.send(step.message)
+                await _compute(progress, session.advance)
+            else:
+                message = await channel.receive(step)
+                await _compute(progress, session.advance, message)
+    except PeerFault as fault:
+        raise PeerMisbehaved(f"the peer broke the protocol: {fault}") from fault
+    except EncodingFailed as e:
+        raise CosightError(f"{e}", code="encoding-failed", hint="run the match again") from e
+    finally:
+        session.close()
+    return session.result
+
+
+async def _compute(progress: Progress, work: Callable[..., None], *args: Any) -> None:
+    """Run in a thread, to the end even if we are cancelled: a role cannot be closed while it computes."""
+    start = perf_counter()
+    running = asyncio.get_running_loop().run_in_executor(None, work, *args)
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+    finally:
+        progress.crypto_s += perf_counter() - start

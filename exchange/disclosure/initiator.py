@@ -1,0 +1,159 @@
+"""Our side of a session that we start. The initiator is always the receiver."""
+
+import asyncio
+import secrets
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+from crypto.psi import PROTOCOLS, Matches, Output, Params
+from exchange.agreement import Agreement, size_class
+from exchange.disclosure.books import Entry, closing
+from exchange.disclosure.desk import Answer, Channel, Desk, Outcome, Proposal, agreement_of
+from exchange.disclosure.drive import drive
+from exchange.errors import PeerExceededLimit, PeerMisbehaved, PolicyRefusal
+from exchange.indicators import PROFILE, IndicatorType
+from exchange.policy import Request, Rung, decide
+
+NONCE_BYTES = 32
+
+
+class Link(Protocol):
+    """The peer, as the initiator reaches it."""
+
+    async def propose(self, proposal: Proposal) -> Answer:
+        """Ask; raises ``PeerRefused`` with the code if it says no."""
+
+    def run(self, agreement: Agreement, signature: bytes) -> AbstractAsyncContextManager[Channel]:
+        """Open the run of an agreement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What our operator wants to know."""
+
+    rung: Rung
+    types: tuple[IndicatorType, ...]
+    protocol: str = "voprf"
+    output: Output = Output.RECEIVER
+    purpose: str = ""
+
+
+async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
+    """One session: decide, agree, run, write down.
+
+    Raises:
+        PolicyRefusal: our own policy does not allow it; nothing left.
+        PeerError: the peer refused, is gone, lied, or exceeded a limit.
+        LedgerError: the ledger cannot be written; nothing left.
+    """
+    start = perf_counter()
+    ours = await asyncio.to_thread(desk.items.size, wish.types)
+    roster_epoch, roster_hash = desk.roster()
+    proposal = Proposal(
+        session=secrets.token_bytes(NONCE_BYTES),
+        roster_epoch=roster_epoch,
+        roster_hash=roster_hash,
+        rung=wish.rung,
+        output=wish.output,
+        protocol=wish.protocol,
+        profile=PROFILE,
+        types=tuple(sorted(wish.types)),
+        padded=size_class(ours),
+        stat_sec=40,
+        purpose=wish.purpose,
+        policy_hash=desk.policy().hash,
+        software=desk.software,
+        deadline_s=desk.limits.deadline_s,
+    )
+    entry = Entry(desk, peer, "initiator", proposal)
+    await asyncio.to_thread(_allow, entry, ours, None)
+    await asyncio.to_thread(entry.intend, proposal.padded)
+    async with closing(entry):
+        answer = await link.propose(proposal)
+        agreement = entry.agreement = _agreed(desk, peer, proposal, answer)
+        await asyncio.to_thread(_allow, entry, ours, answer.padded)
+        found: Matches | None = None
+        if wish.rung is not Rung.SIZE:
+            items = await asyncio.to_thread(desk.items.item_set, wish.types)
+            params = params_of(agreement)
+            role = PROTOCOLS[proposal.protocol].receiver(items.rows, params)
+            async with (
+                asyncio.timeout(agreement.deadline_s),
+                link.run(agreement, desk.sign(agreement)) as channel,
+            ):
+                entry.channel = channel
+                found = await drive(role, channel, entry.progress)
+                await channel.end()
+    both = wish.output is Output.BOTH and found is not None
+    await asyncio.to_thread(
+        entry.disclosed,
+        learned_by_us=str(wish.rung),
+        learned_by_peer=str(wish.rung if both else Rung.SIZE),
+        matched=None if found is None else len(found.indices),
+    )
+    matches = None
+    if found is not None:
+        matches = await asyncio.to_thread(desk.items.values, items.ids[found.indices])
+    channel_ = entry.channel
+    return Outcome(
+        session=proposal.session.hex(),
+        peer=peer,
+        rung=wish.rung,
+        protocol=None if found is None else proposal.protocol,
+        types=proposal.types,
+        ours=ours,
+        ours_padded=proposal.padded,
+        peer_padded=answer.padded,
+        matches=matches,
+        total_s=perf_counter() - start,
+        crypto_s=entry.progress.crypto_s,
+        sent=0 if channel_ is None else channel_.sent,
+        received=0 if channel_ is None else channel_.received,
+    )
+
+
+def params_of(agreement: Agreement) -> Params:
+    """The protocol parameters that an agreement fixes; its hash is the context of every tag."""
+    receiver = agreement.receiver
+    sender = agreement.responder if receiver == agreement.initiator else agreement.initiator
+    return Params(
+        n_r=agreement.padded_of(receiver),
+        n_s=agreement.padded_of(sender),
+        context=agreement.hash,
+        output=Output(agreement.output),
+        stat_sec=agreement.stat_sec,
+    )
+
+
+def _allow(entry: Entry, ours: int, peer_padded: int | None) -> None:
+    """Ask our own policy; a refusal is written down and raised."""
+    desk, p = entry.desk, entry.proposal
+    now = desk.clock()
+    request = Request(
+        peer=entry.peer, direction="initiator", rung=p.rung, types=p.types, protocol=p.protocol,
+        output=p.output, our_size=ours, peer_size_padded=peer_padded, purpose=p.purpose,
+    )  # fmt: skip
+    decision = decide(desk.policy(), request, desk.ledger.history(entry.peer, now), now)
+    if decision.allowed:
+        return
+    if peer_padded is None:  # no session was opened yet
+        entry.refused("us", "policy-refused", decision.rule)
+    raise PolicyRefusal(decision.explanation, code="policy-refused")
+
+
+def _agreed(desk: Desk, peer: str, proposal: Proposal, answer: Answer) -> Agreement:
+    """The agreement, once the peer has signed the very same one."""
+    if len(answer.nonce) != NONCE_BYTES:
+        raise PeerMisbehaved("the peer's answer is malformed")
+    if not 1 <= answer.padded <= desk.limits.max_rows:
+        raise PeerExceededLimit(
+            f"the peer's size class {answer.padded} is over our limit of {desk.limits.max_rows} rows",
+            code="too-large",
+            hint="raise limits.max_rows in config.toml if this machine has the memory",
+        )
+    agreement = agreement_of(desk, desk.member, peer, proposal, answer)
+    if not desk.verify(peer, agreement, answer.signature):
+        raise PeerMisbehaved("the peer did not sign the agreement that we proposed", code="bad-signature")
+    return agreement

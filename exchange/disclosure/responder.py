@@ -1,0 +1,197 @@
+"""Our side of a session that a peer starts. The responder is always the sender."""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crypto.psi import PROTOCOLS, Output
+from exchange.agreement import Agreement, size_class
+from exchange.disclosure.books import Entry, closing
+from exchange.disclosure.desk import Answer, Channel, Desk, Proposal, agreement_of
+from exchange.disclosure.drive import drive
+from exchange.disclosure.initiator import NONCE_BYTES, params_of
+from exchange.errors import CosightError, PeerMisbehaved, SessionRefused
+from exchange.indicators import PROFILE
+from exchange.policy import Request, Rung, decide
+
+log = logging.getLogger(__name__)
+OFFER_LIFE = timedelta(seconds=60)
+"""How long an agreement that nobody carries out stays good."""
+REFUSALS_PER_HOUR = 100
+"""Refusals of one peer that the ledger records; a flood beyond that goes to the log alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An agreement that waits to be carried out, once, by the peer that proposed it."""
+
+    entry: Entry
+    agreement: Agreement
+    expires: datetime
+
+
+class Responder:
+    """Answers proposals and carries out what was agreed.
+
+    Args:
+        desk: who we are and what we decide with.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._offers: dict[bytes, Offer] = {}
+        self._running: dict[bytes, str] = {}
+        self._refusals: dict[str, deque[datetime]] = {}
+        self._lock = asyncio.Lock()
+
+    async def propose(self, peer: str, proposal: Proposal) -> Answer:
+        """Decide on a proposal.
+
+        Raises:
+            SessionRefused: no; the code may be told to the peer, the text may not.
+            LedgerError: the ledger cannot be written, so there is no session.
+        """
+        async with self._lock:
+            return await asyncio.to_thread(self._propose, peer, proposal)
+
+    def _propose(self, peer: str, proposal: Proposal) -> Answer:
+        self._expire()
+        entry = Entry(self._desk, peer, "responder", proposal)
+        try:
+            ours = self._accept(entry)
+        except SessionRefused as refusal:
+            self._record(entry, refusal)
+            raise
+        padded = size_class(ours)
+        policy = self._desk.policy()
+        unsigned = Answer(
+            nonce=secrets.token_bytes(NONCE_BYTES),
+            padded=padded,
+            policy_hash=policy.hash,
+            software=self._desk.software,
+            signature=b"",
+        )
+        agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned)
+        entry.intend(padded)
+        entry.agreement = agreement
+        if proposal.rung is Rung.SIZE:
+            entry.disclosed(learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
+        else:
+            self._offers[proposal.session] = Offer(entry, agreement, self._desk.clock() + OFFER_LIFE)
+        return Answer(
+            nonce=unsigned.nonce,
+            padded=padded,
+            policy_hash=unsigned.policy_hash,
+            software=unsigned.software,
+            signature=self._desk.sign(agreement),
+        )
+
+    async def run(
+        self, peer: str, session: bytes, signature: bytes, open_channel: Callable[[Agreement], Channel]
+    ) -> None:
+        """Carry out an agreement.
+
+        Raises:
+            SessionRefused: there is no such offer for this peer.
+            PeerError: the peer lied, stalled or left; the session is burnt.
+            CosightError: we failed; the session is burnt.
+        """
+        async with self._lock:
+            offer = await asyncio.to_thread(self._take, peer, session)
+            self._running[session] = peer
+        entry, agreement, desk = offer.entry, offer.agreement, self._desk
+        try:
+            async with closing(entry), asyncio.timeout(agreement.deadline_s):
+                if not desk.verify(peer, agreement, signature):
+                    raise PeerMisbehaved("the peer did not sign the agreement", code="bad-signature")
+                items = await asyncio.to_thread(desk.items.item_set, entry.proposal.types)
+                params = params_of(agreement)
+                if len(items.rows) > params.n_s:
+                    raise CosightError(
+                        "our set outgrew its size class since the proposal", code="set-changed"
+                    )
+                role = PROTOCOLS[agreement.protocol].sender(items.rows, params)
+                entry.channel = open_channel(agreement)
+                found = await drive(role, entry.channel, entry.progress)
+        finally:
+            del self._running[session]
+        both = agreement.output == Output.BOTH
+        await asyncio.to_thread(
+            entry.disclosed,
+            learned_by_us=str(entry.proposal.rung if both else Rung.SIZE),
+            learned_by_peer=str(entry.proposal.rung),
+            matched=None if found is None else len(found.indices),
+        )
+
+    async def expire(self) -> None:
+        """Close the offers that nobody took up in time. The server calls it now and then."""
+        async with self._lock:
+            await asyncio.to_thread(self._expire)
+
+    def _expire(self) -> None:
+        now = self._desk.clock()
+        for session in [s for s, offer in self._offers.items() if offer.expires <= now]:
+            self._offers.pop(session).entry.aborted("expired")
+
+    async def close(self) -> None:
+        """Close every offer: the node stops."""
+        async with self._lock:
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        for session in list(self._offers):
+            self._offers.pop(session).entry.aborted("stopped")
+
+    def _record(self, entry: Entry, refusal: SessionRefused) -> None:
+        """Write a refusal down, within bounds: a peer must not be able to fill our disk."""
+        now = self._desk.clock()
+        recent = self._refusals.setdefault(entry.peer, deque(maxlen=REFUSALS_PER_HOUR))
+        if len(recent) == REFUSALS_PER_HOUR and now - recent[0] < timedelta(hours=1):
+            log.warning("refused %s again (%s); not recorded, it was too often", entry.peer, refusal.code)
+            return
+        recent.append(now)
+        entry.refused("us", refusal.code, refusal.rule)
+
+    def _accept(self, entry: Entry) -> int:
+        """Every check of a proposal, cheap ones first. Returns the size of our set."""
+        desk, p = self._desk, entry.proposal
+        if len(p.session) != NONCE_BYTES or not p.types or len(set(p.types)) != len(p.types):
+            raise SessionRefused("the proposal is malformed", code="malformed")
+        if (p.roster_epoch, p.roster_hash) != desk.roster():
+            raise SessionRefused("the peer holds another roster", code="roster-mismatch")
+        if p.profile != PROFILE:
+            raise SessionRefused("the peer uses another canonical profile", code="profile-mismatch")
+        if p.protocol not in PROTOCOLS:
+            raise SessionRefused("the peer asks for a protocol that we do not have", code="protocol-unknown")
+        limits = desk.limits
+        if not 1 <= p.padded <= limits.max_rows or not 1 <= p.deadline_s <= limits.deadline_s:
+            raise SessionRefused("the declared size or deadline is over our limit", code="too-large")
+        if p.session in self._offers or desk.ledger.has_session(p.session.hex()):
+            raise SessionRefused("the session was seen before", code="session-replayed")
+        busy = [offer.entry.peer for offer in self._offers.values()] + list(self._running.values())
+        if len(busy) >= limits.max_sessions or busy.count(entry.peer) >= limits.max_sessions_per_peer:
+            raise SessionRefused("too many sessions at once", code="busy")
+        ours = desk.items.size(p.types)
+        now = desk.clock()
+        request = Request(
+            peer=entry.peer, direction="responder", rung=p.rung, types=p.types, protocol=p.protocol,
+            output=p.output, our_size=ours, peer_size_padded=p.padded, purpose=p.purpose,
+        )  # fmt: skip
+        decision = decide(desk.policy(), request, desk.ledger.history(entry.peer, now), now)
+        if not decision.allowed:
+            raise SessionRefused(decision.explanation, code="policy-refused", rule=decision.rule)
+        return ours
+
+    def _take(self, peer: str, session: bytes) -> Offer:
+        """The offer of this session, which is then no more."""
+        self._expire()
+        offer = self._offers.get(session)
+        if offer is not None and offer.entry.peer == peer:
+            return self._offers.pop(session)
+        if session in self._running or self._desk.ledger.has_session(session.hex()):
+            raise SessionRefused("the session was run before", code="session-replayed")
+        raise SessionRefused("there is no such session", code="session-unknown")

@@ -1,0 +1,109 @@
+"""One gRPC stream as a channel of protocol messages: counted, bounded, with a deadline on every wait."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from crypto.errors import ProtocolError
+from crypto.session import Message, Receive
+from exchange import wire
+from exchange.errors import PeerUnavailable
+from exchange.v1.frame_pb2 import Frame
+
+Read = Callable[[], Awaitable[Frame | None]]
+Write = Callable[[Frame], Awaitable[Any]]
+
+
+class FrameChannel:
+    """Messages of one run over one stream.
+
+    Args:
+        protocol: the protocol that runs.
+        read: the next frame, ``None`` after the last.
+        write: send a frame; waits while the peer does not take it.
+        idle_s: longest wait for one frame, either way, in seconds.
+        guard: called before every message; raises if the run may not go on, for example because the peer has
+            been revoked meanwhile.
+        half_close: tells the peer that we are done; a client's duty.
+
+    Attributes:
+        sent: bytes of all frames sent.
+        received: bytes of all frames received.
+    """
+
+    def __init__(
+        self,
+        protocol: str,
+        *,
+        read: Read,
+        write: Write,
+        idle_s: float,
+        guard: Callable[[], None] = lambda: None,
+        half_close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._protocol = protocol
+        self._read = read
+        self._write = write
+        self._idle_s = idle_s
+        self._guard = guard
+        self._half_close = half_close
+        self.sent = 0
+        self.received = 0
+
+    async def send(self, message: Message) -> None:
+        """Send a message.
+
+        Raises:
+            PeerUnavailable: the peer does not take it in time, or is gone.
+        """
+        self._guard()
+        for frame in wire.to_frames(self._protocol, message):
+            self.sent += frame.ByteSize()
+            await self._in_time(self._write(frame))
+
+    async def receive(self, want: Receive) -> Message:
+        """Receive the message that a role asked for.
+
+        Raises:
+            PeerUnavailable: nothing comes in time, or the peer is gone.
+            ProtocolError, DecodeError: something else comes.
+        """
+        frame = await self._next()
+        self._guard()
+        if frame.WhichOneof("kind") != "head":
+            raise ProtocolError(f"the head of {want.kind.__name__} was due")
+        assembly = wire.Assembly(self._protocol, want, frame.head)
+        while not assembly.complete:
+            frame = await self._next()
+            if frame.WhichOneof("kind") != "chunk":
+                raise ProtocolError(f"rows of {want.kind.__name__} were due")
+            assembly.feed(frame.chunk)
+        return assembly.message()
+
+    async def end(self) -> None:
+        """Wait for the peer to close its side.
+
+        Raises:
+            ProtocolError: it sends something more instead.
+            PeerUnavailable: it neither sends nor closes.
+        """
+        if self._half_close is not None:
+            await self._half_close()
+        if await self._in_time(self._read()) is not None:
+            raise ProtocolError("a frame came after the end")
+
+    async def _next(self) -> Frame:
+        frame = await self._in_time(self._read())
+        if frame is None:
+            raise PeerUnavailable("the peer closed the run before its end", code="peer-closed")
+        self.received += frame.ByteSize()
+        return frame
+
+    async def _in_time(self, wait: Awaitable[Any]) -> Any:
+        try:
+            async with asyncio.timeout(self._idle_s):
+                return await wait
+        except TimeoutError:
+            raise PeerUnavailable(
+                f"the peer was silent for {self._idle_s:.0f} s", code="peer-stalled"
+            ) from None

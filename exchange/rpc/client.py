@@ -1,0 +1,163 @@
+"""A link to one peer: greet it, check who it is, propose, run."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from exchange.agreement import Agreement
+from exchange.disclosure import Answer, Channel, Proposal
+from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused
+from exchange.rpc import messages
+from exchange.rpc.channel import FrameChannel
+from exchange.rpc.directory import Directory, hello_bytes, within_limits
+from exchange.rpc.server import SERVICE, compute_allowance_s
+from exchange.rpc.status import raise_for
+from exchange.v1 import exchange_pb2 as pb
+from exchange.v1.frame_pb2 import Frame, Start
+
+OPTIONS: list[tuple[str, Any]] = [
+    ("grpc.max_receive_message_length", 2 << 20),
+    ("grpc.max_send_message_length", 2 << 20),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+]
+
+
+class PeerLink:
+    """A connection to one peer, used as ``async with``.
+
+    Args:
+        directory: the alliance.
+        peer: the member to reach.
+        address: its ``HOST:PORT``.
+        timeout_s: for the short calls, in seconds.
+        idle_s: longest silence within a run, beside what computing may take.
+    """
+
+    def __init__(
+        self, directory: Directory, peer: str, address: str, *, timeout_s: float = 20, idle_s: float = 30
+    ) -> None:
+        self._directory = directory
+        self._peer = peer
+        self._address = address
+        self._timeout_s = timeout_s
+        self._idle_s = idle_s
+
+    async def __aenter__(self) -> Self:
+        tls = self._directory.tls()
+        credentials = grpc.ssl_channel_credentials(tls.root, tls.key, tls.chain)
+        options = [*OPTIONS, ("grpc.ssl_target_name_override", self._directory.target(self._peer))]
+        self._channel = grpc.aio.secure_channel(self._address, credentials, options)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._channel.close()
+
+    async def hello(self) -> pb.HelloReply:
+        """Greet: exchange newer rosters until both hold the same, and have the peer prove its identity key.
+
+        Raises:
+            PeerRefused: we are not welcome.
+            PeerMisbehaved: it does not hold the key that the roster has for it.
+            PeerUnavailable: it cannot be reached.
+        """
+        offered: list[bytes] = []
+        for _ in range(3):
+            epoch, roster_hash = self._directory.roster()
+            nonce = secrets.token_bytes(messages.NONCE_BYTES)
+            request = pb.HelloRequest(
+                nonce=nonce, roster_epoch=epoch, roster_hash=roster_hash, rosters=within_limits(offered)
+            )
+            try:
+                reply: pb.HelloReply = await self._unary("Hello", request, pb.HelloReply)
+            except PeerRefused as e:
+                if e.code != "not-on-roster" or offered:
+                    raise
+                offered = self._directory.newer(0)[-8:]  # it may not have heard of us yet
+                continue
+            if reply.rosters:
+                self._directory.adopt(list(reply.rosters))
+            if reply.roster_epoch < epoch and not offered:
+                offered = self._directory.newer(reply.roster_epoch)
+                continue
+            if reply.roster_epoch > epoch:
+                continue
+            signed = hello_bytes(
+                self._directory, self._directory.member, self._peer, (nonce, reply.nonce), reply.roster_hash
+            )
+            if not self._directory.verify(self._peer, signed, reply.signature):
+                raise PeerMisbehaved(
+                    f"{self._peer} did not prove its identity key", code="bad-identity",
+                    hint="another node answers at this address: check it in the roster or in config.toml",
+                )  # fmt: skip
+            return reply
+        raise ConfigError(f"{self._peer} and we do not come to hold the same roster", code="roster-mismatch")
+
+    async def propose(self, proposal: Proposal) -> Answer:
+        """Propose a session.
+
+        Raises:
+            PeerRefused: the peer said no.
+            PeerUnavailable: it cannot be reached.
+            PeerMisbehaved: its answer is malformed.
+        """
+        reply = await self._unary("Propose", messages.proposal_to_wire(proposal), pb.ProposeReply)
+        return messages.answer_from_wire(reply)
+
+    @asynccontextmanager
+    async def run(self, agreement: Agreement, signature: bytes) -> AsyncIterator[Channel]:
+        """Open the run of an agreement; leaving the context ends the call."""
+        call = self._channel.stream_stream(f"/{SERVICE}/Run", Frame.SerializeToString, Frame.FromString)(
+            timeout=agreement.deadline_s
+        )
+
+        async def read() -> Frame | None:
+            try:
+                frame = await call.read()
+            except grpc.aio.AioRpcError as e:
+                raise_for(e, self._peer)
+            if frame is grpc.aio.EOF:
+                if await call.code() is not grpc.StatusCode.OK:
+                    raise_for(await _error(call), self._peer)
+                return None
+            return frame
+
+        async def write(frame: Frame) -> None:
+            try:
+                await call.write(frame)
+            except grpc.aio.AioRpcError as e:
+                raise_for(e, self._peer)
+            except grpc.aio.UsageError:  # the call has ended already
+                raise_for(await _error(call), self._peer)
+
+        try:
+            await write(Frame(start=Start(session=agreement.initiator_nonce, signature=signature)))
+            yield FrameChannel(
+                agreement.protocol, read=read, write=write, half_close=call.done_writing,
+                idle_s=self._idle_s + compute_allowance_s(agreement),
+            )  # fmt: skip
+        finally:
+            call.cancel()
+
+    async def _unary(self, method: str, request: Any, reply: Any) -> Any:
+        call = self._channel.unary_unary(
+            f"/{SERVICE}/{method}", type(request).SerializeToString, reply.FromString
+        )
+        try:
+            return await call(request, timeout=self._timeout_s)
+        except grpc.aio.AioRpcError as e:
+            raise_for(e, self._peer)
+
+
+async def _error(call: Any) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(
+        await call.code(), await call.initial_metadata(), await call.trailing_metadata(), await call.details()
+    )

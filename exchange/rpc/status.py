@@ -1,0 +1,74 @@
+"""The one table between refusal codes and gRPC statuses. A peer is told a code from here, never a detail."""
+
+from typing import NoReturn
+
+import grpc
+
+from exchange.errors import CosightError, PeerRefused, PeerUnavailable
+
+STATUS: dict[str, grpc.StatusCode] = {
+    "aborted": grpc.StatusCode.ABORTED,
+    "bad-identity": grpc.StatusCode.UNAUTHENTICATED,
+    "busy": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "certificate-expired": grpc.StatusCode.UNAUTHENTICATED,
+    "key-not-pinned": grpc.StatusCode.UNAUTHENTICATED,
+    "malformed": grpc.StatusCode.INVALID_ARGUMENT,
+    "not-on-roster": grpc.StatusCode.PERMISSION_DENIED,
+    "not-ready": grpc.StatusCode.UNAVAILABLE,
+    "policy-refused": grpc.StatusCode.PERMISSION_DENIED,
+    "profile-mismatch": grpc.StatusCode.FAILED_PRECONDITION,
+    "protocol-unknown": grpc.StatusCode.UNIMPLEMENTED,
+    "roster-mismatch": grpc.StatusCode.FAILED_PRECONDITION,
+    "session-replayed": grpc.StatusCode.ALREADY_EXISTS,
+    "session-unknown": grpc.StatusCode.NOT_FOUND,
+    "too-large": grpc.StatusCode.OUT_OF_RANGE,
+}
+WHY = {
+    "aborted": "it ended the session and gives no reason",
+    "bad-identity": "it does not recognise the identity in our certificate",
+    "busy": "it runs as many sessions as it allows at once",
+    "certificate-expired": "our certificate has expired",
+    "key-not-pinned": "our certificate was not issued under the key that the roster holds for us",
+    "malformed": "it could not read our request",
+    "not-on-roster": "we are not on its roster",
+    "not-ready": "it cannot take part just now",
+    "policy-refused": "its policy does not allow this",
+    "profile-mismatch": "it writes indicators in another canonical profile",
+    "protocol-unknown": "it does not run this protocol",
+    "roster-mismatch": "it holds another roster than we do",
+    "session-replayed": "it has seen this session before",
+    "session-unknown": "it knows no such session, or it has expired",
+    "too-large": "the declared size or deadline is over its limit",
+}
+HINTS = {
+    "busy": "try again in a minute",
+    "policy-refused": "ask the peer which rule decided; `cosight ledger show` has our side",
+    "roster-mismatch": "run `cosight alliance roster` on both sides and compare the fingerprints",
+    "certificate-expired": "check this machine's clock; certificates renew by themselves",
+}
+
+
+def outward(error: CosightError) -> str:
+    """The code that a peer may see for this error of ours."""
+    return error.code if error.code in STATUS else "aborted"
+
+
+def raise_for(error: grpc.aio.AioRpcError, peer: str) -> NoReturn:
+    """Turn what gRPC raised at our side of a call into an error for the operator.
+
+    Only codes from the table are repeated: a peer does not get to write on our terminal.
+
+    Raises:
+        PeerRefused: the peer said no.
+        PeerUnavailable: it cannot be reached, or not in time.
+    """
+    code = error.details() or ""
+    if STATUS.get(code) is error.code():
+        raise PeerRefused(f"{peer} refused: {WHY[code]}", code=code, hint=HINTS.get(code, "")) from None
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        raise PeerUnavailable(f"{peer} did not answer in time", code="peer-stalled") from None
+    raise PeerUnavailable(
+        f"{peer} cannot be reached ({error.code().name.lower().replace('_', ' ')})",
+        hint="check its address and that `cosight serve` runs there; a peer that does not accept our"
+        " certificate looks the same",
+    ) from None

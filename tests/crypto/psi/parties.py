@@ -1,0 +1,34 @@
+"""Material for tests over every protocol that discovery finds."""
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+
+from crypto.psi import Output, Params
+from crypto.psi.base import ITEM_BYTES
+from crypto.rows import Rows
+
+CONTEXT = bytes(range(32))
+
+
+def items(*numbers: int) -> Rows:
+    """Rows that stand for these numbers: the same number, the same row."""
+    joined = b"".join(hashlib.sha256(b"item %d" % n).digest() for n in numbers)
+    return np.frombuffer(joined, np.uint8).reshape(len(numbers), ITEM_BYTES)
+
+
+def params(n_r: int, n_s: int, output: Output = Output.RECEIVER) -> Params:
+    return Params(n_r=n_r, n_s=n_s, context=CONTEXT, output=output)
+
+
+def deterministic_rng(seed: bytes) -> Callable[[int], bytes]:
+    """SHAKE-256 in counter mode: the randomness of the stored transcripts."""
+    calls = 0
+
+    def rng(n: int) -> bytes:
+        nonlocal calls
+        calls += 1
+        return hashlib.shake_256(seed + calls.to_bytes(8, "big")).digest(n)
+
+    return rng
