@@ -83,8 +83,8 @@ class History:
     log_key: str = ""
     alliance: str = ""
     epoch: int = -1
-    intents: dict[str, Leaf] = field(default_factory=dict)
-    results: set[str] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
+    open: dict[str, Leaf] = field(default_factory=dict)
 
     def admit(self, leaf: Leaf) -> str:
         """Take in the next entry; return what is wrong with its place in the log, or ``""``."""
@@ -95,14 +95,8 @@ class History:
         if leaf.kind is Kind.ROSTER:
             return self._roster(leaf)
         if leaf.kind is Kind.INTENT:
-            if leaf.session in self.intents:
-                return "the session has an intent already"
-            self.intents[leaf.session] = leaf
-        elif leaf.kind in RESULTS:
-            fault = result_fault(leaf, self.intents.get(leaf.session), closed=leaf.session in self.results)
-            self.results.add(leaf.session)
-            return fault
-        return ""
+            return self._intent(leaf)
+        return self._result(leaf) if leaf.kind in RESULTS else ""
 
     def _opened(self, leaf: Leaf) -> str:
         if self.origin:
@@ -123,15 +117,20 @@ class History:
         self.alliance, self.epoch, self.origin = alliance, epoch, notes.origin(self.member, alliance)
         return ""
 
+    def _intent(self, leaf: Leaf) -> str:
+        if leaf.session in self.sessions:
+            return "the session has an intent already"
+        self.sessions.add(leaf.session)
+        self.open[leaf.session] = leaf
+        return ""
 
-def result_fault(result: Leaf, intent: Leaf | None, *, closed: bool) -> str:
-    """Say why a session cannot end with this entry, or ``""``."""
-    if intent is None:
-        return "the session has a result but no intent before it"
-    if closed:
-        return "the session has a result already"
-    same = all(result.fields[name] == intent.fields[name] for name in ("peer", "direction", "agreement"))
-    return "" if same else "the result names another peer, direction or agreement than the intent"
+    def _result(self, leaf: Leaf) -> str:
+        intent = self.open.pop(leaf.session, None)
+        if intent is None:
+            known = leaf.session in self.sessions
+            return f"the session has a result {'already' if known else 'but no intent before it'}"
+        same = all(leaf.fields[name] == intent.fields[name] for name in ("peer", "direction", "agreement"))
+        return "" if same else "the result names another peer, direction or agreement than the intent"
 
 
 def verify(
@@ -259,11 +258,10 @@ class _Run:
         if self.known:
             seen = self.known[-1].size
             self.problem(f"the log ends at {size} entries, but {seen} were seen: its end was cut off")
-        opened = self.history.intents.keys() - self.history.results
         return Verification(
             leaves=size,
-            sessions=len(self.history.intents),
-            open_intents=tuple(s for s in self.history.intents if s in opened),
+            sessions=len(self.history.sessions),
+            open_intents=tuple(self.history.open),
             problems=tuple(self.problems),
             warnings=tuple(self.warnings),
             head=self.head,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -204,10 +205,11 @@ def _verify(
 ) -> Verification:
     # A subtree is complete with its last leaf, and lower ones first: the order of appending.
     completed = (NODE.c.idx + 1).bitwise_lshift(NODE.c.level)
+    db = db.execution_options(yield_per=1000)
     return verify(
-        (StoredLeaf(*row) for row in db.execute(select(LEAF).order_by(LEAF.c.seq))),
-        (tree.Node(*row) for row in db.execute(select(NODE).order_by(completed, NODE.c.level))),
-        (StoredCheckpoint(*row) for row in db.execute(select(CHECKPOINT).order_by(CHECKPOINT.c.size))),
+        starmap(StoredLeaf, db.execute(select(LEAF).order_by(LEAF.c.seq))),
+        starmap(tree.Node, db.execute(select(NODE).order_by(completed, NODE.c.level))),
+        starmap(StoredCheckpoint, db.execute(select(CHECKPOINT).order_by(CHECKPOINT.c.size))),
         public_key=public_key,
         known=known,
         every_signature=every_signature,
