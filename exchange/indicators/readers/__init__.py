@@ -1,0 +1,61 @@
+"""One file per format. A module of this folder is a format if it has ``FORMAT``; nothing else lists it."""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from pkgutil import iter_modules
+
+from exchange.errors import InputError
+from exchange.indicators.batch import Batch
+from exchange.indicators.readers.base import Candidate, Format
+from exchange.indicators.readers.source import Source
+from exchange.indicators.types import Refused
+
+BATCH_SIZE = 50_000
+
+
+@cache
+def _formats() -> dict[str, Format]:
+    modules = (import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__))
+    found = (getattr(module, "FORMAT", None) for module in modules)
+    return {f.name: f for f in found if isinstance(f, Format)}
+
+
+def formats() -> list[str]:
+    """The names of the formats that can be read, in alphabetical order."""
+    return sorted(_formats())
+
+
+def read(path: Path, *, format: str = "auto") -> Iterator[Batch]:  # noqa: A002 (the word of the command line)
+    """Read a file of indicators as a stream of batches; memory does not grow with the file.
+
+    Args:
+        path: a file, gzipped or not, in UTF-8 or (with a byte order mark) UTF-16.
+        format: one of ``formats()``, or ``auto`` to tell it from the first lines.
+
+    Raises:
+        InputError: the file cannot be read, is not text, or the format is unknown. What was yielded before
+            belongs to a damaged file: whoever stores it must be able to undo that.
+    """
+    if format not in ("auto", *_formats()):
+        raise InputError(f"there is no format {format!r}", hint=f"one of: auto, {', '.join(formats())}")
+    with Source.open(path) as source:
+        if format == "auto":
+            chosen = max(_formats().values(), key=lambda f: f.score(source.sample))
+        else:
+            chosen = _formats()[format]
+        candidates = chosen.candidates(source)
+        while batch := _batch(islice(candidates, BATCH_SIZE)):
+            yield batch
+
+
+def _batch(candidates: Iterator[Candidate]) -> Batch:
+    batch = Batch()
+    for text, stated in candidates:
+        if isinstance(stated, Refused):
+            batch.refused[stated.reason] += 1
+        else:
+            batch.add(text, stated)
+    return batch

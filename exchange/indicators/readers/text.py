@@ -1,0 +1,48 @@
+"""Plain text: one value a line, defanged or not; ``#`` and ``;`` start comments."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from exchange.indicators.canonical import recognise
+from exchange.indicators.readers.base import Candidate, Format
+from exchange.indicators.readers.source import Source
+from exchange.indicators.types import Refused
+
+# A "#" inside a URL starts its fragment, so a trailing comment needs white space before it.
+_COMMENT = re.compile(r"(?:^|\s)(?:[#;]|//).*")
+_LIST_MARK = re.compile(r"^(?:[-*•]\s+)?")
+_WRAPPING = "\"'`<>,"
+_SAMPLE_LINES = 200
+
+
+def value_of(line: str) -> str:
+    """The value of a line, or ``""``: no comment, no bullet, no quotes, no trailing comma."""
+    line = line.strip()
+    if line.isalnum():
+        return line
+    if "#" in line or ";" in line or "//" in line:
+        line = _COMMENT.sub("", line)
+    return _LIST_MARK.sub("", line).strip().strip(_WRAPPING).strip()
+
+
+def _candidates(source: Source) -> Iterator[Candidate]:
+    for line in source.lines():
+        if value := value_of(line):
+            yield value, None
+
+
+def _score(sample: str) -> float:
+    """The share of lines that are one value. Never 0: what is nothing else is text."""
+    values = list(islice(filter(None, map(value_of, sample.splitlines())), _SAMPLE_LINES))
+    found = 0
+    for value in values:
+        try:
+            recognise(value)
+        except Refused:
+            continue
+        found += 1
+    return max(found / len(values) if values else 0.0, 0.01)
+
+
+FORMAT = Format("text", _score, _candidates)
