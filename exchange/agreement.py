@@ -1,0 +1,250 @@
+"""The one agreement that both sides pin before a session: who, what, how much, under which policies.
+
+Its hash names everything that was agreed; it goes into every later hash and seed, so two parties that hold
+different agreements find nothing rather than something wrong. Pure: values in, bytes out.
+
+Source: RFC 8949 section 4.2 (deterministic encoding); Nikitin et al., PETS 2019 (Padmé).
+"""
+
+import re
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+from typing import Self
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from crypto import labels
+from crypto.psi import Output
+from exchange.errors import PeerMisbehaved
+from exchange.indicators import IndicatorType
+
+VERSION = 1
+MAX_BYTES = 16_384
+MAX_TEXT = 200
+MAX_ROWS = 1 << 32
+SMALLEST_CLASS = 32
+MAX_FRAME_BYTES = 2 << 20
+"""Most bytes of one message of the transport: a chunk of 1 MiB and its head."""
+_HASH_BYTES = 32
+_MEMBER = re.compile(r"[a-z0-9-]{1,40}")
+_WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_PROFILE = re.compile(r"[a-z][a-z0-9-]{0,23}/[0-9]{1,4}")
+
+
+class Rung(StrEnum):
+    """The ladder: how much the receiver learns. ``level`` orders it."""
+
+    SIZE = "size"
+    ESTIMATE = "estimate"
+    CARDINALITY = "cardinality"
+    SUM = "sum"
+    OVERLAP = "overlap"
+    CONTEXT = "context"
+
+    @property
+    def level(self) -> int:
+        """Its place on the ladder, 0 for the least."""
+        return list(Rung).index(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """What both sides agreed on. Everything of ours is checked before; a fault in it is the peer's.
+
+    Attributes:
+        version: of this structure.
+        alliance: the alliance whose roster holds both.
+        roster_epoch: epoch of that roster.
+        roster_hash: its hash, 32 bytes.
+        initiator: the member that dialled.
+        responder: the other one.
+        receiver: which of the two learns the result.
+        output: whether the other learns it too.
+        rung: what is learned.
+        protocol: name of the protocol.
+        profile: canonical profile of the indicators.
+        types: types of indicators, sorted, without repetition.
+        initiator_padded: declared size of the initiator's set, padded, in items.
+        responder_padded: the same of the responder.
+        initiator_nonce: 32 random bytes; they name the session.
+        responder_nonce: 32 random bytes.
+        stat_sec: statistical security in bits.
+        purpose: why, in at most 200 characters, or ``""``.
+        initiator_policy: hash of the initiator's policy, 32 bytes.
+        responder_policy: the same of the responder.
+        deadline_s: when the session is over at the latest, in seconds from its start.
+        max_frame_bytes: largest message of the transport.
+        initiator_software: name and version of the initiator's software.
+        responder_software: the same of the responder.
+
+    Raises:
+        PeerMisbehaved: a value is not of its type or out of range, the two members are the same, or the
+            receiver is neither.
+    """
+
+    version: int = VERSION
+    alliance: str
+    roster_epoch: int
+    roster_hash: bytes
+    initiator: str
+    responder: str
+    receiver: str
+    output: Output
+    rung: Rung
+    protocol: str
+    profile: str
+    types: tuple[IndicatorType, ...]
+    initiator_padded: int
+    responder_padded: int
+    initiator_nonce: bytes
+    responder_nonce: bytes
+    stat_sec: int
+    purpose: str
+    initiator_policy: bytes
+    responder_policy: bytes
+    deadline_s: int
+    max_frame_bytes: int = MAX_FRAME_BYTES
+    initiator_software: str
+    responder_software: str
+
+    def __post_init__(self) -> None:
+        for name, valid in self._checks().items():
+            if not valid:
+                raise PeerMisbehaved(f"the agreement is malformed: {name}")
+
+    def _checks(self) -> dict[str, bool]:
+        hashes = (self.roster_hash, self.initiator_policy, self.responder_policy)
+        nonces = (self.initiator_nonce, self.responder_nonce)
+        sizes = (self.initiator_padded, self.responder_padded)
+        return {
+            "version": _is_int(self.version, VERSION, VERSION),
+            "alliance": _is_text(self.alliance) and bool(self.alliance),
+            "roster_epoch": _is_int(self.roster_epoch, 1, 1 << 53),
+            "members": _matches(_MEMBER, self.initiator, self.responder) and self.initiator != self.responder,
+            "receiver": self.receiver in {self.initiator, self.responder},
+            "output or rung": isinstance(self.output, Output) and isinstance(self.rung, Rung),
+            "protocol": _matches(_WORD, self.protocol),
+            "profile": _matches(_PROFILE, self.profile),
+            "types": _is_types(self.types),
+            "padded sizes": all(_is_int(size, 1, MAX_ROWS) for size in sizes),
+            "hashes or nonces": all(type(h) is bytes and len(h) == _HASH_BYTES for h in hashes + nonces),
+            "stat_sec": _is_int(self.stat_sec, 40, 128),
+            "deadline_s": _is_int(self.deadline_s, 1, 1 << 31),
+            "max_frame_bytes": _is_int(self.max_frame_bytes, 1, 1 << 31),
+            "texts": all(map(_is_text, (self.purpose, self.initiator_software, self.responder_software))),
+        }
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The canonical bytes; both sides compute the same."""
+        return cbor2.dumps({f.name: _plain(getattr(self, f.name)) for f in fields(self)}, canonical=True)
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 over the label and the canonical bytes, 32 bytes."""
+        return sha256(labels.AGREEMENT.encode() + b"\x00" + self.encoded).digest()
+
+    @property
+    def session(self) -> str:
+        """The session's id: the initiator's nonce in hex, 64 characters."""
+        return self.initiator_nonce.hex()
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """What both sides sign with their identity keys: a label, then the hash."""
+        return labels.AGREEMENT_SIGNATURE.encode() + b"\x00" + self.hash
+
+    def padded_of(self, member: str) -> int:
+        """Return the declared size of one party's set.
+
+        Raises:
+            KeyError: the member is no party.
+        """
+        return {self.initiator: self.initiator_padded, self.responder: self.responder_padded}[member]
+
+    @classmethod
+    def from_bytes(cls, encoded: bytes) -> Self:
+        """Read an agreement: its one encoding and nothing else.
+
+        Raises:
+            PeerMisbehaved: the bytes are no such encoding.
+        """
+        malformed = PeerMisbehaved("the agreement is malformed: its encoding")
+        if len(encoded) > MAX_BYTES:
+            raise malformed
+        try:
+            raw = cbor2.loads(encoded, allow_indefinite=False, allow_duplicate_keys=False, max_depth=4)
+            if not isinstance(raw, dict) or raw.keys() != {f.name for f in fields(cls)}:
+                raise malformed
+            raw["types"] = tuple(map(IndicatorType, raw["types"]))
+            agreement = cls(**raw | {"output": Output(raw["output"]), "rung": Rung(raw["rung"])})
+        except PeerMisbehaved:
+            raise
+        except Exception as e:  # whatever a decoder can raise on arbitrary bytes means the same here
+            raise malformed from e
+        if agreement.encoded != encoded:
+            raise malformed
+        return agreement
+
+
+def sign(agreement: Agreement, key: Ed25519PrivateKey) -> bytes:
+    """Return the signature of an identity key over an agreement, 64 bytes."""
+    return key.sign(agreement.signed_bytes)
+
+
+def verify(agreement: Agreement, signature: bytes, public_key: bytes) -> bool:
+    """Say whether this identity key (32 bytes) signed this agreement."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, agreement.signed_bytes)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def padme(n: int) -> int:
+    """Return the Padmé class of ``n``: the next number with a mantissa as short as its exponent.
+
+    At most 12 % more than ``n``, and only O(log log n) bits of it remain visible.
+    """
+    if n <= 1:
+        return n
+    exponent = n.bit_length() - 1
+    spare = exponent - exponent.bit_length()
+    low = (1 << spare) - 1
+    return (n + low) & ~low
+
+
+def size_class(n: int) -> int:
+    """Return the size that is declared for a set of ``n`` items: its Padmé class.
+
+    Sets of up to ``SMALLEST_CLASS`` items, the empty one included, all look alike.
+    """
+    return padme(max(n, SMALLEST_CLASS))
+
+
+def _is_int(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str and len(value) <= MAX_TEXT and value.isprintable()
+
+
+def _matches(pattern: re.Pattern[str], *values: object) -> bool:
+    return all(type(value) is str and pattern.fullmatch(value) is not None for value in values)
+
+
+def _is_types(value: object) -> bool:
+    if not isinstance(value, tuple) or not value:
+        return False
+    return all(isinstance(t, IndicatorType) for t in value) and list(value) == sorted(set(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [str(item) for item in value]
+    return str(value) if isinstance(value, StrEnum) else value
