@@ -11,6 +11,7 @@ use crate::oprf::{Mode, Reply, OUTPUT_BYTES};
 use crate::rows::{Items, Table};
 use crate::{group, hashing, oprf, rows};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
@@ -53,6 +54,10 @@ impl PrivateKey {
     fn __repr__(&self) -> &'static str {
         "<PrivateKey>"
     }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("cannot pickle or copy a secret"))
+    }
 }
 
 /// A client's blinding scalars: opaque, wiped when dropped.
@@ -67,6 +72,10 @@ impl Blinds {
 
     fn __repr__(&self) -> &'static str {
         "<Blinds>"
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("cannot pickle or copy a secret"))
     }
 }
 
