@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
-from typing import Self
+from typing import Any, Self
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
@@ -173,22 +173,25 @@ class Agreement:
         Raises:
             PeerMisbehaved: the bytes are no such encoding.
         """
-        malformed = PeerMisbehaved("the agreement is malformed: its encoding")
-        if len(encoded) > MAX_BYTES:
-            raise malformed
         try:
-            raw = cbor2.loads(encoded, allow_indefinite=False, allow_duplicate_keys=False, max_depth=4)
-            if not isinstance(raw, dict) or raw.keys() != {f.name for f in fields(cls)}:
-                raise malformed
-            raw["types"] = tuple(map(IndicatorType, raw["types"]))
-            agreement = cls(**raw | {"output": Output(raw["output"]), "rung": Rung(raw["rung"])})
+            agreement = cls(**cls._fields_in(encoded))
         except PeerMisbehaved:
             raise
         except Exception as e:  # whatever a decoder can raise on arbitrary bytes means the same here
-            raise malformed from e
+            raise PeerMisbehaved("the agreement is malformed: its encoding") from e
         if agreement.encoded != encoded:
-            raise malformed
+            raise PeerMisbehaved("the agreement is malformed: not in its canonical form")
         return agreement
+
+    @staticmethod
+    def _fields_in(encoded: bytes) -> dict[str, Any]:
+        if len(encoded) > MAX_BYTES:
+            raise PeerMisbehaved("the agreement is malformed: its length")
+        raw = cbor2.loads(encoded, allow_indefinite=False, allow_duplicate_keys=False, max_depth=4)
+        if not isinstance(raw, dict) or raw.keys() != {f.name for f in fields(Agreement)}:
+            raise PeerMisbehaved("the agreement is malformed: its fields")
+        types = tuple(map(IndicatorType, raw["types"]))
+        return raw | {"types": types, "output": Output(raw["output"]), "rung": Rung(raw["rung"])}
 
 
 def sign(agreement: Agreement, key: Ed25519PrivateKey) -> bytes:

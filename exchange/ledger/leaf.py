@@ -98,6 +98,7 @@ _WHAT: dict[str, Check] = {
     "matched": _count,
     "bytes_sent": _count,
     "bytes_received": _count,
+    "messages_sent": _count,
     "by": _one_of("us", "peer"),
     "reason": _word,
     "rule": _word,
@@ -119,8 +120,9 @@ def _what(*required: str) -> _Map:
     return _Map(frozenset(required), _WHAT)
 
 
-_SESSION = ("session", "peer", "direction", "agreement", "what")
-# What each kind holds, and what its ``what`` does.
+_SESSION = ("session", "peer", "direction", "what")
+# What each kind holds, and what its ``what`` does. An initiator writes its intent before it proposes, when
+# there is no agreement to name yet: see docs/adr/0003.
 _SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
     Kind.OPENED: (_fields("member", "origin", "log_key"), None),
     Kind.ROSTER: (_fields("alliance", "epoch", "roster"), None),
@@ -128,9 +130,12 @@ _SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
         _fields("peer", "direction", "what", optional=("session", "agreement")),
         _what("by", "reason"),
     ),
-    Kind.INTENT: (_fields(*_SESSION), _what("rung", "types", "protocol", "ours_padded", "peer_padded")),
-    Kind.DISCLOSED: (_fields(*_SESSION), _what("learned_by_us", "learned_by_peer")),
-    Kind.ABORTED: (_fields(*_SESSION), _what("reason")),
+    Kind.INTENT: (
+        _fields(*_SESSION, optional=("agreement",)),
+        _what("rung", "output", "types", "protocol", "ours_padded"),
+    ),
+    Kind.DISCLOSED: (_fields(*_SESSION, "agreement"), _what("learned_by_us", "learned_by_peer")),
+    Kind.ABORTED: (_fields(*_SESSION, optional=("agreement",)), _what("reason")),
 }
 _KINDS = {str(kind): kind for kind in Kind}
 _HEAD = frozenset({"v", "seq", "time", "kind", "prev"})

@@ -129,7 +129,8 @@ class History:
         if intent is None:
             known = leaf.session in self.sessions
             return f"the session has a result {'already' if known else 'but no intent before it'}"
-        same = all(leaf.fields[name] == intent.fields[name] for name in ("peer", "direction", "agreement"))
+        pinned = {"peer", "direction", "agreement"} & intent.fields.keys()
+        same = all(leaf.fields.get(name) == intent.fields[name] for name in pinned)
         return "" if same else "the result names another peer, direction or agreement than the intent"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import starmap
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, select
 from exchange.errors import LedgerError
 from exchange.ledger import Checkpoint, Problem, StoredCheckpoint, StoredLeaf, Verification, tree, verify
 from exchange.ledger.leaf import RESULTS, Kind, Leaf, decode, timestamp
+from exchange.policy import History
 from exchange.store.engine import open_engine, reading
 from exchange.store.ledger.head import read_head
 from exchange.store.ledger.schema import (
@@ -101,6 +102,14 @@ class LedgerReader:
         """
         with self._reading() as db:
             return db.scalar(INTENTS_SINCE, {"peer": peer, "since": timestamp(since)}) or 0
+
+    def history(self, peer: str, now: datetime) -> History:
+        """Return what the policy asks about a peer.
+
+        Raises:
+            LedgerError: the database cannot be read, or ``now`` has no time zone.
+        """
+        return History(sessions_last_day=self.intents_since(peer, now - timedelta(hours=24)))
 
     def roster_epoch(self) -> int:
         """Return the epoch of the newest roster that was recorded, -1 when none was.
