@@ -21,7 +21,7 @@ from exchange.identity.files import Request, Token
 from exchange.identity.keys import NodeKeys, fingerprint, public_bytes, sign, verify
 from exchange.identity.membership import check_administrator, fingerprint_of, member_fingerprint
 from exchange.identity.roster import INVITATION_BYTES, Member, Role, Roster
-from exchange.identity.rules import RosterChain
+from exchange.identity.rules import RosterChain, fork
 
 INVITATION_LIFE = timedelta(days=14)
 
@@ -114,9 +114,7 @@ def read_invitation(text: bytes, now: datetime) -> Invitation:
         RosterError: its rosters break a rule.
     """
     token, rosters = files.read_invitation(text)
-    chain = RosterChain.begin(token.genesis, rosters[0]).adopt(rosters[1:])
-    if len(chain.hashes) != len(rosters):
-        raise MembershipError("the invitation carries a roster twice", code="file-malformed")
+    chain = _whole_chain(token.genesis, rosters)
     _check_token(token, chain, now)
     return Invitation(token, chain, rosters, alliance_fingerprint(chain))
 
@@ -189,17 +187,21 @@ def read_join_request(text: bytes, chain: RosterChain, now: datetime) -> JoinReq
 
 
 def read_approval(text: bytes, chain: RosterChain) -> tuple[RosterChain, tuple[bytes, ...]]:
-    """Read an approval and verify its rosters from ours on.
+    """Read an approval and verify every roster in it, those that we have too.
 
     Returns:
-        The chain with it, and all rosters in it.
+        The later of its chain and ours, and all rosters in it.
 
     Raises:
         MembershipError: the file is damaged or another one.
         RosterError: its rosters are another alliance's, or break a rule.
     """
     rosters = files.read_approval(text)
-    return chain.adopt(rosters), rosters
+    theirs = _whole_chain(chain.hashes[0], rosters)
+    common = min(len(theirs.hashes), len(chain.hashes))
+    if theirs.hashes[:common] != chain.hashes[:common]:
+        raise fork(next(e for e in range(1, common + 1) if theirs.hashes[e - 1] != chain.hashes[e - 1]))
+    return (theirs if len(theirs.hashes) > common else chain), rosters
 
 
 def check_admitted(roster: Roster, member: str, keys: NodeKeys) -> Member:
@@ -220,6 +222,14 @@ def check_admitted(roster: Roster, member: str, keys: NodeKeys) -> Member:
     if fingerprint_of(roster, found) != own_fingerprint(roster.alliance, member, keys):
         raise MembershipError(f"the roster has other keys for {member} than this home", code="key-mismatch")
     return found
+
+
+def _whole_chain(genesis: bytes, rosters: Sequence[bytes]) -> RosterChain:
+    """The chain of rosters from the first on, each once."""
+    chain = RosterChain.begin(genesis, rosters[0]).adopt(rosters[1:])
+    if len(chain.hashes) != len(rosters):
+        raise MembershipError("the file carries a roster twice", code="file-malformed")
+    return chain
 
 
 def _check_token(token: Token, chain: RosterChain, now: datetime) -> None:

@@ -282,7 +282,7 @@ def check_administrator(roster: Roster, name: str, keys: NodeKeys) -> None:
             hint=f"ask one of: {', '.join(m.id for m in roster.administrators)}",
         )
     if member.identity_key != public_bytes(keys.identity):
-        raise MembershipError(f"the roster has another identity key for {name} than this home")
+        raise MembershipError(f"the roster has another key for {name} than this home", code="key-mismatch")
 
 
 def _propose(

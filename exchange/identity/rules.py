@@ -59,9 +59,9 @@ class RosterChain:
         roster = Roster.decode(envelope.body)
         if not hmac.compare_digest(roster.hash, genesis):
             raise RosterError(
-                "the alliance's first roster is not the one that the invitation names",
+                "the first roster is not that of the alliance",
                 code="roster-genesis",
-                hint="ask for a new invitation and compare its fingerprint by telephone",
+                hint="the file is another alliance's, or forged: compare fingerprints by telephone",
             )
         if roster.epoch != 1 or roster.previous != NO_HASH or roster.revoked:
             raise _invalid("the first roster is not a beginning")
