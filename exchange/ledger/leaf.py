@@ -78,7 +78,7 @@ _FIELDS: dict[str, Check] = {
     "alliance": _text(ALLIANCE),
     "epoch": _count,
     "roster": _hash,
-    "session": _text("[0-9a-f]{32,64}"),
+    "session": _hash,
     "peer": _text(MEMBER),
     "direction": _one_of("initiator", "responder"),
     "agreement": _hash,

@@ -11,8 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from exchange.errors import LedgerError
 from exchange.ledger.note import Checkpoint, parse, read
@@ -60,7 +58,7 @@ class Head:
         self._threads = threading.Lock()
         self._seen: tuple[bytes, Checkpoint | None] = b"", None
         with self._errors():
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -71,11 +69,11 @@ class Head:
         """
         with self._threads:
             with self._errors():
-                fcntl.flock(self._fd, fcntl.LOCK_EX)
+                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX)
             try:
                 yield
             finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+                fcntl.flock(self._file.fileno(), fcntl.LOCK_UN)
 
     def newest(self) -> Checkpoint | None:
         """Return the newest checkpoint that is readable and signed, None when there is none.
@@ -84,7 +82,7 @@ class Head:
             LedgerError: the file cannot be read.
         """
         with self._errors():
-            content = os.pread(self._fd, 2 * _SLOT_BYTES, 0)
+            content = os.pread(self._file.fileno(), 2 * _SLOT_BYTES, 0)
         if content != self._seen[0]:  # unless another process wrote, no signature need be checked again
             self._seen = content, _newest(content, self._public_key)
         return self._seen[1]
@@ -97,24 +95,16 @@ class Head:
         """
         content = note.encode().ljust(_SLOT_BYTES, b"\n")
         with self._errors():
-            if os.pwrite(self._fd, content, size % 2 * _SLOT_BYTES) != _SLOT_BYTES:
+            if os.pwrite(self._file.fileno(), content, size % 2 * _SLOT_BYTES) != _SLOT_BYTES:
                 raise LedgerError(f"{self.path} cannot be written: the disk is full")
-            os.fdatasync(self._fd)
+            os.fdatasync(self._file.fileno())
         slots = self._seen[0].ljust(2 * _SLOT_BYTES, b"\0")
         start = size % 2 * _SLOT_BYTES
         self._seen = slots[:start] + content + slots[start + _SLOT_BYTES :], parse(note)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        """Close the file; closing it twice does no harm."""
+        self._file.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
