@@ -67,7 +67,7 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 @contextmanager
 def counting(what: str, as_json: bool) -> Iterator[Callable[[int], None]]:
-    """A counter on stderr for work whose end is not known; call the yielded function with the count so far."""
+    """A counter on stderr for work whose end is not known; call what it yields with the count so far."""
     if as_json or not stderr.is_terminal:
         yield lambda _count: None
         return
@@ -80,6 +80,18 @@ def counting(what: str, as_json: bool) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=stderr, transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count: progress.update(task, completed=count)
+
+
+@contextmanager
+def waiting(what: str, as_json: bool) -> Iterator[None]:
+    """A spinner with a clock on stderr while something takes its time."""
+    if as_json or not stderr.is_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield
 
 
 @contextmanager

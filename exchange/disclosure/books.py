@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crypto.errors import CryptoError
-from exchange.agreement import Agreement
+from exchange.agreement import Agreement, Rung
 from exchange.disclosure.desk import Channel, Desk, Proposal
 from exchange.disclosure.drive import Progress
 from exchange.errors import CosightError, PeerExceededLimit, PeerRefused
@@ -41,45 +41,53 @@ class Entry:
         self._write(
             "intent",
             rung=str(p.rung), output=str(p.output), types=[str(t) for t in p.types], protocol=p.protocol,
-            ours_padded=ours_padded, purpose=p.purpose,
+            profile=p.profile, policy=self.desk.policy().hash.hex(), ours_padded=ours_padded,
+            **({} if self.agreement is None else {"peer_padded": p.padded}),
         )  # fmt: skip
 
-    def disclosed(self, *, learned_by_us: str, learned_by_peer: str, matched: int | None) -> None:
+    def disclosed(self, *, learned_by_us: Rung, learned_by_peer: Rung, matched: int | None) -> None:
         """Close the session: what each side has learned."""
+        count = {} if matched is None else {"matched": matched}
         self._write(
             "disclosed",
-            learned_by_us=learned_by_us, learned_by_peer=learned_by_peer,
-            **({} if matched is None else {"matched": matched}), **self._run(),
+            learned_by_us=str(learned_by_us), learned_by_peer=str(learned_by_peer), **count, **self._run(),
         )  # fmt: skip
 
-    def aborted(self, reason: str) -> None:
+    def aborted(self, reason: str, *, by: str = "us") -> None:
         """Close the session: it ended early, and this is what had left by then."""
-        self._write("aborted", reason=reason, **self._run())
+        self._write("aborted", reason=reason, by=by, **self._run())
 
-    def refused(self, by: str, code: str, rule: str | None = None) -> None:
-        """Close the session, or record that none was opened: somebody said no."""
-        self._write("refused", by=by, code=code, **({} if rule is None else {"rule": rule}))
+    def refused(self, reason: str, rule: str | None = None) -> None:
+        """Record that we said no, and so no session was opened."""
+        self._write("refused", by="us", reason=reason, **({} if rule is None else {"rule": rule}))
 
     def _run(self) -> dict[str, Any]:
-        sizes = {} if self.agreement is None else {
-            "ours_padded": self.agreement.padded_of(self.desk.member),
-            "peer_padded": self.agreement.padded_of(self.peer),
-        }  # fmt: skip
-        traffic = {} if self.channel is None else {
-            "bytes_sent": self.channel.sent, "bytes_received": self.channel.received,
-            "messages_sent": self.progress.messages,
-        }  # fmt: skip
-        return sizes | traffic
+        """What the agreement pinned and what the run moved, as far as it came."""
+        agreement, channel = self.agreement, self.channel
+        facts: dict[str, Any] = {}
+        if agreement is not None:
+            facts |= {
+                "ours_padded": agreement.padded_of(self.desk.member),
+                "peer_padded": agreement.padded_of(self.peer),
+            }
+        if channel is not None:
+            facts |= {
+                "bytes_sent": channel.sent,
+                "bytes_received": channel.received,
+                "messages_sent": self.progress.messages,
+            }
+        return facts
 
     def _write(self, kind: str, **what: Any) -> None:
+        pinned = {} if self.agreement is None else {"agreement": self.agreement.hash.hex()}
         self.desk.ledger.append(
             kind,
             now=self.desk.clock(),
             session=self.proposal.session.hex(),
             peer=self.peer,
             direction=self.direction,
-            agreement=None if self.agreement is None else self.agreement.hash.hex(),
             what=what,
+            **pinned,
         )
 
 
@@ -89,7 +97,7 @@ async def closing(entry: Entry) -> AsyncIterator[None]:
     try:
         yield
     except PeerRefused as e:
-        await asyncio.to_thread(entry.refused, "peer", e.code)
+        await asyncio.to_thread(entry.aborted, e.code, by="peer")
         raise
     except TimeoutError:
         await asyncio.to_thread(entry.aborted, "deadline")

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from crypto.psi import Output
 from crypto.rows import Rows
 from crypto.session import Message, Receive
-from exchange.agreement import Agreement
+from exchange.agreement import Agreement, Rung
+from exchange.config import Limits
 from exchange.indicators import Indicator, IndicatorType
-from exchange.policy import History, Policy, Rung
+from exchange.policy import History, Policy
 
 SESSION_BYTES = 32
 
@@ -68,16 +69,6 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a session may cost us at most."""
-
-    max_rows: int = 1 << 22
-    max_sessions: int = 4
-    max_sessions_per_peer: int = 2
-    deadline_s: int = 600
-
-
-@dataclass(frozen=True, slots=True)
 class Desk:
     """Everything a node decides with, whichever side it is on.
 
@@ -105,7 +96,7 @@ class Desk:
     ledger: Ledger
     clock: Callable[[], datetime]
     software: str
-    limits: Limits = Limits()
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

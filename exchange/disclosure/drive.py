@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -20,11 +20,11 @@ class Progress:
 
     Attributes:
         crypto_s: seconds of computing on our side.
-        messages: names of the messages that left, in order.
+        messages: how many messages left.
     """
 
     crypto_s: float = 0.0
-    messages: list[str] = field(default_factory=list)
+    messages: int = 0
 
 
 async def drive(role: Role[T], channel: Channel, progress: Progress) -> T:
@@ -40,7 +40,7 @@ async def drive(role: Role[T], channel: Channel, progress: Progress) -> T:
         await _compute(progress, session.advance)
         while (step := session.step) is not None:
             if isinstance(step, Send):
-                progress.messages.append(type(step.message).__name__)
+                progress.messages += 1
                 await channel.send(step.message)
                 await _compute(progress, session.advance)
             else:

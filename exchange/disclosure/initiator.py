@@ -8,13 +8,13 @@ from time import perf_counter
 from typing import Protocol
 
 from crypto.psi import PROTOCOLS, Matches, Output, Params
-from exchange.agreement import Agreement, size_class
+from exchange.agreement import Agreement, Rung, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive
 from exchange.errors import PeerExceededLimit, PeerMisbehaved, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.policy import Request, Rung, decide
+from exchange.policy import Request, decide
 
 NONCE_BYTES = 32
 
@@ -89,8 +89,8 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
     both = wish.output is Output.BOTH and found is not None
     await asyncio.to_thread(
         entry.disclosed,
-        learned_by_us=str(wish.rung),
-        learned_by_peer=str(wish.rung if both else Rung.SIZE),
+        learned_by_us=wish.rung,
+        learned_by_peer=wish.rung if both else Rung.SIZE,
         matched=None if found is None else len(found.indices),
     )
     matches = None
@@ -139,7 +139,7 @@ def _allow(entry: Entry, ours: int, peer_padded: int | None) -> None:
     if decision.allowed:
         return
     if peer_padded is None:  # no session was opened yet
-        entry.refused("us", "policy-refused", decision.rule)
+        entry.refused("policy-refused", decision.rule)
     raise PolicyRefusal(decision.explanation, code="policy-refused")
 
 

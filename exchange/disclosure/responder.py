@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crypto.psi import PROTOCOLS, Output
-from exchange.agreement import Agreement, size_class
+from exchange.agreement import Agreement, Rung, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, Proposal, agreement_of
 from exchange.disclosure.drive import drive
 from exchange.disclosure.initiator import NONCE_BYTES, params_of
 from exchange.errors import CosightError, PeerMisbehaved, SessionRefused
 from exchange.indicators import PROFILE
-from exchange.policy import Request, Rung, decide
+from exchange.policy import Request, decide
 
 log = logging.getLogger(__name__)
 OFFER_LIFE = timedelta(seconds=60)
@@ -76,8 +76,8 @@ class Responder:
             signature=b"",
         )
         agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned)
-        entry.intend(padded)
         entry.agreement = agreement
+        entry.intend(padded)
         if proposal.rung is Rung.SIZE:
             entry.disclosed(learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
         else:
@@ -122,8 +122,8 @@ class Responder:
         both = agreement.output == Output.BOTH
         await asyncio.to_thread(
             entry.disclosed,
-            learned_by_us=str(entry.proposal.rung if both else Rung.SIZE),
-            learned_by_peer=str(entry.proposal.rung),
+            learned_by_us=entry.proposal.rung if both else Rung.SIZE,
+            learned_by_peer=entry.proposal.rung,
             matched=None if found is None else len(found.indices),
         )
 
@@ -154,7 +154,7 @@ class Responder:
             log.warning("refused %s again (%s); not recorded, it was too often", entry.peer, refusal.code)
             return
         recent.append(now)
-        entry.refused("us", refusal.code, refusal.rule)
+        entry.refused(refusal.code, refusal.rule)
 
     def _accept(self, entry: Entry) -> int:
         """Every check of a proposal, cheap ones first. Returns the size of our set."""

@@ -2,37 +2,25 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from exchange.identity.certificates import Tls
 
 HELLO_LABEL = b"cosight 2026 hello v1\0"
 MAX_ROSTERS = 16
 MAX_ROSTER_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """What our end of a connection shows and trusts, PEM.
-
-    Attributes:
-        key: private key of the leaf.
-        chain: the leaf, then our intermediate.
-        root: the alliance's root.
-    """
-
-    key: bytes
-    chain: bytes
-    root: bytes
-
-    def __repr__(self) -> str:
-        return "Tls(...)"
-
-
 class Directory(Protocol):
     """The alliance as this node knows it; every method may read a file."""
 
-    alliance: str
-    member: str
+    @property
+    def alliance(self) -> str:
+        """The alliance's name."""
+
+    @property
+    def member(self) -> str:
+        """Our id."""
 
     def roster(self) -> tuple[int, bytes]:
         """Epoch and hash of the roster in force."""

@@ -1,10 +1,10 @@
 """Between the protobuf of the calls and the words of the use case. Every field is checked on the way in."""
 
 from crypto.psi import Output
+from exchange.agreement import Rung
 from exchange.disclosure import Answer, Proposal
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.indicators import IndicatorType
-from exchange.policy import Rung
 from exchange.v1 import exchange_pb2 as pb
 
 TEXT = 200

@@ -1,0 +1,92 @@
+"""A passing alliance on this machine, for ``demo`` and ``psi``: real homes, joining and node processes."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from exchange.config import Home, write_atomic
+from exchange.errors import PeerUnavailable
+from exchange.identity import files, joining, keys, membership
+from exchange.identity.keys import NodeKeys
+from exchange.node import utc_now
+from exchange.store.alliance import Alliance
+
+ALLOW_ALL = """\
+# This alliance lives for the length of one command and on this machine: everybody may learn overlaps.
+version = 1
+[peers."*"]
+directions = ["initiator", "responder"]
+reveal = "overlap"
+learns = ["us", "peer"]
+types = ["ipv4", "ipv6", "cidr", "domain", "url", "email", "md5", "sha1", "sha256"]
+protocols = ["voprf"]
+our_size = { min = 0, max = 4294967296 }
+peer_size = { min = 0, max = 4294967296 }
+sessions_per_day = 1000
+"""
+START_S = 30
+
+
+def found(name: str, members: Sequence[str], folder: Path) -> list[Home]:
+    """Found an alliance: the first member creates it, the others join by invitation, request and approval.
+
+    Args:
+        name: of the alliance.
+        members: their ids.
+        folder: gets one home a member.
+
+    Returns:
+        The homes, in the order of the members, each with a policy that allows everything between them.
+    """
+    homes, owns = [], []
+    for member in members:
+        own = NodeKeys.generate()
+        home = Home.init(folder / member, member, keys=own.to_pem(), listen="127.0.0.1:0")
+        write_atomic(home.policy_file, ALLOW_ALL.encode())
+        homes.append(home)
+        owns.append(own)
+    root = keys.generate_ca_key()
+    now = utc_now()
+    Alliance.begin(homes[0], [membership.create_alliance(name, members[0], owns[0], root, now).encode()])
+    founder = Alliance(homes[0], owns[0], utc_now)
+    for home, own in zip(homes[1:], owns[1:], strict=True):
+        chain, rosters = founder.chain(), founder.signed()
+        invitation = joining.make_invitation(
+            chain, members[0], owns[0], now, rosters=rosters, member=home.member
+        )
+        request_file = joining.make_join_request(joining.read_invitation(invitation, now), home.member, own)
+        request = joining.read_join_request(request_file, chain, now)
+        signed = membership.admit(chain, members[0], owns[0], root, request.newcomer, request.ca_key, now)
+        founder.adopt([signed.encode()])
+        Alliance.begin(home, files.read_approval(files.write_approval(founder.signed())))
+    for home, own in zip(homes[1:], owns[1:], strict=True):
+        Alliance(home, own, utc_now).adopt(founder.signed())
+    return homes
+
+
+@asynccontextmanager
+async def serving(home: Home, *arguments: str) -> AsyncIterator[dict[str, Any]]:
+    """A node process of this home for as long as the context lasts; yields what it says of itself.
+
+    Raises:
+        PeerUnavailable: it does not come up.
+    """
+    command = [sys.executable, "-m", "exchange", "serve", "--home", str(home.path), "--json", *arguments]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_S):
+            line = await process.stdout.readline()
+        if not line:
+            raise PeerUnavailable(f"the node of {home.member} did not start")
+        yield json.loads(line) | {"pid": process.pid}
+    except TimeoutError:
+        raise PeerUnavailable(f"the node of {home.member} did not start in {START_S} s") from None
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()

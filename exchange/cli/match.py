@@ -1,0 +1,148 @@
+"""``serve`` and ``match``: the two ends of a session."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crypto.psi import PROTOCOLS, Output
+from exchange.agreement import Rung
+from exchange.cli import app
+from exchange.cli.membership import alliance_home
+from exchange.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    emit,
+    size,
+    stderr,
+    stdout,
+    table,
+    waiting,
+)
+from exchange.cli.psi import Lines
+from exchange.disclosure import Outcome, Wish
+from exchange.errors import ConfigError
+from exchange.indicators import IndicatorType
+from exchange.node import Node
+
+SHOWN = 20
+
+
+@app.command()
+def serve(
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT; the configuration's if left out.")] = None,
+    lines: Annotated[
+        Path | None, typer.Option(hidden=True, help="Lines of this file in place of the store; for psi.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer the other members, until interrupted."""
+    items = None if lines is None else Lines.read(lines)
+
+    async def run() -> None:
+        with Node(alliance_home(home), items=items) as node:
+            port = await node.serve(listen)
+            host = (listen or node.home.settings.listen).rpartition(":")[0]
+            result = {
+                "member": node.home.member,
+                "alliance": node.alliance.alliance,
+                "address": f"{host}:{port}",
+                "items": node.desk.items.size(IndicatorType),
+            }
+            line = f"[bold]{node.home.member}[/] of {node.alliance.alliance} answers at {host}:{port}"
+            emit(as_json, result, lambda: stdout.print(f"{line}; Ctrl-C stops it", soft_wrap=True))
+            stop = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            await stop.wait()
+            await node.stop()
+
+    asyncio.run(run())
+
+
+@app.command()
+def match(
+    peer: Annotated[str, typer.Argument(help="The other member's id.")],
+    reveal: Annotated[
+        Rung, typer.Option(help="How much we want to learn. Today: size, overlap.")
+    ] = Rung.OVERLAP,
+    types: Annotated[
+        list[IndicatorType] | None,
+        typer.Option("--type", help="Only this type; may be repeated. Default: all we hold."),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(PROTOCOLS))] = "auto",
+    both: Annotated[bool, typer.Option("--both", help="The peer learns the overlap too.")] = False,
+    purpose: Annotated[str, typer.Option(help="Why; the peer's policy may ask for it.")] = "",
+    address: Annotated[
+        str | None, typer.Option(help="The peer's HOST:PORT, if the roster's is not right.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Match our indicators against a peer's, privately."""
+    if protocol != "auto" and protocol not in PROTOCOLS:
+        raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
+    with Node(alliance_home(home)) as node:
+        chosen = tuple(sorted(set(types or held_types(node))))
+        if not chosen:
+            raise ConfigError("we hold no indicators", code="empty-store", hint="run: cosight import FILE...")
+        wish = Wish(
+            rung=reveal,
+            types=chosen,
+            protocol="voprf" if protocol == "auto" else protocol,  # the only one yet
+            output=Output.BOTH if both else Output.RECEIVER,
+            purpose=purpose,
+        )
+        with waiting(f"matching with {peer}", as_json):
+            outcome = asyncio.run(node.match(peer, wish, address=address))
+    emit(as_json, as_result(outcome), lambda: show_outcome(outcome))
+
+
+def held_types(node: Node) -> list[IndicatorType]:
+    """The types that we hold anything of."""
+    return [t for t in IndicatorType if node.desk.items.size([t])]
+
+
+def as_result(o: Outcome) -> dict[str, Any]:
+    """The public JSON of a match."""
+    items = None if o.matches is None else [{"type": str(m.type), "value": m.value} for m in o.matches]
+    return {
+        "session": o.session,
+        "peer": o.peer,
+        "reveal": str(o.rung),
+        "protocol": o.protocol,
+        "types": [str(t) for t in o.types],
+        "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
+        "result": {"count": None if items is None else len(items), "items": items},
+        "seconds": {"total": round(o.total_s, 4), "crypto": round(o.crypto_s, 4)},
+        "bytes": {"sent": o.sent, "received": o.received},
+    }
+
+
+def show_outcome(o: Outcome) -> None:
+    """Print a match for people: the result first, then what it cost and what each side learned."""
+    sizes = f"{o.ours:,} of ours (shown as {o.ours_padded:,}) against a set of size class {o.peer_padded:,}"
+    if o.matches is None:
+        stdout.print(f"[bold]{o.peer}[/]: {sizes}", highlight=False)
+        return
+    stdout.print(f"[bold]{len(o.matches):,} shared with {o.peer}[/]: {sizes}", highlight=False)
+    by_type = {t: [m.value for m in o.matches if m.type == t] for t in o.types}
+    listed = table("", "type", "shared", "first of them", numbers=("shared",))
+    for kind, values in by_type.items():
+        if values:
+            listed.add_row(str(kind), f"{len(values):,}", ", ".join(values[:3]))
+    if o.matches:
+        stdout.print(listed)
+    stderr.print(
+        f"[dim]{o.total_s:.2f} s ({o.crypto_s:.2f} s computing), {size(o.sent)} sent, {size(o.received)}"
+        f" received, protocol {o.protocol}, session {o.session[:16]}[/]",
+        highlight=False,
+    )
+    stderr.print(
+        f"[dim]{o.peer} learned our size class, and nothing of what we hold; --json lists every match[/]",
+        highlight=False,
+    )

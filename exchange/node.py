@@ -1,0 +1,186 @@
+"""The composition root: the only place that builds objects out of a home."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from exchange import agreement, ledger, policy
+from exchange.agreement import Agreement
+from exchange.config import Home
+from exchange.disclosure import Desk, Items, Outcome, Wish, match
+from exchange.errors import ConfigError
+from exchange.ledger import Verification
+from exchange.policy import History, Policy
+from exchange.rpc.client import PeerLink
+from exchange.rpc.server import Server
+from exchange.store import Store
+from exchange.store.alliance import Alliance, node_keys
+from exchange.store.ledger import LedgerReader, LedgerStore
+from exchange.version import SOFTWARE
+
+DAY = timedelta(days=1)
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The ledger in the words of the use case."""
+
+    store: LedgerStore
+
+    def append(self, kind: str, *, now: datetime, **fields: Any) -> int:
+        """Write one leaf, durably."""
+        return self.store.append(kind, now=now, **fields)
+
+    def has_session(self, session: str) -> bool:
+        """Whether any leaf speaks of this session."""
+        return self.store.has_session(session)
+
+    def history(self, peer: str, now: datetime) -> History:
+        """What the policy needs to know of the past."""
+        return History(sessions_last_day=self.store.intents_since(peer, now - DAY))
+
+
+class Node:
+    """One member's node, built from its home. Close it, or use it as ``with``.
+
+    Args:
+        home: its home.
+        items: our set, where it does not come from the store.
+        clock: the time, UTC.
+
+    Raises:
+        ConfigError: the home, a key, the policy or a roster is not usable.
+        StoreError, LedgerError: a database cannot be opened.
+    """
+
+    def __init__(
+        self, home: Home, *, items: Items | None = None, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.home = home
+        own = node_keys(home)
+        self.alliance = Alliance(home, own, clock)
+        self._clock = clock
+        self._server: Server | None = None
+        self.load_policy()  # a policy that cannot be read is found now, not at the first proposal
+        self._store = Store.open(home.store_url) if items is None else None
+        origin = ledger.origin(home.member, self.alliance.alliance)
+        self.ledger = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
+        self.desk = Desk(
+            member=home.member,
+            alliance=self.alliance.alliance,
+            roster=self._roster,
+            sign=lambda a: agreement.sign(a, own.identity),
+            verify=self._verify,
+            policy=self.load_policy,
+            items=items or self._store,
+            ledger=Books(self.ledger),
+            clock=clock,
+            software=SOFTWARE,
+            limits=home.settings.limits,
+        )
+        self._roster()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the databases."""
+        self.ledger.close()
+        if self._store is not None:
+            self._store.close()
+
+    def load_policy(self) -> Policy:
+        """The policy as the file says it now: editing it needs no restart.
+
+        Raises:
+            ConfigError: the file is missing or not a valid policy.
+        """
+        return read_policy(self.home)
+
+    async def serve(self, listen: str | None = None) -> int:
+        """Serve until ``stop``. Returns the port.
+
+        Raises:
+            ConfigError: the address cannot be bound.
+        """
+        self._server = Server(self.desk, self.alliance, idle_s=self.home.settings.limits.idle_s)
+        return await self._server.start(listen or self.home.settings.listen)
+
+    async def stop(self) -> None:
+        """Stop serving; running sessions get a moment to end."""
+        if self._server is not None:
+            await self._server.stop()
+
+    async def match(self, peer: str, wish: Wish, *, address: str | None = None) -> Outcome:
+        """One session with a peer.
+
+        Args:
+            peer: its member id.
+            wish: what we want to know.
+            address: its ``HOST:PORT``, where the roster and the configuration are not to be asked.
+
+        Raises:
+            PolicyRefusal: our own policy does not allow it.
+            PeerError: the peer refused, is gone, lied, or exceeded a limit.
+        """
+        if peer == self.home.member:
+            raise ConfigError("a match needs another member", hint="see: cosight alliance roster")
+        self.alliance.member_named(peer)
+        where = address or self.alliance.address(peer)
+        async with PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s) as link:
+            await link.hello()
+            return await match(self.desk, peer, wish, link)
+
+    def _roster(self) -> tuple[int, bytes]:
+        """The roster in force; a new one is written into the ledger when it is first used."""
+        epoch, roster_hash = self.alliance.roster()
+        if epoch > self.ledger.roster_epoch():
+            self.ledger.append(
+                "roster",
+                now=self._clock(),
+                alliance=self.alliance.alliance,
+                epoch=epoch,
+                roster=roster_hash.hex(),
+            )
+        return epoch, roster_hash
+
+    def _verify(self, peer: str, agreed: Agreement, signature: bytes) -> bool:
+        member = self.alliance.current().by_id.get(peer)
+        return member is not None and agreement.verify(agreed, signature, member.identity_key)
+
+
+def read_policy(home: Home) -> Policy:
+    """The policy of a home.
+
+    Raises:
+        ConfigError: the file is missing or not a valid policy.
+    """
+    try:
+        text = home.policy_file.read_text()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{home.policy_file} is missing",
+            hint="without a policy nothing is allowed; docs/policy.md shows one",
+        ) from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"cannot read {home.policy_file}: {e}") from e
+    return policy.parse(text, name=str(home.policy_file))
+
+
+def verify_ledger(home: Home) -> Verification:
+    """Recompute a home's whole ledger, without writing to it; its key is checked against our own."""
+    own = node_keys(home)
+    with LedgerReader.open_read_only(home.ledger_file) as reader:
+        return reader.verify(public_key=own.log.public_key().public_bytes_raw())

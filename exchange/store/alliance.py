@@ -1,0 +1,250 @@
+"""The alliance as one home keeps it: a file for each roster, the node's keys, its current certificate.
+
+A roster that another process writes (``cosight alliance revoke`` beside a running ``cosight serve``) is seen
+at the next look: every question begins with whether the next epoch's file exists by now.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from exchange.config import ROOT_KEY, Home, write_once
+from exchange.errors import ConfigError, NotAuthorised, RosterError
+from exchange.identity import certificates, keys
+from exchange.identity.certificates import Tls
+from exchange.identity.keys import NodeKeys
+from exchange.identity.roster import Member, Roster, SignedRoster
+from exchange.identity.rules import RosterChain, authorise, fork
+
+
+def node_keys(home: Home) -> NodeKeys:
+    """The node's own keys, from its home.
+
+    Raises:
+        ConfigError: one is missing, damaged, or others can read it.
+    """
+    return NodeKeys.from_pem(home.keys())
+
+
+def root_key(home: Home) -> ec.EllipticCurvePrivateKey:
+    """The alliance's root key, where the founder put it.
+
+    Raises:
+        ConfigError: it is not in this home.
+    """
+    if not home.key_file(ROOT_KEY).exists():
+        raise ConfigError(
+            "the alliance's root key is not in this home",
+            code="no-root-key",
+            hint=f"only its holder can admit members: put it at {home.key_file(ROOT_KEY)} for the occasion",
+        )
+    return keys.load_ca_key(ROOT_KEY, home.key(ROOT_KEY))
+
+
+class Alliance:
+    """What a node knows of its alliance. Safe to use from several threads.
+
+    Args:
+        home: the node's home; it must hold at least the first roster.
+        own: the node's keys.
+        clock: the time, UTC.
+
+    Raises:
+        ConfigError: the home is in no alliance, or a roster file in it is not what it should be.
+    """
+
+    def __init__(self, home: Home, own: NodeKeys, clock: Callable[[], datetime]) -> None:
+        first = _file(home, 1)
+        if not first.exists():
+            raise ConfigError(
+                f"{home.member} is in no alliance yet",
+                code="no-alliance",
+                hint="run: cosight alliance create NAME, or: cosight alliance join INVITATION",
+            )
+        self._home = home
+        self._own = own
+        self._clock = clock
+        self._lock = threading.RLock()
+        signed = _read(first)
+        self._chain = RosterChain.begin(Roster.decode(SignedRoster.decode(signed).body).hash, signed)
+        self._signed = [signed]
+        self._leaf: tuple[x509.Certificate, Tls] | None = None
+
+    @classmethod
+    def begin(cls, home: Home, rosters: Sequence[bytes]) -> None:
+        """Put the first rosters of an alliance, verified before, into a home that has none.
+
+        Raises:
+            ConfigError: the home is in an alliance already, or cannot be written.
+        """
+        if _file(home, 1).exists() and _read(_file(home, 1)) != rosters[0]:
+            raise ConfigError(
+                f"{home.path} is in an alliance already", code="alliance-exists", hint="choose another --home"
+            )
+        for epoch, signed in enumerate(rosters, start=1):
+            write_once(_file(home, epoch), signed)
+
+    @property
+    def member(self) -> str:
+        """Our id."""
+        return self._home.member
+
+    @property
+    def alliance(self) -> str:
+        """The alliance's name."""
+        return self._chain.current.alliance
+
+    @property
+    def keys(self) -> NodeKeys:
+        """Our keys."""
+        return self._own
+
+    def chain(self) -> RosterChain:
+        """Every roster so far, verified.
+
+        Raises:
+            RosterError: a roster file breaks a rule.
+        """
+        with self._lock:
+            while (path := _file(self._home, self._chain.current.epoch + 1)).exists():
+                signed = _read(path)
+                self._chain = self._chain.adopt([signed])
+                self._signed.append(signed)
+            return self._chain
+
+    def current(self) -> Roster:
+        """The roster in force."""
+        return self.chain().current
+
+    def signed(self) -> list[bytes]:
+        """Every roster so far, signed and encoded, oldest first."""
+        with self._lock:
+            self.chain()
+            return list(self._signed)
+
+    # What calls need: exchange.rpc.directory.Directory
+
+    def roster(self) -> tuple[int, bytes]:
+        """Epoch and hash of the roster in force."""
+        current = self.current()
+        return current.epoch, current.hash
+
+    def newer(self, epoch: int) -> list[bytes]:
+        """Signed rosters after this epoch, oldest first."""
+        return self.signed()[epoch:]
+
+    def adopt(self, rosters: Sequence[bytes]) -> None:
+        """Take up newer rosters, all or nothing; of two processes at once, the first one writes.
+
+        Raises:
+            RosterError: one breaks a rule, or contradicts one that we hold.
+            ConfigError: the home cannot be written.
+        """
+        with self._lock:
+            held = self.chain()
+            after = held.adopt(rosters)
+            by_epoch = {Roster.decode(SignedRoster.decode(data).body).epoch: data for data in rosters}
+            for epoch in range(held.current.epoch + 1, after.current.epoch + 1):
+                path = _file(self._home, epoch)
+                if not write_once(path, by_epoch[epoch]) and not _same_roster(_read(path), by_epoch[epoch]):
+                    raise fork(epoch)
+            self.chain()
+
+    def authorise(self, leaf_pem: bytes) -> str:
+        """The member that a client certificate belongs to.
+
+        Raises:
+            NotAuthorised: it belongs to nobody on the roster in force.
+        """
+        return authorise(self.current(), leaf_pem, self._clock()).id
+
+    def target(self, peer: str) -> str:
+        """The DNS name in that member's certificate."""
+        return certificates.dns_name(self.alliance, peer)
+
+    def member_named(self, peer: str) -> Member:
+        """Somebody on the roster.
+
+        Raises:
+            RosterError: nobody has this name.
+        """
+        roster = self.current()
+        found = roster.by_id.get(peer)
+        if found is None:
+            others = ", ".join(m.id for m in roster.members if m.id != self.member) or "nobody yet"
+            raise RosterError(
+                f"{peer} is not on roster {roster.epoch} of {roster.alliance}",
+                code="unknown-member",
+                hint=f"on it besides us: {others}",
+            )
+        return found
+
+    def address(self, peer: str) -> str:
+        """Where a member's node is reached: our own configuration first, then the roster.
+
+        Raises:
+            ConfigError: neither says.
+            RosterError: nobody has this name.
+        """
+        member = self.member_named(peer)
+        address = self._home.settings.peers.get(peer) or member.address
+        if address is None:
+            raise ConfigError(
+                f"nobody says where {peer} is reached",
+                code="no-address",
+                hint=f'add to {self._home.config_file} under [peers]: {peer} = "HOST:PORT"',
+            )
+        return address
+
+    def tls(self) -> Tls:
+        """Our certificate and its key, renewed after half of its life. They live in memory alone.
+
+        Raises:
+            NotAuthorised: we are not on the roster (any more).
+            ConfigError: our intermediate has expired.
+        """
+        with self._lock:
+            roster, now = self.current(), self._clock()
+            entry = roster.by_id.get(self.member)
+            if entry is None:
+                raise NotAuthorised(
+                    f"{self.member} is not on roster {roster.epoch} of {roster.alliance}",
+                    code="not-on-roster",
+                )
+            if self._leaf is None or certificates.needs_renewal(self._leaf[0], now):
+                ca = certificates.load(entry.ca_certificate)
+                leaf, key = certificates.issue_leaf(
+                    ca, self._own.ca, alliance=roster.alliance, member=self.member, now=now
+                )
+                root = certificates.load(roster.root_certificate)
+                self._leaf = leaf, certificates.tls(leaf, key, ca=ca, root=root)
+            return self._leaf[1]
+
+    def sign(self, data: bytes) -> bytes:
+        """Our identity key's signature over bytes that carry their own label."""
+        return self._own.identity.sign(data)
+
+    def verify(self, peer: str, data: bytes, signature: bytes) -> bool:
+        """Whether it is that member's signature, under the roster in force."""
+        member = self.current().by_id.get(peer)
+        return member is not None and keys.verify_raw(member.identity_key, data, signature)
+
+
+def _file(home: Home, epoch: int) -> Path:
+    return home.rosters / f"{epoch:06d}.roster"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise RosterError(f"cannot read {path}: {e.strerror}", code="roster-unreadable") from e
+
+
+def _same_roster(a: bytes, b: bytes) -> bool:
+    """Whether two signed rosters are the same document, whoever signed."""
+    return SignedRoster.decode(a).body == SignedRoster.decode(b).body
