@@ -45,26 +45,18 @@ NOT_GLOBAL_V6 = tuple(
 )
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
-# The first octets under which nothing is special: what they start is global without a look at the table.
-_SPECIAL_OCTETS = {
-    str(octet)
-    for n in NOT_GLOBAL_V4
-    for octet in range(n.network_address.packed[0], n.broadcast_address.packed[0] + 1)
-}
+_SPECIAL_OCTETS = sorted(
+    {o for n in NOT_GLOBAL_V4 for o in range(n.network_address.packed[0], n.broadcast_address.packed[0] + 1)}
+)
+GLOBAL_QUAD = rf"(?!(?:{'|'.join(map(str, _SPECIAL_OCTETS))})\.){DOTTED_QUAD}"
+"""Matches most global IPv4 addresses: those under a first octet in which nothing is special."""
+
 _QUAD = re.compile(DOTTED_QUAD)
 _PARTS = re.compile(
     r"(?:(?P<bare4>[0-9.]+)|(?P<bare6>[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*)|\[(?P<in6>[^\]/]*)\])"
     r"(?:%[^\]/:]*)?(?::(?P<port>[^/]*))?(?:/(?P<prefix>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
-
-
-def is_global_quad(quad: str) -> bool:
-    """Whether an IPv4 address in canonical spelling is globally routable."""
-    if quad.partition(".")[0] not in _SPECIAL_OCTETS:
-        return True
-    address = IPv4Address(quad)
-    return not any(address in n for n in NOT_GLOBAL_V4)
 
 
 def canonical_address(text: str) -> Indicator:

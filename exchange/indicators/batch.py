@@ -1,10 +1,15 @@
 """A batch of indicators on its way from a file to the store: columns, not a million objects."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from exchange.indicators.canonical import canonicalise, recognise
-from exchange.indicators.types import Indicator, IndicatorType, Refused
+from exchange.indicators.types import IndicatorType, Refused
+
+Candidate: TypeAlias = tuple[str, IndicatorType | Refused | None]
+"""A value, and the type it is said to have: ``None`` if nobody says, a refusal if that is no type of ours."""
 
 
 @dataclass(slots=True)
@@ -14,21 +19,24 @@ class Batch:
     values: dict[IndicatorType, list[str]] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
 
-    def add(self, text: str, wanted: IndicatorType | None = None) -> None:
-        """Canonicalise a value, of the stated type or of whatever type it has, or count why not."""
-        try:
-            found = recognise(text) if wanted is None else canonicalise(wanted, text)
-        except Refused as e:
-            self.refused[e.reason] += 1
-        else:
-            self.put(found)
-
-    def put(self, indicator: Indicator) -> None:
-        """Take an indicator that is canonical already."""
-        column = self.values.get(indicator.type)
-        if column is None:
-            column = self.values[indicator.type] = []
-        column.append(indicator.value)
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> "Batch":
+        """Canonicalise values, each of its stated type or of whatever type it turns out to have."""
+        columns: dict[IndicatorType, list[str]] = {kind: [] for kind in IndicatorType}
+        refused = Counter[str]()
+        for text, stated in candidates:
+            try:
+                if stated is None:
+                    found = recognise(text)
+                elif isinstance(stated, Refused):
+                    raise stated
+                else:
+                    found = canonicalise(stated, text)
+            except Refused as e:
+                refused[e.reason] += 1
+            else:
+                columns[found.type].append(found.value)
+        return cls({kind: column for kind, column in columns.items() if column}, refused)
 
     def __len__(self) -> int:
         return sum(map(len, self.values.values())) + self.refused.total()

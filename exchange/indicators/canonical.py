@@ -2,7 +2,7 @@
 
 import re
 
-from exchange.indicators.addresses import DOTTED_QUAD, canonical_address, is_global_quad
+from exchange.indicators.addresses import GLOBAL_QUAD, canonical_address
 from exchange.indicators.digests import MEANINGLESS, canonical_digest
 from exchange.indicators.names import (
     LABEL,
@@ -25,7 +25,7 @@ _CANONICAL = {
 
 # Most lines of most feeds are canonical as they stand. One match finds that out.
 _PLAIN = re.compile(
-    rf"(?P<ipv4>{DOTTED_QUAD})|(?P<sha256>[0-9a-f]{{64}})|(?P<sha1>[0-9a-f]{{40}})|(?P<md5>[0-9a-f]{{32}})"
+    rf"(?P<ipv4>{GLOBAL_QUAD})|(?P<sha256>[0-9a-f]{{64}})|(?P<sha1>[0-9a-f]{{40}})|(?P<md5>[0-9a-f]{{32}})"
     rf"|(?P<domain>(?!.*xn--)(?:{LABEL}\.)+[a-z]{{2,63}})"
 )
 _BY_NAME = {t.value: t for t in IndicatorType}
@@ -84,9 +84,7 @@ def _as_it_stands(text: str) -> Indicator | None:
     if plain is None:
         return None
     kind = _BY_NAME[str(plain.lastgroup)]
-    if kind is IndicatorType.IPV4:
-        canonical = is_global_quad(text)
-    elif kind is IndicatorType.DOMAIN:
+    if kind is IndicatorType.DOMAIN:
         canonical = len(text) <= MAX_DOMAIN_CHARS and is_below_suffix(text)
     else:
         canonical = text not in MEANINGLESS

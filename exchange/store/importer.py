@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, func, insert, literal, select, true
+from sqlalchemy import Connection, Table, delete, insert, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crypto import rows
@@ -31,11 +30,11 @@ class Importer:
         )
         self._source_id = self._name_source(source, tlp)
         self._tlp, self._now = tlp, now.astimezone(UTC).isoformat(timespec="seconds")
-        self._last_id = connection.scalar(select(func.max(indicator.c.id))) or 0
+        self._new = Counter[str]()
         self._run: dict[IndicatorType, list[str]] = {}
         self._waiting = 0
         staged.create(connection, checkfirst=False)
-        self._stage = _multi_insert(connection, staged, _ROWS_PER_STATEMENT)
+        self._stage = _multi_insert(connection, staged)
 
     def add(self, batch: Batch) -> None:
         """Take the values of a batch; they are stored when enough have come together."""
@@ -49,16 +48,11 @@ class Importer:
         """Store what is left. Returns how many indicators of each type are new."""
         self._store_run()
         staged.drop(self._connection)
-        new = select(indicator.c.type, func.count()).where(indicator.c.id > self._last_id)
-        return Counter(dict(self._connection.execute(new.group_by(indicator.c.type)).tuples().all()))
+        return +self._new
 
     def _store_run(self) -> None:
-        self._fill_staged()
-        self._run, self._waiting = {}, 0
         execute = self._connection.execute
-        columns = ("type", "value", "digest")
-        fresh = select(*(staged.c[name] for name in columns)).where(true())
-        execute(self._insert(indicator).from_select(columns, fresh).on_conflict_do_nothing())
+        columns = (indicator.c.type, indicator.c.value, indicator.c.digest)
         told = select(
             indicator.c.id,
             literal(self._source_id),
@@ -67,34 +61,30 @@ class Importer:
             literal(self._now),
         ).join_from(staged, indicator, staged.c.digest == indicator.c.digest)
         again = self._insert(observation).from_select(list(observation.c.keys()), told.where(true()))
-        execute(
-            again.on_conflict_do_update(
-                index_elements=[observation.c.indicator_id, observation.c.source_id],
-                set_={name: again.excluded[name] for name in ("tlp", "last_imported")},
-            )
+        note = again.on_conflict_do_update(
+            index_elements=[observation.c.indicator_id, observation.c.source_id],
+            set_={name: again.excluded[name] for name in ("tlp", "last_imported")},
         )
-        execute(delete(staged))
+        for kind, values in self._run.items():
+            self._fill_staged(kind, values)
+            found = select(literal(kind.value), staged.c.value, staged.c.digest).where(true())
+            added = execute(self._insert(indicator).from_select(columns, found).on_conflict_do_nothing())
+            self._new[kind.value] += added.rowcount
+            execute(note)
+            execute(delete(staged))
+        self._run, self._waiting = {}, 0
 
-    def _fill_staged(self) -> None:
-        """Put the distinct items of the run into ``staged``, by digest."""
-        digests = [np.empty((0, HASH_BYTES), np.uint8)]
-        values: list[str] = []
-        kinds: list[str] = []
-        for kind, column in self._run.items():
-            items = item_rows(kind, column)
-            first = rows.unique(items)
-            digests.append(items[first])
-            values.extend(map(column.__getitem__, first.tolist()))
-            kinds.extend([kind.value] * len(first))
-        packed = np.concatenate(digests)
-        order = np.argsort(packed[:, :8].copy().view(">u8")[:, 0].astype(np.uint64))
-        blob = packed[order].tobytes()
-        lines = [
-            (blob[i * HASH_BYTES : (i + 1) * HASH_BYTES], kinds[k], values[k])
-            for i, k in enumerate(order.tolist())
-        ]
-        for start in range(0, len(lines), _ROWS_PER_STATEMENT):
-            self._stage(lines[start : start + _ROWS_PER_STATEMENT])
+    def _fill_staged(self, kind: IndicatorType, values: list[str]) -> None:
+        """Put the distinct ones of these values into ``staged``, by digest."""
+        items = item_rows(kind, values)
+        first = rows.unique(items)
+        leading = items[first, :8].copy().view(">u8")[:, 0].astype(np.uint64)
+        order = first[np.argsort(leading)]
+        blob = items[order].tobytes()
+        cells: list[bytes | str] = [b""] * (2 * len(order))
+        cells[0::2] = [blob[i : i + HASH_BYTES] for i in range(0, len(blob), HASH_BYTES)]
+        cells[1::2] = map(values.__getitem__, order.tolist())
+        self._stage(cells)
 
     def _name_source(self, name: str, tlp: Tlp) -> int:
         named = self._insert(source).values(name=name, tlp=tlp.value)
@@ -104,25 +94,27 @@ class Importer:
         return int(self._connection.execute(select(source.c.id).where(source.c.name == name)).scalar_one())
 
 
-def _multi_insert(
-    connection: Connection, table: Table, count: int
-) -> Callable[[Sequence[tuple[Any, ...]]], None]:
-    """A function that inserts up to ``count`` rows with one statement: half the time of one statement a row.
+def _multi_insert(connection: Connection, table: Table) -> Callable[[Sequence[Any]], None]:
+    """A function that inserts rows, given cell after cell, many a statement: twice as fast as one by one.
 
-    The statement is compiled once and handed to the driver as text, in the driver's way of naming parameters.
+    A statement is compiled once and handed to the driver as text, in the driver's way of naming parameters.
     """
+    names = table.c.keys()
 
-    def compiled(size: int) -> Callable[[Sequence[tuple[Any, ...]]], None]:
-        statement = (
-            insert(table).values([dict.fromkeys(table.c.keys())] * size).compile(dialect=connection.dialect)
-        )
-        text, names = str(statement), None if statement.positional else list(statement.params)
+    def prepare(size: int) -> Callable[[Sequence[Any]], object]:
+        compiled = insert(table).values([dict.fromkeys(names)] * size).compile(dialect=connection.dialect)
+        text, run = str(compiled), connection.exec_driver_sql
+        if compiled.positional:
+            return lambda cells: run(text, tuple(cells))
+        return lambda cells: run(text, dict(zip(compiled.params, cells, strict=True)))
 
-        def run(lines: Sequence[tuple[Any, ...]]) -> None:
-            flat = tuple(chain.from_iterable(lines))
-            connection.exec_driver_sql(text, dict(zip(names, flat, strict=True)) if names else flat)
+    whole, width = prepare(_ROWS_PER_STATEMENT), _ROWS_PER_STATEMENT * len(names)
 
-        return run
+    def insert_all(cells: Sequence[Any]) -> None:
+        end = len(cells) - len(cells) % width
+        for start in range(0, end, width):
+            whole(cells[start : start + width])
+        if end < len(cells):
+            prepare((len(cells) - end) // len(names))(cells[end:])
 
-    whole = compiled(count)
-    return lambda lines: (whole if len(lines) == count else compiled(len(lines)))(lines)
+    return insert_all

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, String, and_, cast, exists, func, select
+from sqlalchemy import Connection, Engine, Select, String, cast, exists, func, select
 
 from crypto.hashing import HASH_BYTES
 from crypto.rows import Rows
@@ -19,7 +19,7 @@ from exchange.store.importer import Importer
 from exchange.store.schema import PART, VERSION, indicator, observation, source, tables
 
 _IDS_PER_QUERY = 10_000
-_ROWS_PER_GROUP = 1 << 16
+_IDS_PER_SLICE = 1 << 16
 
 
 @dataclass(slots=True)
@@ -151,8 +151,10 @@ class Store:
             StoreError: the database refused.
         """
         with reading(self._engine) as connection:
-            wanted = _wanted(connection, types, tlp_ceiling)
-            return connection.scalar(select(func.count()).select_from(indicator).where(wanted)) or 0
+            query = select(func.count()).select_from(indicator).where(indicator.c.type.in_(types))
+            if (closed := _closed(connection, tlp_ceiling)) is not None:
+                query = query.where(indicator.c.id.not_in(closed))
+            return connection.scalar(query) or 0
 
     def item_set(self, types: Collection[IndicatorType], *, tlp_ceiling: str | None = None) -> ItemSet:
         """The items of some types that at least one source lets travel.
@@ -169,9 +171,13 @@ class Store:
             StoreError: the database refused.
         """
         with reading(self._engine) as connection:
-            digests, ids = _packed(connection, _wanted(connection, types, tlp_ceiling))
+            digests, ids = _packed(connection, types)
+            closed = _closed(connection, tlp_ceiling)
+            barred = connection.scalars(closed).all() if closed is not None else []
         # Digests are as good as random: sorting by any part of them hides the order of the imports.
         order = np.argsort(digests[:, :8].copy().view(np.uint64)[:, 0])
+        if barred:
+            order = order[np.isin(ids[order], np.array(barred), invert=True)]
         return ItemSet(digests[order], ids[order])
 
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
@@ -200,33 +206,28 @@ def _marking(tlp: str) -> Tlp:
         raise InputError(f"there is no marking {tlp!r}", hint=f"one of: {', '.join(Tlp)}") from None
 
 
-def _wanted(
-    connection: Connection, types: Collection[IndicatorType], ceiling: str | None
-) -> ColumnElement[bool]:
-    """The condition for an indicator to be of these types and allowed to travel under this ceiling."""
+def _closed(connection: Connection, ceiling: str | None) -> Select[tuple[int]] | None:
+    """The identifiers that no source lets travel under this ceiling, or ``None`` when there are none."""
     allowed = _marking(ceiling or Tlp.RED).up_to()
     closed, opened = observation.alias("closed"), observation.alias("opened")
     is_closed = closed.c.tlp.not_in(allowed)
-    of_type = indicator.c.type.in_(sorted(types))
-    # Most stores hold nothing above the ceiling; to ask for that first saves half the time of a load.
+    # Most stores hold nothing above the ceiling, and to find that out is quick.
     if not connection.scalar(select(exists().where(is_closed))):
-        return of_type
+        return None
     elsewhere = exists().where(opened.c.indicator_id == closed.c.indicator_id, opened.c.tlp.in_(allowed))
-    return and_(of_type, indicator.c.id.not_in(select(closed.c.indicator_id).where(is_closed, ~elsewhere)))
+    return select(closed.c.indicator_id).where(is_closed, ~elsewhere).distinct()
 
 
-def _packed(connection: Connection, wanted: ColumnElement[bool]) -> tuple[Rows, NDArray[np.int64]]:
+def _packed(connection: Connection, types: Collection[IndicatorType]) -> tuple[Rows, NDArray[np.int64]]:
     """Digests and identifiers, joined by the database: a million row objects would take far longer."""
-    digest = indicator.c.digest
+    digest, number = indicator.c.digest, indicator.c.id
     hexed = func.hex(digest) if connection.dialect.name == "sqlite" else func.encode(digest, "hex")
-    query = (
-        select(func.aggregate_strings(hexed, ""), func.aggregate_strings(cast(indicator.c.id, String), ","))
-        .where(wanted)
-        .group_by(indicator.c.id // _ROWS_PER_GROUP)
-    )
+    query = select(func.aggregate_strings(hexed, ""), func.aggregate_strings(cast(number, String), ","))
+    last = connection.scalar(select(func.max(number))) or 0
     digests, ids = [], [np.empty(0, np.int64)]
-    for hexes, numbers in connection.execute(query):
-        digests.append(bytes.fromhex(hexes))
-        ids.append(np.fromstring(numbers, np.int64, sep=","))
-    rows = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, HASH_BYTES)
-    return rows, np.concatenate(ids)
+    for start in range(1, last + 1, _IDS_PER_SLICE):
+        of_slice = number.between(start, start + _IDS_PER_SLICE - 1)
+        hexes, numbers = connection.execute(query.where(of_slice, indicator.c.type.in_(types))).one()
+        digests.append(bytes.fromhex(hexes or ""))
+        ids.append(np.fromstring(numbers or "", np.int64, sep=","))
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, HASH_BYTES), np.concatenate(ids)

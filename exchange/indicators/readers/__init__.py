@@ -9,9 +9,8 @@ from pkgutil import iter_modules
 
 from exchange.errors import InputError
 from exchange.indicators.batch import Batch
-from exchange.indicators.readers.base import Candidate, Format
+from exchange.indicators.readers.base import Format
 from exchange.indicators.readers.source import Source
-from exchange.indicators.types import Refused
 
 BATCH_SIZE = 50_000
 
@@ -47,15 +46,5 @@ def read(path: Path, *, format: str = "auto") -> Iterator[Batch]:  # noqa: A002 
         else:
             chosen = _formats()[format]
         candidates = chosen.candidates(source)
-        while batch := _batch(islice(candidates, BATCH_SIZE)):
+        while batch := Batch.of(islice(candidates, BATCH_SIZE)):
             yield batch
-
-
-def _batch(candidates: Iterator[Candidate]) -> Batch:
-    batch = Batch()
-    for text, stated in candidates:
-        if isinstance(stated, Refused):
-            batch.refused[stated.reason] += 1
-        else:
-            batch.add(text, stated)
-    return batch

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from exchange.indicators.batch import Candidate
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import IndicatorType, Refused
-
-Candidate: TypeAlias = tuple[str, IndicatorType | Refused | None]
-"""A value, and the type it is said to have: ``None`` if nobody says, a refusal if that is no type of ours."""
 
 
 @dataclass(frozen=True, slots=True)

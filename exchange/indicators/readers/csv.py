@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from exchange.indicators.batch import Candidate
 from exchange.indicators.canonical import canonicalise, recognise
 from exchange.indicators.readers.base import (
     ANY_TYPE,
     OTHER_TYPES,
     TYPE_NAMES,
-    Candidate,
     Format,
     stated_type,
     type_name,

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, TextIOWrapper
-from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
@@ -26,7 +25,7 @@ class Source:
     Attributes:
         path: where it is.
         sample: its first lines, up to 64 Ki characters, for telling its format.
-        line: how many lines were read so far.
+        line: how many lines are done.
     """
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
@@ -65,9 +64,11 @@ class Source:
         Raises:
             InputError: damaged gzip, not text in the encoding it should be in, or an endless line.
         """
-        for line in chain(self._ahead, self._rest()):
-            self.line += 1
+        self.line = 0
+        for line in self._ahead:
             yield line
+            self.line += 1
+        yield from self._rest()
 
     def fail(self, what: str, *, hint: str = "") -> InputError:
         """An error that names this file and the line that comes next."""
@@ -78,10 +79,8 @@ class Source:
         for line in self._rest():
             size += len(line)
             yield line
-            self.line += 1
             if size >= SAMPLE_CHARS:
                 break
-        self.line = 0
 
     def _rest(self) -> Iterator[str]:
         """The lines after those that were read."""
@@ -97,6 +96,7 @@ class Source:
                         f"longer than {MAX_LINE_CHARS:,} characters", hint="no list of indicators"
                     )
                 yield line
+                self.line += 1
         except (EOFError, zlib.error, gzip.BadGzipFile) as e:
             raise self._damaged() from e
         except UnicodeError as e:

@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from exchange.indicators.batch import Candidate
 from exchange.indicators.canonical import recognise
-from exchange.indicators.readers.base import Candidate, Format
+from exchange.indicators.readers.base import Format
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import Refused
 
 # A "#" inside a URL starts its fragment, so a trailing comment needs white space before it.
 _COMMENT = re.compile(r"(?:^|\s)(?:[#;]|//).*")
+_BARE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/?=&@%-]*")
 _LIST_MARK = re.compile(r"^(?:[-*•]\s+)?")
 _WRAPPING = "\"'`<>,"
 _SAMPLE_LINES = 200
@@ -19,7 +21,7 @@ _SAMPLE_LINES = 200
 def value_of(line: str) -> str:
     """The value of a line, or ``""``: no comment, no bullet, no quotes, no trailing comma."""
     line = line.strip()
-    if line.isalnum():
+    if _BARE.fullmatch(line):
         return line
     if "#" in line or ";" in line or "//" in line:
         line = _COMMENT.sub("", line)
