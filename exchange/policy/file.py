@@ -174,15 +174,13 @@ def _line(text: str, at: tuple[str, ...]) -> int:
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        path = (
-            _keys(stripped)
-            if stripped.startswith("[")
-            else (*table, *_keys(stripped.partition("=")[0] + "=0"))
-        )
         if stripped.startswith("["):
-            table = path
-        if longest < len(path) <= len(keys) and path == keys[: len(path)]:
-            best, longest = number, len(path)
+            path = table = _keys(stripped)
+        else:
+            path = (*table, *_keys(stripped.partition("=")[0] + "=0"))
+        shared = min(len(path), len(keys))
+        if shared > longest and path[:shared] == keys[:shared]:
+            best, longest = number, shared
     return best
 
 
