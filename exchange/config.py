@@ -199,7 +199,7 @@ class Home:
         if missing := set(NODE_KEYS) - set(keys):
             raise ConfigError(f"a node needs the keys {', '.join(sorted(missing))} too")
         home = cls(path, Settings(member, listen))
-        if home.config_file.exists() or any(home.key_file(name).exists() for name in keys):
+        if home.config_file.exists():
             raise ConfigError(
                 f"{path} holds a node already", code="home-exists", hint="choose another --home"
             )

@@ -5,7 +5,8 @@ every look picks up what another process added, so a running server follows ``co
 once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +47,8 @@ class RosterArchive:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._chain = RosterChain.begin(_pinned(directory), self._read(1))
+        with _naming(_file(directory, 1)):
+            self._chain = RosterChain.begin(_pinned(directory), self._read(1))
         self._refresh()
 
     @classmethod
@@ -113,10 +115,8 @@ class RosterArchive:
     def _refresh(self) -> None:
         chain = self._chain
         while (path := _file(self._directory, chain.current.epoch + 1)).exists():
-            try:
-                chain = chain.adopt([self._read(chain.current.epoch + 1)])
-            except RosterError as e:
-                raise RosterError(f"{path}: {e}", code=e.code, hint=e.hint) from e
+            with _naming(path):
+                chain = chain.adopt([read_file(path)])
         self._chain = chain  # immutable: a thread that looks now sees the old or the new, whole
 
     def _read(self, epoch: int) -> bytes:
@@ -254,6 +254,15 @@ def _issue(roster: Roster, us: Member, key: ec.EllipticCurvePrivateKey, now: dat
 
 def _file(directory: Path, epoch: int) -> Path:
     return directory / f"{epoch:06}.roster"
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file whose roster broke a rule."""
+    try:
+        yield
+    except RosterError as e:
+        raise RosterError(f"{path}: {e}", code=e.code, hint=e.hint) from e
 
 
 def _write_roster(path: Path, data: bytes) -> None:
