@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import cbor2
 import pytest
@@ -25,6 +26,8 @@ from exchange.ledger import (
     verifier_key,
     verify,
 )
+from exchange.ledger.leaf import _FIELDS as FIELD_CHECKS
+from exchange.ledger.leaf import _WHAT as WHAT_CHECKS
 from exchange.ledger.leaf import FIRST, note_hash
 from tests.reference import merkle
 
@@ -433,3 +436,10 @@ def _changed(old: object) -> st.SearchStrategy[object]:
         places = st.tuples(st.integers(0, len(old) - 1), st.characters(codec="utf-8"))
         return other | places.map(lambda p: old[: p[0]] + p[1] + old[p[0] + 1 :])
     return other
+
+
+def test_the_docs_know_every_kind_and_field() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+    names = {*Kind, *FIELD_CHECKS, *WHAT_CHECKS}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+    assert note.sign(Checkpoint("cosight/threats.example/acme", 42, bytes(range(32))), KEY) in text

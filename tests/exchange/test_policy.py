@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -317,3 +318,27 @@ class TestHash:
             terms = replace(POLICY.peers["umbra"], **{f.name: getattr(Terms(), f.name)})
             hashes.add(Policy({"umbra": terms}, POLICY.validity).hash)
         assert len(hashes) == 4 + len(fields(Terms))
+
+
+class TestDocs:
+    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+
+    def test_the_example_says_what_the_page_says(self) -> None:
+        policy = parse(self.text.partition("```toml\n")[2].partition("```")[0])
+        assert policy.peers.keys() == {"umbra", "globex", "*"}
+        assert ask(policy, output=Output.BOTH, direction="responder").allowed
+        stranger = {"peer": "initech", "direction": "responder", "peer_size_padded": 1024}
+        assert ask(policy, rung=Rung.SIZE, **stranger).allowed
+        assert ask(policy, **stranger).rule == "p8-rung"
+
+    def test_every_rule_and_key_has_its_line(self) -> None:
+        names = {*REFUSED, *(f.name for f in fields(Terms)), *Rung, *IndicatorType} - {"validity"}
+        assert {name for name in names if f"`{name}`" not in self.text} == set()
+
+    def test_the_messages_are_the_real_ones(self) -> None:
+        terms = replace(POLICY.peers["umbra"], types=frozenset({IndicatorType.DOMAIN, IndicatorType.IPV4}))
+        refusal = ask(Policy({"umbra": terms}), types=(IndicatorType.DOMAIN, IndicatorType.URL)).explanation
+        assert refusal in self.text
+        with pytest.raises(ConfigError) as refused:
+            parse('version = 1\n\n[peers.umbra]\nreveal = "everything"')
+        assert str(refused.value) in self.text
