@@ -7,11 +7,11 @@ Adversary: malicious, in the random-oracle model under the one-more gap Diffie-H
 (Jarecki-Kiayias-Krawczyk, ASIACRYPT 2014; the receiver's set is bounded by the rows it blinded). A party
 still chooses what it puts in: that is the policy's business, not the protocol's.
 
-Cost: one and a half rounds; per receiver item 64 bytes and 4 scalar multiplications, per sender item
-``tag_bytes`` bytes and one multiplication. The exact bytes are ``traffic``.
+Cost: one and a half rounds; per receiver item 64 bytes and three scalar multiplications, two of them with a
+fixed base; per sender item ``tag_bytes`` bytes and one multiplication. The exact bytes are ``traffic``.
 
-Source: RFC 9497 (VOPRF, mode 1, one DLEQ proof for the whole message); the intersection on top is that of
-Jarecki-Liu, SCN 2010, with truncated, sorted tags.
+Source: the PRF of RFC 9497 (VOPRF, mode 1), with one proof for any number of rows (docs/adr/0004); the
+intersection on top is that of Jarecki-Liu, SCN 2010, with truncated, sorted tags.
 """
 
 from secrets import token_bytes
@@ -33,7 +33,7 @@ MATCH_PROOF_BYTES = 16
 
 @message
 class Blinded(Message):
-    """Receiver to sender: its items, each blinded by a fresh scalar. ``(n_r, 32)``."""
+    """Receiver to sender: its items, each behind a fresh blind. ``(n_r, 32)``."""
 
     blinded: Rows
 
