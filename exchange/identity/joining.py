@@ -21,7 +21,7 @@ from exchange.identity.files import Request, Token
 from exchange.identity.keys import NodeKeys, fingerprint, public_bytes, sign, verify
 from exchange.identity.membership import check_administrator, fingerprint_of, member_fingerprint
 from exchange.identity.roster import INVITATION_BYTES, Member, Role, Roster
-from exchange.identity.rules import RosterChain, fork
+from exchange.identity.rules import RosterChain
 
 INVITATION_LIFE = timedelta(days=14)
 
@@ -186,22 +186,22 @@ def read_join_request(text: bytes, chain: RosterChain, now: datetime) -> JoinReq
     return JoinRequest(request.token, newcomer, ca_key, shown)
 
 
-def read_approval(text: bytes, chain: RosterChain) -> tuple[RosterChain, tuple[bytes, ...]]:
-    """Read an approval and verify every roster in it, those that we have too.
+def read_approval(text: bytes, genesis: bytes) -> tuple[RosterChain, tuple[bytes, ...]]:
+    """Read an approval and verify every roster in it.
+
+    Args:
+        text: the file.
+        genesis: hash of the alliance's first roster: from the invitation, or of the rosters that we hold.
 
     Returns:
-        The later of its chain and ours, and all rosters in it.
+        The chain that it makes, and its rosters, signed and encoded, to be kept.
 
     Raises:
         MembershipError: the file is damaged or another one.
         RosterError: its rosters are another alliance's, or break a rule.
     """
     rosters = files.read_approval(text)
-    theirs = _whole_chain(chain.hashes[0], rosters)
-    common = min(len(theirs.hashes), len(chain.hashes))
-    if theirs.hashes[:common] != chain.hashes[:common]:
-        raise fork(next(e for e in range(1, common + 1) if theirs.hashes[e - 1] != chain.hashes[e - 1]))
-    return (theirs if len(theirs.hashes) > common else chain), rosters
+    return _whole_chain(genesis, rosters), rosters
 
 
 def check_admitted(roster: Roster, member: str, keys: NodeKeys) -> Member:

@@ -8,13 +8,11 @@ from exchange.errors import MembershipError, RosterError
 from exchange.identity import encoding, files, joining, membership
 from exchange.identity.encoding import Kind
 from exchange.identity.roster import Roster, SignedRoster
-from exchange.identity.rules import RosterChain
 from tests.exchange.identity.simulator import NOW, Alliance, approval
 
 LIMIT = 1 << 20
 ALLIANCE = Alliance()
 ALLIANCE.join("globex", "initech")
-BEGINNING = RosterChain.begin(ALLIANCE.chain.hashes[0], ALLIANCE.rosters[0])
 FILES = {
     Kind.INVITATION: ALLIANCE.invite("umbra"),
     Kind.JOIN_REQUEST: ALLIANCE.request("umbra"),
@@ -24,7 +22,7 @@ FILES = {
 READ = {
     Kind.INVITATION: lambda text: joining.read_invitation(text, NOW),
     Kind.JOIN_REQUEST: lambda text: joining.read_join_request(text, ALLIANCE.chain, NOW),
-    Kind.APPROVAL: lambda text: joining.read_approval(text, BEGINNING),
+    Kind.APPROVAL: lambda text: joining.read_approval(text, ALLIANCE.chain.hashes[0]),
     Kind.PROPOSAL: lambda text: membership.review(ALLIANCE.chain, files.read_proposal(text)),
 }
 DATA = {kind: encoding.dearmour(text, limit=LIMIT)[1] for kind, text in FILES.items()}
