@@ -54,7 +54,7 @@ GLOBAL_QUAD = rf"(?!(?:{'|'.join(map(str, _SPECIAL_OCTETS))})\.){DOTTED_QUAD}"
 _QUAD = re.compile(DOTTED_QUAD)
 _PARTS = re.compile(
     r"(?:(?P<bare4>[0-9.]+)|(?P<bare6>[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*)|\[(?P<in6>[^\]/]*)\])"
-    r"(?:%[^\]/:]*)?(?::(?P<port>[^/]*))?(?:/(?P<prefix>.*))?",
+    r"(?:%[^\]/:]*)?(?::(?P<port>[^/:]*))?(?:/(?P<prefix>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 

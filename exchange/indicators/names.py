@@ -21,8 +21,8 @@ LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 """A regular expression of one label in canonical spelling. Underscores stay: names in use have them."""
 
 _DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})+")
-# RFC 5322 atext and dots; a quoted local part is legal and has not been seen in a feed.
-_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# RFC 5322 atext but "/", and dots. Slashes and quoted parts are legal, and have not been seen in a feed.
+_LOCAL = re.compile(r"[a-z0-9!#$%&'*+=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+=?^_`{|}~-]+)*")
 _MAX_LOCAL_CHARS = 64
 
 
@@ -53,13 +53,17 @@ def canonical_host(text: str) -> str:
         raise Refused("too-long")
     if not _DOMAIN.fullmatch(host):
         raise Refused("bad-domain")
-    # ada takes any ASCII label that starts like an A-label; one that decodes to something that does not
-    # encode back has another canonical form, or none.
-    if "xn--" in host and _to_ascii(idna.decode(host)) != host:
+    if "xn--" in host and not _round_trips(host):
         raise Refused("bad-domain")
     if not is_below_suffix(host):
         raise Refused("public-suffix" if _suffixes().publicsuffix(host) else "unknown-suffix")
     return host
+
+
+def _round_trips(host: str) -> bool:
+    """Whether every A-label is one. ada takes any that looks like one, and decodes a false one to itself."""
+    name = idna.decode(host)
+    return not any(label.startswith("xn--") for label in name.split(".")) and _to_ascii(name) == host
 
 
 def _to_ascii(text: str) -> str:

@@ -43,7 +43,7 @@ REASONS = {
     "not-global": "not globally routable: private, loopback, link-local, multicast, documentation, reserved",
     "bad-domain": "not a domain name: an empty, over-long or malformed label, or an invalid A-label",
     "unknown-suffix": "under no suffix of the public suffix list: an internal name, a file name, a slip",
-    "public-suffix": "a bare public suffix such as co.uk, under which anybody may register",
+    "public-suffix": "itself a public suffix, under which anybody may register",
     "bad-url": "no URL by the WHATWG standard",
     "no-scheme": "a path without http://, https:// or ftp://: a URL whose scheme is not stated is two URLs",
     "unsupported-scheme": "a URL of another scheme than http, https and ftp",
