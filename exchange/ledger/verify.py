@@ -243,7 +243,7 @@ class _Run:
             self.problem("the checkpoint after this entry is not signed by the log's key", seq)
 
     def _signed(self) -> bool:
-        key = self.public_key or _key_bytes(self.history.log_key)
+        key = self.public_key or bytes.fromhex(self.history.log_key)
         return self.head is not None and notes.check(self.head_note, self.head, key)
 
     def finish(self) -> Verification:
@@ -252,7 +252,7 @@ class _Run:
             self.problem("tree hashes are stored beyond the last entry")
         if self.checkpoints is not None and next(self.checkpoints, None) is not None:
             self.problem("checkpoints are stored beyond the last entry")
-        if size and self.public_key not in {None, _key_bytes(self.history.log_key)}:
+        if size and self.public_key not in {None, bytes.fromhex(self.history.log_key)}:
             self.problem("the log was opened with another key than this member's", 0)
         if size and not self.every_signature and not self._signed():
             self.problem("the newest checkpoint is not signed by the log's key", size - 1)
@@ -267,7 +267,3 @@ class _Run:
             warnings=tuple(self.warnings),
             head=self.head,
         )
-
-
-def _key_bytes(text: str) -> bytes:
-    return bytes.fromhex(text)

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -84,11 +84,11 @@ class _Reader:
         if not isinstance(raw, dict):
             raise self._fault(at, "must be a table")
         readers: dict[str, Callable[[tuple[str, ...], Any], Any]] = {
-            "directions": self._words({"initiator", "responder"}),
+            "directions": self._words(["initiator", "responder"]),
             "reveal": lambda place, value: Rung(self._word(place, value, list(Rung))),
-            "learns": self._words({"us", "peer"}),
+            "learns": self._words(["us", "peer"]),
             "types": lambda place, value: frozenset(
-                map(IndicatorType, self._words(IndicatorType)(place, value))
+                map(IndicatorType, self._words(list(IndicatorType))(place, value))
             ),
             "protocols": self._matching(_WORD, "the name of a protocol"),
             "our_size": self._bounds,
@@ -102,8 +102,8 @@ class _Reader:
         given = {key: read((*at, key), raw[key]) for key, read in readers.items() if key in raw}
         return Terms(**given, validity=self._validity(at, raw))
 
-    def _words(self, known: Iterable[str]) -> Callable[[tuple[str, ...], Any], frozenset[str]]:
-        return lambda at, value: frozenset(self._each(at, value, lambda p, v: self._word(p, v, list(known))))
+    def _words(self, known: Sequence[str]) -> Callable[[tuple[str, ...], Any], frozenset[str]]:
+        return lambda at, value: frozenset(self._each(at, value, lambda p, v: self._word(p, v, known)))
 
     def _matching(
         self, pattern: re.Pattern[str], what: str
@@ -123,10 +123,10 @@ class _Reader:
             raise self._fault(at, "holds a value twice")
         return items
 
-    def _word(self, at: tuple[str, ...], value: object, known: list[str]) -> str:
+    def _word(self, at: tuple[str, ...], value: object, known: Sequence[str]) -> str:
         if isinstance(value, str) and value in known:
             return value
-        raise self._fault(at, f"must be one of: {', '.join(sorted(known) if known != list(Rung) else known)}")
+        raise self._fault(at, f"must be one of: {', '.join(known)}")
 
     def _number(self, at: tuple[str, ...], value: object, most: int) -> int:
         if type(value) is int and 0 <= value <= most:

@@ -221,12 +221,12 @@ class TestFile:
             ("reveal", "reveals", "line 7: peers.umbra.reveals is not known here; known are: directions, "),
             ('"overlap"', '"everything"', "line 7: peers.umbra.reveal must be one of: size, estimate, "),
             ('"overlap"', "3", "line 7: peers.umbra.reveal must be one of"),
-            ('["us"]', '["them"]', r"line 8: peers.umbra.learns\[0\] must be one of: peer, us"),
+            ('["us"]', '["them"]', r"line 8: peers.umbra.learns\[0\] must be one of: us, peer"),
             ('["us"]', '"us"', "line 8: peers.umbra.learns must be a list"),
             (
                 '["domain", "ipv4"]',
                 '["domain", "ipv9"]',
-                r"line 9: peers.umbra.types\[1\] must be one of: cidr, ",
+                r"line 9: peers.umbra.types\[1\] must be one of: ipv4, ",
             ),
             ('["domain", "ipv4"]', '["ipv4", "ipv4"]', "line 9: peers.umbra.types holds a value twice"),
             (

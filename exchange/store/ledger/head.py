@@ -11,10 +11,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from exchange.errors import LedgerError
 from exchange.ledger.note import Checkpoint, parse, read
+from exchange.store.engine import BUSY_TIMEOUT_S
 
+_RETRY_S = 0.001
 _SLOT_BYTES = 2048  # the longest note has about 1,500
 
 
@@ -65,15 +68,35 @@ class Head:
         """Hold the right to append. Waits for its turn.
 
         Raises:
-            LedgerError: the file system has no locks.
+            LedgerError: another process did not let go in time, or the file system has no locks.
         """
-        with self._threads:
-            with self._errors():
-                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX)
+        give_up = monotonic() + BUSY_TIMEOUT_S
+        if not self._threads.acquire(timeout=BUSY_TIMEOUT_S):
+            raise self._busy()
+        try:
+            while not self._try_lock():
+                if monotonic() > give_up:
+                    raise self._busy()
+                sleep(_RETRY_S)
             try:
                 yield
             finally:
                 fcntl.flock(self._file.fileno(), fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def _try_lock(self) -> bool:
+        with self._errors():
+            try:
+                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    def _busy(self) -> LedgerError:
+        return LedgerError(
+            f"{self.path} is in use by another process", hint="wait for it to finish, then run this again"
+        )
 
     def newest(self) -> Checkpoint | None:
         """Return the newest checkpoint that is readable and signed, None when there is none.

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 from exchange.errors import LedgerError
 from exchange.ledger import Checkpoint, StoredLeaf, tree
 from exchange.ledger.leaf import FIRST, Kind, Leaf, decode, note_hash, timestamp
-from exchange.ledger.note import member_of, parse, sign
+from exchange.ledger.note import check, member_of, parse, sign
 from exchange.ledger.verify import History
 from exchange.store.engine import create_tables, open_engine, writing
 from exchange.store.ledger.head import Head
@@ -164,6 +164,13 @@ class LedgerStore(LedgerReader):
                 hint="check that the keys and the ledger belong to the same home",
             )
         frontier = tree.Frontier(size, [find(*peak) for peak in tree.peaks(size)])
+        # Or the next signature would make somebody else's tree ours.
+        if not check(note, Checkpoint(found.origin, size, frontier.root()), self._public_key):
+            raise LedgerError(
+                "the ledger's tree is not the one that its newest checkpoint signs",
+                code="ledger-damaged",
+                hint="see what is wrong: cosight ledger verify; then restore the newest copy of the ledger",
+            )
         return _Tail(size, note, frontier, found)
 
     def _check_head(self, db: Connection, tail: _Tail) -> None:
