@@ -7,7 +7,7 @@ every size is checked against what the role asked for before a byte of it is kep
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from google.protobuf.message import DecodeError as ProtobufDecodeError
@@ -18,6 +18,7 @@ from crypto.rows import Rows
 from crypto.session import Message, Receive
 from exchange.v1.frame_pb2 import Frame, Head
 
+P = TypeVar("P", bound=Protobuf)
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 """No head is larger: everything that grows with a set travels in chunks."""
@@ -62,6 +63,15 @@ def to_frames(protocol: str, message: Message) -> Iterator[Frame]:
             yield Frame(chunk=bytes(data[start : start + CHUNK_BYTES]))
 
 
+def parse_frame(data: bytes) -> Frame:
+    """One frame, from its one encoding.
+
+    Raises:
+        DecodeError: it is anything else.
+    """
+    return _decode(Frame, data)
+
+
 class Assembly:
     """A message under construction: its head was accepted, its rows arrive in chunks.
 
@@ -78,6 +88,8 @@ class Assembly:
     def __init__(self, protocol: str, want: Receive, head: Head) -> None:
         if head.name != want.kind.__name__:
             raise ProtocolError(f"{want.kind.__name__} was due, another message came")
+        if len(head.body) > HEAD_BYTES:
+            raise ProtocolError(f"the head of {head.name} is too large")
         decoded = _decode(head_type(protocol, head.name), head.body)
         self._kind = want.kind
         self._values: dict[str, Any] = {}
@@ -120,13 +132,13 @@ class Assembly:
         return self._kind(**self._values)
 
 
-def _decode(kind: type[Protobuf], body: bytes) -> Protobuf:
+def _decode(kind: type[P], body: bytes) -> P:
     """Decode strictly: unknown fields, repeated fields and odd encodings are refused."""
     try:
         decoded = kind.FromString(body)
     except ProtobufDecodeError as e:
-        raise DecodeError(f"the head of {kind.DESCRIPTOR.name} does not decode") from e
+        raise DecodeError(f"{kind.DESCRIPTOR.name} does not decode") from e
     decoded.DiscardUnknownFields()  # so that what was unknown is missing from the encoding
-    if len(body) > HEAD_BYTES or decoded.SerializeToString(deterministic=True) != body:
-        raise DecodeError(f"the head of {kind.DESCRIPTOR.name} is not in its canonical form")
+    if decoded.SerializeToString(deterministic=True) != body:
+        raise DecodeError(f"{kind.DESCRIPTOR.name} is not in its canonical form")
     return decoded

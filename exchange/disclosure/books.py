@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from crypto.errors import CryptoError
 from exchange.agreement import Agreement, Rung
 from exchange.disclosure.desk import Channel, Desk, Proposal
-from exchange.disclosure.drive import Progress
+from exchange.disclosure.drive import Progress, in_thread
 from exchange.errors import CosightError, PeerExceededLimit, PeerRefused
 
 
@@ -25,6 +24,7 @@ class Entry:
         agreement: what came of it, once there is one.
         channel: the run's channel, once there is one.
         progress: what left in the run.
+        open: whether there is an intent that awaits its result.
     """
 
     desk: Desk
@@ -34,6 +34,7 @@ class Entry:
     agreement: Agreement | None = None
     channel: Channel | None = None
     progress: Progress = field(default_factory=Progress)
+    open: bool = False
 
     def intend(self, ours_padded: int) -> None:
         """Write the intent. Only after this may anything that depends on our set leave."""
@@ -44,6 +45,7 @@ class Entry:
             profile=p.profile, policy=self.desk.policy().hash.hex(), ours_padded=ours_padded,
             **({} if self.agreement is None else {"peer_padded": p.padded}),
         )  # fmt: skip
+        self.open = True
 
     def disclosed(self, *, learned_by_us: Rung, learned_by_peer: Rung, matched: int | None) -> None:
         """Close the session: what each side has learned."""
@@ -54,8 +56,10 @@ class Entry:
         )  # fmt: skip
 
     def aborted(self, reason: str, *, by: str = "us") -> None:
-        """Close the session: it ended early, and this is what had left by then."""
-        self._write("aborted", reason=reason, by=by, **self._run())
+        """Close the session, if it was opened: it ended early, and this is what had left by then."""
+        if self.open:
+            self._write("aborted", reason=reason, by=by, **self._run())
+        self.open = False
 
     def refused(self, reason: str, rule: str | None = None) -> None:
         """Record that we said no, and so no session was opened."""
@@ -97,17 +101,17 @@ async def closing(entry: Entry) -> AsyncIterator[None]:
     try:
         yield
     except PeerRefused as e:
-        await asyncio.to_thread(entry.aborted, e.code, by="peer")
+        await in_thread(entry.aborted, e.code, by="peer")
         raise
     except TimeoutError:
-        await asyncio.to_thread(entry.aborted, "deadline")
+        await in_thread(entry.aborted, "deadline")
         raise PeerExceededLimit("the session did not end before its deadline", code="deadline") from None
     except CosightError as e:
-        await asyncio.to_thread(entry.aborted, e.code)
+        await in_thread(entry.aborted, e.code)
         raise
     except asyncio.CancelledError:
         entry.aborted("cancelled")  # no await: we are being cancelled
         raise
-    except (CryptoError, OSError, MemoryError):
-        await asyncio.to_thread(entry.aborted, "failed")
+    except Exception:
+        await in_thread(entry.aborted, "failed")
         raise

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -12,6 +13,19 @@ from exchange.disclosure.desk import Channel
 from exchange.errors import CosightError, PeerMisbehaved
 
 T = TypeVar("T")
+
+
+async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run in a thread, to the end even if we are cancelled meanwhile.
+
+    What must be written is written then, and a role is not closed while it computes.
+    """
+    running = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 @dataclass(slots=True)
@@ -56,13 +70,8 @@ async def drive(role: Role[T], channel: Channel, progress: Progress) -> T:
 
 
 async def _compute(progress: Progress, work: Callable[..., None], *args: Any) -> None:
-    """Run in a thread, to the end even if we are cancelled: a role cannot be closed while it computes."""
     start = perf_counter()
-    running = asyncio.get_running_loop().run_in_executor(None, work, *args)
     try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
+        await in_thread(work, *args)
     finally:
         progress.crypto_s += perf_counter() - start

@@ -11,7 +11,7 @@ from crypto.psi import PROTOCOLS, Matches, Output, Params
 from exchange.agreement import Agreement, Rung, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, Outcome, Proposal, agreement_of
-from exchange.disclosure.drive import drive
+from exchange.disclosure.drive import drive, in_thread
 from exchange.errors import PeerExceededLimit, PeerMisbehaved, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.policy import Request, decide
@@ -69,8 +69,8 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
     )
     entry = Entry(desk, peer, "initiator", proposal)
     await asyncio.to_thread(_allow, entry, ours, None)
-    await asyncio.to_thread(entry.intend, proposal.padded)
     async with closing(entry):
+        await in_thread(entry.intend, proposal.padded)
         answer = await link.propose(proposal)
         agreement = entry.agreement = _agreed(desk, peer, proposal, answer)
         await asyncio.to_thread(_allow, entry, ours, answer.padded)
@@ -87,7 +87,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
                 found = await drive(role, channel, entry.progress)
                 await channel.end()
     both = wish.output is Output.BOTH and found is not None
-    await asyncio.to_thread(
+    await in_thread(
         entry.disclosed,
         learned_by_us=wish.rung,
         learned_by_peer=wish.rung if both else Rung.SIZE,

@@ -12,7 +12,7 @@ from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Agreement, Rung, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, Proposal, agreement_of
-from exchange.disclosure.drive import drive
+from exchange.disclosure.drive import drive, in_thread
 from exchange.disclosure.initiator import NONCE_BYTES, params_of
 from exchange.errors import CosightError, PeerMisbehaved, SessionRefused
 from exchange.indicators import PROFILE
@@ -56,7 +56,7 @@ class Responder:
             LedgerError: the ledger cannot be written, so there is no session.
         """
         async with self._lock:
-            return await asyncio.to_thread(self._propose, peer, proposal)
+            return await in_thread(self._propose, peer, proposal)
 
     def _propose(self, peer: str, proposal: Proposal) -> Answer:
         self._expire()
@@ -101,7 +101,11 @@ class Responder:
             CosightError: we failed; the session is burnt.
         """
         async with self._lock:
-            offer = await asyncio.to_thread(self._take, peer, session)
+            await in_thread(self._expire)
+            offer = self._offers.get(session)
+            if offer is None or offer.entry.peer != peer:
+                raise await in_thread(self._unknown, session)
+            del self._offers[session]  # nothing waits from here to ``closing``: no offer is lost on the way
             self._running[session] = peer
         entry, agreement, desk = offer.entry, offer.agreement, self._desk
         try:
@@ -117,20 +121,20 @@ class Responder:
                 role = PROTOCOLS[agreement.protocol].sender(items.rows, params)
                 entry.channel = open_channel(agreement)
                 found = await drive(role, entry.channel, entry.progress)
+            both = agreement.output == Output.BOTH
+            await in_thread(
+                entry.disclosed,
+                learned_by_us=entry.proposal.rung if both else Rung.SIZE,
+                learned_by_peer=entry.proposal.rung,
+                matched=None if found is None else len(found.indices),
+            )
         finally:
             del self._running[session]
-        both = agreement.output == Output.BOTH
-        await asyncio.to_thread(
-            entry.disclosed,
-            learned_by_us=entry.proposal.rung if both else Rung.SIZE,
-            learned_by_peer=entry.proposal.rung,
-            matched=None if found is None else len(found.indices),
-        )
 
     async def expire(self) -> None:
         """Close the offers that nobody took up in time. The server calls it now and then."""
         async with self._lock:
-            await asyncio.to_thread(self._expire)
+            await in_thread(self._expire)
 
     def _expire(self) -> None:
         now = self._desk.clock()
@@ -140,7 +144,7 @@ class Responder:
     async def close(self) -> None:
         """Close every offer: the node stops."""
         async with self._lock:
-            await asyncio.to_thread(self._close)
+            await in_thread(self._close)
 
     def _close(self) -> None:
         for session in list(self._offers):
@@ -186,12 +190,8 @@ class Responder:
             raise SessionRefused(decision.explanation, code="policy-refused", rule=decision.rule)
         return ours
 
-    def _take(self, peer: str, session: bytes) -> Offer:
-        """The offer of this session, which is then no more."""
-        self._expire()
-        offer = self._offers.get(session)
-        if offer is not None and offer.entry.peer == peer:
-            return self._offers.pop(session)
+    def _unknown(self, session: bytes) -> SessionRefused:
+        """Why there is no offer of this session."""
         if session in self._running or self._desk.ledger.has_session(session.hex()):
-            raise SessionRefused("the session was run before", code="session-replayed")
-        raise SessionRefused("there is no such session", code="session-unknown")
+            return SessionRefused("the session was run before", code="session-replayed")
+        return SessionRefused("there is no such session", code="session-unknown")

@@ -7,10 +7,10 @@ from typing import Any
 from crypto.errors import ProtocolError
 from crypto.session import Message, Receive
 from exchange import wire
-from exchange.errors import PeerUnavailable
+from exchange.errors import PeerMisbehaved, PeerUnavailable
 from exchange.v1.frame_pb2 import Frame
 
-Read = Callable[[], Awaitable[Frame | None]]
+Read = Callable[[], Awaitable[bytes | None]]
 Write = Callable[[Frame], Awaitable[Any]]
 
 
@@ -19,7 +19,7 @@ class FrameChannel:
 
     Args:
         protocol: the protocol that runs.
-        read: the next frame, ``None`` after the last.
+        read: the next frame as it came, ``None`` after the last.
         write: send a frame; waits while the peer does not take it.
         idle_s: longest wait for one frame, either way, in seconds.
         guard: called before every message; raises if the run may not go on, for example because the peer has
@@ -84,20 +84,20 @@ class FrameChannel:
         """Wait for the peer to close its side.
 
         Raises:
-            ProtocolError: it sends something more instead.
+            PeerMisbehaved: it sends something more instead.
             PeerUnavailable: it neither sends nor closes.
         """
         if self._half_close is not None:
             await self._half_close()
         if await self._in_time(self._read()) is not None:
-            raise ProtocolError("a frame came after the end")
+            raise PeerMisbehaved("the peer sent more after the end of the run")
 
     async def _next(self) -> Frame:
-        frame = await self._in_time(self._read())
-        if frame is None:
+        data = await self._in_time(self._read())
+        if data is None:
             raise PeerUnavailable("the peer closed the run before its end", code="peer-closed")
-        self.received += frame.ByteSize()
-        return frame
+        self.received += len(data)
+        return wire.parse_frame(data)
 
     async def _in_time(self, wait: Awaitable[Any]) -> Any:
         try:

@@ -1,16 +1,17 @@
 """A link to one peer: greet it, check who it is, propose, run."""
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import grpc
+from google.protobuf.message import Message as Protobuf
 
 from exchange.agreement import Agreement
 from exchange.disclosure import Answer, Channel, Proposal
-from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused
+from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, SessionRefused
 from exchange.rpc import messages
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
@@ -77,7 +78,7 @@ class PeerLink:
                 nonce=nonce, roster_epoch=epoch, roster_hash=roster_hash, rosters=within_limits(offered)
             )
             try:
-                reply: pb.HelloReply = await self._unary("Hello", request, pb.HelloReply)
+                reply = await self._unary("Hello", request, pb.HelloReply)
             except PeerRefused as e:
                 if e.code != "not-on-roster" or offered:
                     raise
@@ -115,28 +116,26 @@ class PeerLink:
     @asynccontextmanager
     async def run(self, agreement: Agreement, signature: bytes) -> AsyncIterator[Channel]:
         """Open the run of an agreement; leaving the context ends the call."""
-        call = self._channel.stream_stream(f"/{SERVICE}/Run", Frame.SerializeToString, Frame.FromString)(
+        # Answers come as bytes, decoded under our guard: gRPC would turn what does not decode into ``None``.
+        call: Any = self._channel.stream_stream(f"/{SERVICE}/Run", Frame.SerializeToString)(
             timeout=agreement.deadline_s
         )
 
-        async def read() -> Frame | None:
-            try:
+        async def read() -> bytes | None:
+            with _faults(self._peer):
                 frame = await call.read()
-            except grpc.aio.AioRpcError as e:
-                raise_for(e, self._peer)
-            if frame is grpc.aio.EOF:
+                if frame is not grpc.aio.EOF:
+                    return cast("bytes", frame)
                 if await call.code() is not grpc.StatusCode.OK:
-                    raise_for(await _error(call), self._peer)
+                    raise await _error(call)
                 return None
-            return frame
 
         async def write(frame: Frame) -> None:
-            try:
-                await call.write(frame)
-            except grpc.aio.AioRpcError as e:
-                raise_for(e, self._peer)
-            except grpc.aio.UsageError:  # the call has ended already
-                raise_for(await _error(call), self._peer)
+            with _faults(self._peer):
+                try:
+                    await call.write(frame)
+                except grpc.aio.UsageError:  # the call has ended already
+                    raise await _error(call) from None
 
         try:
             await write(Frame(start=Start(session=agreement.initiator_nonce, signature=signature)))
@@ -147,14 +146,23 @@ class PeerLink:
         finally:
             call.cancel()
 
-    async def _unary(self, method: str, request: Any, reply: Any) -> Any:
-        call = self._channel.unary_unary(
-            f"/{SERVICE}/{method}", type(request).SerializeToString, reply.FromString
-        )
+    async def _unary(self, method: str, request: Protobuf, reply: type[messages.P]) -> messages.P:
+        call: Any = self._channel.unary_unary(f"/{SERVICE}/{method}")
+        with _faults(self._peer):
+            data = await call(request.SerializeToString(), timeout=self._timeout_s)
         try:
-            return await call(request, timeout=self._timeout_s)
-        except grpc.aio.AioRpcError as e:
-            raise_for(e, self._peer)
+            return messages.parse(reply, data)
+        except SessionRefused as e:
+            raise PeerMisbehaved(f"{self._peer} gave an answer that cannot be read") from e
+
+
+@contextmanager
+def _faults(peer: str) -> Iterator[None]:
+    """What gRPC raises, in our words."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as e:
+        raise_for(e, peer)
 
 
 async def _error(call: Any) -> grpc.aio.AioRpcError:

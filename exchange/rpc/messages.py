@@ -1,5 +1,10 @@
 """Between the protobuf of the calls and the words of the use case. Every field is checked on the way in."""
 
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+from google.protobuf.message import Message as Protobuf
+
 from crypto.psi import Output
 from exchange.agreement import Rung
 from exchange.disclosure import Answer, Proposal
@@ -7,10 +12,23 @@ from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.indicators import IndicatorType
 from exchange.v1 import exchange_pb2 as pb
 
+P = TypeVar("P", bound=Protobuf)
 TEXT = 200
 HASH_BYTES = 32
 NONCE_BYTES = 32
 SIGNATURE_BYTES = 64
+
+
+def parse(kind: type[P], data: bytes) -> P:
+    """What a call carries. Unknown fields are let pass: a newer peer may say more.
+
+    Raises:
+        SessionRefused: it does not decode.
+    """
+    try:
+        return kind.FromString(data)
+    except ProtobufDecodeError as e:
+        raise SessionRefused("what came does not decode") from e
 
 
 def proposal_to_wire(p: Proposal) -> pb.ProposeRequest:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -65,10 +66,11 @@ class Server:
         server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         unary = grpc.unary_unary_rpc_method_handler
         stream = grpc.stream_stream_rpc_method_handler
-        calls = {
-            "Hello": unary(self._hello, pb.HelloRequest.FromString, pb.HelloReply.SerializeToString),
-            "Propose": unary(self._propose, pb.ProposeRequest.FromString, pb.ProposeReply.SerializeToString),
-            "Run": stream(self._run, Frame.FromString, Frame.SerializeToString),
+        calls: dict[str, Any] = {
+            # Requests come as bytes and are decoded under our guard, for one code whatever they hold.
+            "Hello": unary(self._hello, None, pb.HelloReply.SerializeToString),
+            "Propose": unary(self._propose, None, pb.ProposeReply.SerializeToString),
+            "Run": stream(self._run, None, Frame.SerializeToString),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
         try:
@@ -100,8 +102,9 @@ class Server:
             except CosightError as e:
                 log.warning("cannot close expired offers: %s", e)
 
-    async def _hello(self, request: pb.HelloRequest, context: Any) -> pb.HelloReply:
+    async def _hello(self, data: bytes, context: Any) -> pb.HelloReply:
         async def answer() -> pb.HelloReply:
+            request = messages.parse(pb.HelloRequest, data)
             if len(request.nonce) != messages.NONCE_BYTES or len(within_limits(request.rosters)) != len(
                 request.rosters
             ):
@@ -127,27 +130,29 @@ class Server:
 
         return await self._guard(context, answer)
 
-    async def _propose(self, request: pb.ProposeRequest, context: Any) -> pb.ProposeReply:
+    async def _propose(self, data: bytes, context: Any) -> pb.ProposeReply:
         async def answer() -> pb.ProposeReply:
             peer = await self._caller(context)
-            proposal = messages.proposal_from_wire(request)
+            proposal = messages.proposal_from_wire(messages.parse(pb.ProposeRequest, data))
             return messages.answer_to_wire(await self._responder.propose(peer, proposal))
 
         return await self._guard(context, answer)
 
     async def _run(self, _requests: Any, context: Any) -> None:
-        async def read() -> Frame | None:
-            try:
+        async def read() -> bytes | None:
+            with _gone():
                 frame = await context.read()
-            except (grpc.RpcError, grpc.aio.UsageError, grpc.aio.InternalError) as e:
-                raise PeerUnavailable("the peer is gone", code="peer-closed") from e
             return None if frame is grpc.aio.EOF else frame
+
+        async def write(frame: Frame) -> None:
+            with _gone():
+                await context.write(frame)
 
         async def answer() -> None:
             peer = await self._caller(context)
             async with asyncio.timeout(self._idle_s):
-                first = await read()
-            if first is None or first.WhichOneof("kind") != "start":
+                first = messages.parse(Frame, await read() or b"")
+            if first.WhichOneof("kind") != "start":
                 raise SessionRefused("the run does not begin with its start")
 
             def still_on_roster() -> None:
@@ -157,7 +162,7 @@ class Server:
                 return FrameChannel(
                     agreement.protocol,
                     read=read,
-                    write=context.write,
+                    write=write,
                     idle_s=self._idle_s + compute_allowance_s(agreement),
                     guard=still_on_roster,
                 )
@@ -198,6 +203,15 @@ def compute_allowance_s(agreement: Agreement) -> float:
     return 5e-4 * (agreement.initiator_padded + agreement.responder_padded)
 
 
+@contextmanager
+def _gone() -> Iterator[None]:
+    """What gRPC raises when the peer is no more there, in our words."""
+    try:
+        yield
+    except (grpc.RpcError, grpc.aio.UsageError, grpc.aio.InternalError) as e:
+        raise PeerUnavailable("the peer is gone", code="peer-closed") from e
+
+
 def _leaf(context: Any) -> bytes:
     pem: bytes = context.auth_context()["x509_pem_cert"][0]
     return pem
@@ -218,4 +232,8 @@ def _credentials(directory: Directory) -> grpc.ServerCredentials:
         current = latest
         return configuration()
 
-    return grpc.dynamic_ssl_server_credentials(configuration(), renewed, require_client_authentication=True)
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(),
+        renewed,  # type: ignore[arg-type]  # the stub does not know that None means "as before"
+        require_client_authentication=True,
+    )
