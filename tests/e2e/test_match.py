@@ -69,9 +69,13 @@ def test_both_learn_where_both_are_to(filled):
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [pytest.param((1,), (), id="theirs empty"), pytest.param((1,), (1,), id="equal"), pytest.param((1,), (2,), id="disjoint"),
-     pytest.param((1,), tuple(range(1, 301)), id="unequal")],
-)  # fmt: skip
+    [
+        pytest.param((1,), (), id="theirs empty"),
+        pytest.param((1,), (1,), id="equal"),
+        pytest.param((1,), (2,), id="disjoint"),
+        pytest.param((1,), tuple(range(1, 301)), id="unequal"),
+    ],
+)
 def test_any_sizes(homes, ours, theirs):
     alice, bob = homes
     import_values(alice, feed(*ours))

@@ -1,0 +1,102 @@
+"""The public feeds between two node processes over mutual TLS: exact overlaps, and what they cost."""
+
+import csv
+import gzip
+import json
+import os
+import subprocess
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import pytest
+
+from exchange.config import Home
+from exchange.indicators.readers import read
+from exchange.node import utc_now, verify_ledger
+from exchange.store import Store
+from tests.e2e.nodes import COSIGHT, cosight, serve
+from tests.realdata import data_dir
+
+pytestmark = [pytest.mark.realdata, pytest.mark.slow]
+
+FEEDS = {
+    "ipsum": "feeds/ipsum.tsv.gz",
+    "sekio": "feeds/sekio-ips.txt.gz",
+    "threatfox": "feeds/threatfox-ips.txt.gz",
+    "maltrail": "feeds/maltrail-malware.tsv.gz",
+    "eset": "vendors/eset.tsv.gz",
+    "unit42": "vendors/unit42.tsv.gz",
+}
+MAX_MIB = 512
+
+
+class Cost(NamedTuple):
+    """One match and what it took."""
+
+    result: dict[str, Any]
+    wall_s: float
+    initiator_mib: float
+    responder_mib: float
+
+
+def take_in(home: Home, name: str) -> None:
+    store = Store.open(home.store_url)
+    try:
+        store.import_indicators(read(data_dir() / FEEDS[name]), source=name, tlp="CLEAR", now=utc_now())
+    finally:
+        store.close()
+
+
+def values_in(name: str, kind: str) -> set[str]:
+    """A vendor's values of a type as they stand in its table, without any code of ours."""
+    with gzip.open(data_dir() / FEEDS[name], "rt", encoding="utf-8", newline="") as file:
+        return {row["value"] for row in csv.DictReader(file, delimiter="\t") if row["type"] == kind}
+
+
+def match(homes: tuple[Home, ...], kind: str, tmp_path: Path) -> Cost:
+    """``cosight match`` as a process of its own, whose peak memory the kernel tells when it ends."""
+    alice, bob = homes
+    out = tmp_path / "match.json"
+    with serve(bob) as node, out.open("w") as stdout:
+        command = [*COSIGHT, "match", "bob", "--type", kind, "--address", node.address]
+        start = perf_counter()
+        child = subprocess.Popen([*command, "--home", str(alice.path), "--json"], stdout=stdout)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0, out.read_text()
+        return Cost(json.loads(out.read_text()), wall, usage.ru_maxrss / 1024, node.peak_mib())
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kind", "sizes", "shared"),
+    [
+        ("threatfox", "maltrail", "ipv4", (19_856, 129_006), 5_047),  # 7 of its 19,863 are not global
+        ("ipsum", "sekio", "ipv4", (120_430, 188_044), 39_704),
+        ("unit42", "eset", "sha256", (107_109, 5_405), None),
+    ],
+)
+@pytest.mark.timeout(600)
+def test_real_feeds(homes, tmp_path, capsys, ours, theirs, kind, sizes, shared):
+    for home, name in zip(homes, (ours, theirs), strict=True):
+        take_in(home, name)
+    held = tuple(cosight(home, "indicators", "--type", kind)["in_a_match"][kind] for home in homes)
+    assert held == sizes
+    cost = match(homes, kind, tmp_path)
+    found = {item["value"] for item in cost.result["result"]["items"]}
+    assert len(found) == cost.result["result"]["count"]
+    if shared is None:
+        assert found == values_in(ours, kind) & values_in(theirs, kind)
+    else:
+        assert len(found) == shared
+    assert all(verify_ledger(home).ok for home in homes)
+    assert max(cost.initiator_mib, cost.responder_mib) < MAX_MIB
+    moved = cost.result["bytes"]
+    with capsys.disabled():
+        print(
+            f"\n{kind} {ours} ({sizes[0]:,}) x {theirs} ({sizes[1]:,}) = {len(found):,}:"
+            f" {cost.result['seconds']['total']:.2f} s (process {cost.wall_s:.2f} s),"
+            f" {moved['sent']:,} bytes sent, {moved['received']:,} received,"
+            f" peak memory {cost.initiator_mib:.0f} MiB initiator, {cost.responder_mib:.0f} MiB responder"
+        )
