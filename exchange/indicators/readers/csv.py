@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeAlias
 
 from exchange.indicators.batch import Candidate
 from exchange.indicators.canonical import canonicalise, recognise
@@ -28,10 +29,13 @@ _SAMPLE_ROWS = 200
 _VALUE_HEADERS = frozenset({"value", "iocvalue", "indicatorvalue", "trail"}) | ANY_TYPE
 _TYPE_HEADERS = frozenset({"type", "ioctype", "indicatortype", "observabletype", "kind"})
 _KNOWN_TYPES = TYPE_NAMES.keys() | ANY_TYPE | OTHER_TYPES
+_MANY_LINES = Refused("not-one-value")
+_FEWEST_COLUMNS = 2
 _MOST = 0.9
 _SOME = 0.2
 
-Row = list[str]
+Row: TypeAlias = list[str]
+Columns: TypeAlias = tuple[tuple[int, IndicatorType | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,16 @@ class Layout:
 
     delimiter: str
     header: bool
-    columns: tuple[tuple[int, IndicatorType | None], ...]
+    columns: Columns
     type_column: int | None
     certainty: float
 
 
 def _rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     data = (line for line in lines if line.strip() and not line.startswith("#"))
-    return csv.reader(data, delimiter=delimiter, skipinitialspace=delimiter != "\t")
+    if delimiter == "\t":  # where a quote is a character like any other
+        return csv.reader(data, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(data, delimiter=delimiter, skipinitialspace=True)
 
 
 def _candidates(source: Source) -> Iterator[Candidate]:
@@ -74,16 +80,16 @@ def _values(row: Row, layout: Layout) -> Iterator[Candidate]:
     stated = None if layout.type_column is None else stated_type(_cell(row, layout.type_column))
     for column, kind in layout.columns:
         if value := _cell(row, column):
-            yield value, kind or stated
+            # A quote that nobody closed swallows the lines after it.
+            yield value, _MANY_LINES if "\n" in value else kind or stated
 
 
 def _cell(row: Row, column: int) -> str:
-    return row[column].strip() if column < len(row) else ""
+    return row[column].strip().strip('"') if column < len(row) else ""
 
 
 def _score(sample: str) -> float:
     layout = _layout(sample)
-    # A list of URLs with commas in them is no table, and neither is a text in which a few cells are values.
     return layout.certainty if layout else 0.0
 
 
@@ -99,11 +105,8 @@ def _layout_with(sample: str, delimiter: str) -> Layout | None:
         rows = list(islice(_rows(sample.splitlines(keepends=True), delimiter), _SAMPLE_ROWS))
     except csv.Error:
         return None
-    if not rows:
-        return None
-    width = max(len(row) for row in rows)
-    regular = sum(len(row) == width for row in rows) / len(rows)
-    if width == 1 or regular < _MOST:
+    width = max(map(len, rows), default=0)
+    if width < _FEWEST_COLUMNS or sum(len(row) == width for row in rows) < _MOST * len(rows):
         return None
     return _named(rows, delimiter) or _by_content(rows, delimiter, width)
 
@@ -111,38 +114,40 @@ def _layout_with(sample: str, delimiter: str) -> Layout | None:
 def _named(rows: list[Row], delimiter: str) -> Layout | None:
     """The layout that a header states, if the first row is one."""
     names = [type_name(cell) for cell in rows[0]]
-    if any(_recognised(cell) for cell in rows[0]):
+    if any(_recognised(_cell(rows[0], i)) for i in range(len(names))):
         return None
-    type_column = next((i for i, n in enumerate(names) if n in _TYPE_HEADERS), None)
-    values = [(i, None) for i, n in enumerate(names) if n in _VALUE_HEADERS and i != type_column]
+    body = rows[1:]
+    values = [i for i, n in enumerate(names) if n in _VALUE_HEADERS]
     if values:
-        columns: tuple[tuple[int, IndicatorType | None], ...] = tuple(values[:1])
+        columns: Columns = ((values[0], None),)
+        named = (
+            i for i, n in enumerate(names) if n in _TYPE_HEADERS and i != values[0] and _names_types(body, i)
+        )
+        type_column = next(named, None)
     else:
         columns, type_column = tuple((i, TYPE_NAMES[n]) for i, n in enumerate(names) if n in TYPE_NAMES), None
     if not columns:
         return None
-    filled = sum(any(_cell(row, i) for i, _ in columns) for row in rows[1:])
-    return Layout(delimiter, True, columns, type_column, filled / max(len(rows) - 1, 1))  # noqa: FBT003
+    filled = sum(any(_cell(row, i) for i, _ in columns) for row in body)
+    return Layout(delimiter, True, columns, type_column, filled / max(len(body), 1))  # noqa: FBT003
 
 
 def _by_content(rows: list[Row], delimiter: str, width: int) -> Layout | None:
-    """The layout that the cells show."""
-    header = len(rows) > 1 and not any(_recognised(cell) for cell in rows[0])
-    body = rows[1:] if header else rows
-
-    def share(column: int, type_column: int | None = None) -> float:
-        return sum(_agrees(row, column, type_column) for row in body) / len(body)
-
-    def names_types(column: int) -> bool:
-        return sum(type_name(_cell(row, column)) in _KNOWN_TYPES for row in body) >= _MOST * len(body)
-
-    type_column = next(filter(names_types, range(width)), None)
-    columns = [i for i in range(width) if i != type_column]
-    best = max(columns, key=lambda i: share(i, type_column))
-    certainty = share(best, type_column)
-    if certainty < _SOME:
+    """The layout that the cells show. A header with names nobody knows is one more value that is refused."""
+    type_column = next((i for i in range(width) if _names_types(rows, i)), None)
+    shares = {
+        i: sum(_agrees(row, i, type_column) for row in rows) / len(rows)
+        for i in range(width)
+        if i != type_column
+    }
+    best = max(shares, key=shares.__getitem__)
+    if shares[best] < _SOME:
         return None
-    return Layout(delimiter, header, ((best, None),), type_column, certainty)
+    return Layout(delimiter, False, ((best, None),), type_column, shares[best])  # noqa: FBT003
+
+
+def _names_types(rows: list[Row], column: int) -> bool:
+    return sum(type_name(_cell(row, column)) in _KNOWN_TYPES for row in rows) >= _MOST * len(rows)
 
 
 def _agrees(row: Row, column: int, type_column: int | None) -> bool:

@@ -42,6 +42,8 @@ class Source:
         self._text = TextIOWrapper(stream, encoding=self.encoding, errors=errors)
         self._ahead = list(self._sample())
         self.sample = "".join(self._ahead)
+        if not self._ahead:
+            raise InputError(f"{path} is empty", hint="was it fetched whole?")
 
     @classmethod
     @contextmanager
