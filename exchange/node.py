@@ -1,18 +1,17 @@
 """The composition root: the only place that builds objects out of a home."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from exchange import agreement, ledger, policy
 from exchange.agreement import Agreement
 from exchange.config import Home
 from exchange.disclosure import Desk, Items, Outcome, Wish, match
-from exchange.errors import ConfigError
+from exchange.errors import ConfigError, LedgerError
 from exchange.ledger import Verification
-from exchange.policy import History, Policy
+from exchange.policy import Policy
 from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
 from exchange.store import Store
@@ -20,31 +19,10 @@ from exchange.store.alliance import Alliance, node_keys
 from exchange.store.ledger import LedgerReader, LedgerStore
 from exchange.version import SOFTWARE
 
-DAY = timedelta(days=1)
-
 
 def utc_now() -> datetime:
     """The time."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """The ledger in the words of the use case."""
-
-    store: LedgerStore
-
-    def append(self, kind: str, *, now: datetime, **fields: Any) -> int:
-        """Write one leaf, durably."""
-        return self.store.append(kind, now=now, **fields)
-
-    def has_session(self, session: str) -> bool:
-        """Whether any leaf speaks of this session."""
-        return self.store.has_session(session)
-
-    def history(self, peer: str, now: datetime) -> History:
-        """What the policy needs to know of the past."""
-        return History(sessions_last_day=self.store.intents_since(peer, now - DAY))
 
 
 class Node:
@@ -80,7 +58,7 @@ class Node:
             verify=self._verify,
             policy=self.load_policy,
             items=items or self._store,
-            ledger=Books(self.ledger),
+            ledger=self.ledger,
             clock=clock,
             software=SOFTWARE,
             limits=home.settings.limits,
@@ -147,13 +125,12 @@ class Node:
         """The roster in force; a new one is written into the ledger when it is first used."""
         epoch, roster_hash = self.alliance.roster()
         if epoch > self.ledger.roster_epoch():
-            self.ledger.append(
-                "roster",
-                now=self._clock(),
-                alliance=self.alliance.alliance,
-                epoch=epoch,
-                roster=roster_hash.hex(),
-            )
+            fields = {"alliance": self.alliance.alliance, "epoch": epoch, "roster": roster_hash.hex()}
+            try:
+                self.ledger.append("roster", now=self._clock(), **fields)
+            except LedgerError:  # another process of this home may have been first
+                if epoch > self.ledger.roster_epoch():
+                    raise
         return epoch, roster_hash
 
     def _verify(self, peer: str, agreed: Agreement, signature: bytes) -> bool:
