@@ -56,6 +56,7 @@ class Server:
         self._responder = Responder(desk)
         self._server: grpc.aio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._calls: set[asyncio.Task[Any]] = set()
 
     async def start(self, listen: str) -> int:
         """Bind and serve. Returns the port.
@@ -92,6 +93,8 @@ class Server:
             self._sweeper.cancel()
         if self._server is not None:
             await self._server.stop(grace_s)
+        while self._calls:  # cancelled by now, but each still closes its session in the ledger
+            await asyncio.wait(self._calls)
         await self._responder.close()
 
     async def _sweep(self) -> None:
@@ -183,6 +186,10 @@ class Server:
 
     async def _guard(self, context: Any, answer: Callable[[], Awaitable[T]]) -> T:
         """Turn what goes wrong into one code for the peer and one line for our operator."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
         try:
             return await answer()
         except CosightError as e:
