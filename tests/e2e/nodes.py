@@ -5,11 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, TypeVar
 
 from exchange.cli.local import found
 from exchange.config import Home, write_atomic
@@ -19,6 +20,7 @@ from exchange.node import utc_now
 from exchange.store import Store
 from exchange.store.ledger import LedgerReader
 
+T = TypeVar("T")
 ALLIANCE = "tests.example.com"
 COSIGHT = (sys.executable, "-m", "exchange")
 
@@ -84,6 +86,17 @@ def cosight(home: Home, *arguments: str, code: int = 0) -> dict[str, Any]:
     return result
 
 
+@contextmanager
+def matching(home: Home, peer: str, address: str) -> Iterator[subprocess.Popen[str]]:
+    """Run ``cosight match`` beside the test; it is gone when the context ends."""
+    command = [*COSIGHT, "match", peer, "--address", address, "--home", str(home.path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def members(folder: Path, *names: str) -> tuple[Home, ...]:
     """Found an alliance whose policies allow everything between its members."""
     return tuple(found(ALLIANCE, names, folder))
@@ -119,3 +132,12 @@ def entries(home: Home) -> list[Leaf]:
 def story(home: Home, session: str) -> list[tuple[str, str]]:
     """What a home's ledger says of a session: its kinds, each with its reason."""
     return [(str(e.kind), str(e.what.get("reason", ""))) for e in entries(home) if e.session == session]
+
+
+def until(condition: Callable[[], T], timeout_s: float = 20) -> T:
+    """Look until the condition gives something true, and return that."""
+    end = monotonic() + timeout_s
+    while not (result := condition()):
+        assert monotonic() < end, "it did not come to be in time"
+        sleep(0.02)
+    return result

@@ -94,7 +94,7 @@ def test_real_feeds(homes, tmp_path, capsys, ours, theirs, kind, sizes, shared):
     assert max(cost.initiator_mib, cost.responder_mib) < MAX_MIB
     moved = cost.result["bytes"]
     with capsys.disabled():
-        print(
+        print(  # noqa: T201  so that whoever runs it sees the cost
             f"\n{kind} {ours} ({sizes[0]:,}) x {theirs} ({sizes[1]:,}) = {len(found):,}:"
             f" {cost.result['seconds']['total']:.2f} s (process {cost.wall_s:.2f} s),"
             f" {moved['sent']:,} bytes sent, {moved['received']:,} received,"
