@@ -47,7 +47,9 @@ class Node:
         self._clock = clock
         self._server: Server | None = None
         self.load_policy()  # a policy that cannot be read is found now, not at the first proposal
-        self._store = Store.open(home.store_url) if items is None else None
+        self._store: Store | None = None
+        if items is None:
+            items = self._store = Store.open(home.store_url)
         origin = ledger.origin(home.member, self.alliance.alliance)
         self.ledger = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
         self.desk = Desk(
@@ -57,7 +59,7 @@ class Node:
             sign=lambda a: agreement.sign(a, own.identity),
             verify=self._verify,
             policy=self.load_policy,
-            items=items or self._store,
+            items=items,
             ledger=self.ledger,
             clock=clock,
             software=SOFTWARE,

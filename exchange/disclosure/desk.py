@@ -22,17 +22,22 @@ SESSION_BYTES = 32
 class ItemSet(Protocol):
     """What we put in: distinct rows, and for each the identifier of its indicator."""
 
-    rows: Rows
-    ids: NDArray[np.int64]
+    @property
+    def rows(self) -> Rows:
+        """``(n, 32)`` uint8."""
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """``(n,)`` int64."""
 
 
 class Items(Protocol):
     """Where our set comes from."""
 
-    def size(self, types: Collection[IndicatorType]) -> int:
+    def size(self, types: Collection[IndicatorType], /) -> int:
         """How many distinct items of these types we would put in."""
 
-    def item_set(self, types: Collection[IndicatorType]) -> ItemSet:
+    def item_set(self, types: Collection[IndicatorType], /) -> ItemSet:
         """The items themselves."""
 
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
