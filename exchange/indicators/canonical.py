@@ -65,7 +65,7 @@ def recognise(text: str) -> Indicator:
     text = clean(text)
     if SCHEME.match(text):
         return canonical_url(text)
-    if any(c.isspace() for c in text):
+    if len(text.split(maxsplit=1)) > 1:
         raise Refused("not-one-value")
     if _HEX.fullmatch(text):
         return canonical_digest(text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exchange.indicators.batch import Candidate
 from exchange.indicators.readers.source import Source
@@ -51,6 +52,7 @@ def type_name(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
 
 
+@lru_cache(maxsize=256)
 def stated_type(text: str) -> IndicatorType | Refused | None:
     """What a cell of a type column says: a type, ``None`` for "see the value", or a refusal."""
     name = type_name(text)
