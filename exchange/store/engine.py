@@ -155,7 +155,9 @@ def create_tables(engine: Engine, tables: MetaData, *, part: str, version: int) 
         elif found != version:
             raise StoreError(
                 f"the database {_name(engine)} has version {found} of the {part} tables, not {version}",
-                hint="upgrade cosight on this machine" if found > version else "import into a new database",
+                hint="upgrade cosight on this machine"
+                if found > version
+                else "start a new database; this one has no way up",
             )
 
 

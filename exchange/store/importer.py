@@ -29,7 +29,7 @@ class Importer:
             sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         )
         self._source_id = self._name_source(source, tlp)
-        self._tlp, self._now = tlp, now.astimezone(UTC).isoformat(timespec="seconds")
+        self._tlp, self._now = tlp.value, now.astimezone(UTC).isoformat(timespec="seconds")
         self._new = Counter[str]()
         self._run: dict[IndicatorType, list[str]] = {}
         self._waiting = 0

@@ -151,7 +151,7 @@ class Store:
             StoreError: the database refused.
         """
         with reading(self._engine) as connection:
-            query = select(func.count()).select_from(indicator).where(indicator.c.type.in_(types))
+            query = select(func.count()).select_from(indicator).where(indicator.c.type.in_(_names(types)))
             if (closed := _closed(connection, tlp_ceiling)) is not None:
                 query = query.where(indicator.c.id.not_in(closed))
             return connection.scalar(query) or 0
@@ -206,9 +206,13 @@ def _marking(tlp: str) -> Tlp:
         raise InputError(f"there is no marking {tlp!r}", hint=f"one of: {', '.join(Tlp)}") from None
 
 
+def _names(types: Collection[IndicatorType]) -> list[str]:
+    return sorted(kind.value for kind in types)
+
+
 def _closed(connection: Connection, ceiling: str | None) -> Select[tuple[int]] | None:
     """The identifiers that no source lets travel under this ceiling, or ``None`` when there are none."""
-    allowed = _marking(ceiling or Tlp.RED).up_to()
+    allowed = [marking.value for marking in _marking(ceiling or Tlp.RED).up_to()]
     closed, opened = observation.alias("closed"), observation.alias("opened")
     is_closed = closed.c.tlp.not_in(allowed)
     # Most stores hold nothing above the ceiling, and to find that out is quick.
@@ -227,7 +231,7 @@ def _packed(connection: Connection, types: Collection[IndicatorType]) -> tuple[R
     digests, ids = [], [np.empty(0, np.int64)]
     for start in range(1, last + 1, _IDS_PER_SLICE):
         of_slice = number.between(start, start + _IDS_PER_SLICE - 1)
-        hexes, numbers = connection.execute(query.where(of_slice, indicator.c.type.in_(types))).one()
+        hexes, numbers = connection.execute(query.where(of_slice, indicator.c.type.in_(_names(types)))).one()
         digests.append(bytes.fromhex(hexes or ""))
         ids.append(np.fromstring(numbers or "", np.int64, sep=","))
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, HASH_BYTES), np.concatenate(ids)

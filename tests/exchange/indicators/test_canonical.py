@@ -120,7 +120,7 @@ _TEXTS = st.builds("{}{}{}".format, _HEADS, _MIDDLES, _TAILS)
 _KINDS = st.sampled_from([*IndicatorType, "any"])
 
 
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 @given(_KINDS, _TEXTS)
 @example(IndicatorType.URL, "http://evil.com/[[.]]")
 @example(IndicatorType.URL, "http://evil.com/?q=\\\t.")
@@ -165,6 +165,7 @@ _FANGS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(_VALUES, _FANGS)
 def test_defanging_changes_nothing(value: str, fang) -> None:
     assert _outcome("any", fang(value)) == _outcome("any", value)
@@ -176,6 +177,7 @@ def test_a_defanged_value_is_no_link() -> None:
     assert defang("bad@evil.com") == "bad[@]evil[.]com"
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_the_fast_path_knows_the_table(address: ipaddress.IPv4Address) -> None:
     special = any(address in network for network in NOT_GLOBAL_V4)
@@ -193,6 +195,7 @@ def test_the_edges_of_special_networks(network: ipaddress.IPv4Network) -> None:
             assert recognise(str(ipaddress.IPv4Address(address))).type is IndicatorType.IPV4
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=6, network="2a00::/12"))
 def test_ipv6_is_rfc_5952(address: ipaddress.IPv6Address) -> None:
     assert canonicalise(IndicatorType.IPV6, address.exploded.upper()).value == address.compressed
