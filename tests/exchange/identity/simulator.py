@@ -9,7 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from crypto import labels
+from exchange.errors import RosterError
 from exchange.identity import certificates, files, joining, membership
 from exchange.identity.keys import NodeKeys, generate_ca_key, public_bytes, sign
 from exchange.identity.roster import Member, Roster, SignedRoster
@@ -132,3 +135,17 @@ def approval(alliance: Alliance) -> bytes:
 def sort(members: Iterable[Member]) -> tuple[Member, ...]:
     """In the order of a roster."""
     return tuple(sorted(members, key=lambda m: m.id))
+
+
+def refused(alliance, signed, code, match=None):
+    """The chain refuses these rosters with this code and stays as it was."""
+    before = alliance.chain
+    with pytest.raises(RosterError, match=match) as caught:
+        before.adopt([signed])
+    assert caught.value.code == code
+    assert alliance.chain is before
+
+
+def altered(alliance, member, **changes: Any):
+    """The members with one of them changed."""
+    return tuple(replace(m, **changes) if m.id == member else m for m in alliance.roster.members)

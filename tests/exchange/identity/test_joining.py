@@ -170,6 +170,20 @@ def test_an_invitation_may_be_for_one_name(alliance):
     refused("invitation-forged", joining.read_join_request, text, alliance.chain, NOW)
 
 
+def test_a_request_under_an_invitation_for_another_name_is_refused(alliance):
+    """By a newcomer whose software does not mind."""
+    request, _ = files.read_request(alliance.request("globex", alliance.invite("globex")))
+    keys = alliance.keys["globex"]
+    csr = certificates.make_request("initech", keys.ca)
+    renamed = replace(request, member="initech", certificate_request=csr)
+    signed = [
+        joining.sign(k, joining.labels.JOIN_REQUEST, renamed.signed_bytes())
+        for k in (keys.identity, keys.log)
+    ]
+    text = files.write_request(renamed, signed)
+    refused("invitation-foreign", joining.read_join_request, text, alliance.chain, NOW)
+
+
 def test_the_invitation_of_another_alliance_is_foreign(alliance):
     other = Alliance()  # of the same name, even
     refused("invitation-foreign", joining.read_join_request, other.request("globex"), alliance.chain, NOW)
@@ -334,6 +348,13 @@ def test_a_file_survives_what_mail_does_to_it(alliance):
     ]
     for mail in mangled:
         assert joining.read_invitation(mail, NOW).token == joining.read_invitation(text, NOW).token
+
+
+def test_there_is_one_text_of_a_file():
+    text = encoding.armour(Kind.APPROVAL, b"\0")
+    assert encoding.dearmour(text, limit=1000) == (Kind.APPROVAL, b"\0")
+    with pytest.raises(ValueError, match="damaged"):  # bits that base64 leaves unused
+        encoding.dearmour(text.replace(b"AA==", b"AB=="), limit=1000)
 
 
 def test_the_wrong_file_is_named(alliance):

@@ -10,20 +10,7 @@ from exchange.identity import certificates, membership
 from exchange.identity.keys import NodeKeys, generate_ca_key, public_bytes
 from exchange.identity.roster import MAX_ROSTER_BYTES, NO_INVITATION, Revoked, Role, Roster, SignedRoster
 from exchange.identity.rules import RosterChain
-from tests.exchange.identity.simulator import ALLIANCE, FOUNDER, NOW, Alliance, sort
-
-
-def refused(alliance, signed, code, match=None):
-    before = alliance.chain
-    with pytest.raises(RosterError, match=match) as caught:
-        before.adopt([signed])
-    assert caught.value.code == code
-    assert alliance.chain is before
-
-
-def altered(alliance, member, **changes: Any):
-    """The members with one of them changed."""
-    return tuple(replace(m, **changes) if m.id == member else m for m in alliance.roster.members)
+from tests.exchange.identity.simulator import ALLIANCE, FOUNDER, NOW, Alliance, altered, refused, sort
 
 
 def test_the_honest_next_roster_is_taken(three):
@@ -79,7 +66,7 @@ def test_nobody_is_invited_to_the_first_roster(alliance):
         RosterChain.begin(roster.hash, alliance.forge(roster))
 
 
-# 1. Form: see also test_files.py, where every byte is altered
+# 1. Form: see also test_alteration.py, where every byte is altered
 
 
 def test_1_a_roster_over_its_size_is_refused_unread(three):
@@ -133,6 +120,13 @@ def test_1_a_member_out_of_its_form_is_refused(three, changes):
 def test_1_an_unknown_role_is_refused(three):
     roster = three.next(members=altered(three, "globex", role="emperor"))
     refused(three, three.forge(roster), "roster-malformed")
+
+
+def test_1_revoked_members_out_of_order_are_refused(three):
+    for name in ("globex", "initech"):
+        three.take(membership.revoke(three.chain, FOUNDER, three.keys[FOUNDER], [name], NOW))
+    roster = three.next(revoked=three.roster.revoked[::-1])
+    refused(three, three.forge(roster), "roster-malformed", "ascending")
 
 
 # 2. Epochs
@@ -247,7 +241,7 @@ def test_4_the_quorum_is_that_of_the_roster_before():
     refused(promoted, promoted.forge(coup, ["globex"]), "roster-bad-signature")
 
 
-# 5 to 9
+# 5 to 8; rule 9 is in test_rules_certificates.py
 
 
 def test_5_the_quorum_can_be_reached(three):
@@ -333,57 +327,6 @@ def test_8_nor_of_a_revoked_one(three, what):
 def test_8_a_newcomer_was_invited(three):
     newcomer = three.newcomer("umbra", invitation=NO_INVITATION)
     refused(three, three.forge(three.next(members=sort([*three.roster.members, newcomer]))), "roster-invalid")
-
-
-def foreign_root(alliance, keys):
-    return alliance.intermediate("umbra", keys, root_key=generate_ca_key())
-
-
-def another_name(alliance, keys):
-    return alliance.intermediate("initech", keys)
-
-
-def another_alliance(alliance, keys):
-    return alliance.intermediate("umbra", keys, alliance="other.example")
-
-
-def the_root_itself(alliance, keys):
-    return alliance.roster.root_certificate
-
-
-def a_leaf(alliance, keys):
-    return certificates.der(certificates.load(alliance.leaf("globex").chain))
-
-
-@pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        (foreign_root, "not issued by"),
-        (another_name, "another subject"),
-        (another_alliance, "another subject"),
-        (the_root_itself, "another subject"),
-        (a_leaf, "not issued by"),
-    ],
-)
-def test_9_an_intermediate_is_that_of_its_member(three, make, why):
-    keys = NodeKeys.generate()
-    three.keys["umbra"] = keys
-    newcomer = three.newcomer("umbra", ca_certificate=make(three, keys))
-    refused(
-        three, three.forge(three.next(members=sort([*three.roster.members, newcomer]))), "roster-invalid", why
-    )
-
-
-def test_9_two_members_do_not_share_a_certificate_key(three):
-    shared = three.intermediate("umbra", three.keys["globex"])
-    roster = three.next(members=sort([*three.roster.members, three.newcomer("umbra", ca_certificate=shared)]))
-    refused(three, three.forge(roster), "roster-invalid", "share")
-
-
-def test_9_a_member_already_there_cannot_take_a_bad_one(three):
-    bad = three.intermediate("globex", three.keys["globex"], root_key=generate_ca_key())
-    roster = three.next(members=altered(three, "globex", ca_certificate=bad))
-    refused(three, three.forge(roster), "roster-invalid", "root")
 
 
 def test_a_batch_is_taken_whole_or_not_at_all(three):
