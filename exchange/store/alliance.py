@@ -13,9 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from exchange.config import ROOT_KEY, Home, write_once
-from exchange.errors import ConfigError, NotAuthorised, RosterError
+from exchange.errors import ConfigError, RosterError
 from exchange.identity import certificates, keys
 from exchange.identity.certificates import Tls
+from exchange.identity.joining import check_admitted
 from exchange.identity.keys import NodeKeys
 from exchange.identity.roster import Member, Roster, SignedRoster
 from exchange.identity.rules import RosterChain, authorise, fork
@@ -73,6 +74,7 @@ class Alliance:
         self._chain = RosterChain.begin(Roster.decode(SignedRoster.decode(signed).body).hash, signed)
         self._signed = [signed]
         self._leaf: tuple[x509.Certificate, Tls] | None = None
+        self._ca: x509.Certificate | None = None
 
     @classmethod
     def begin(cls, home: Home, rosters: Sequence[bytes]) -> None:
@@ -204,24 +206,21 @@ class Alliance:
         """Our certificate and its key, renewed after half of its life. They live in memory alone.
 
         Raises:
-            NotAuthorised: we are not on the roster (any more).
+            MembershipError: we are not on the roster (any more), or with other keys.
             ConfigError: our intermediate has expired.
         """
         with self._lock:
             roster, now = self.current(), self._clock()
-            entry = roster.by_id.get(self.member)
-            if entry is None:
-                raise NotAuthorised(
-                    f"{self.member} is not on roster {roster.epoch} of {roster.alliance}",
-                    code="not-on-roster",
-                )
-            if self._leaf is None or certificates.needs_renewal(self._leaf[0], now):
-                ca = certificates.load(entry.ca_certificate)
+            entry = check_admitted(roster, self.member, self._own)
+            ca = certificates.load(entry.ca_certificate)
+            # A new intermediate is used at once: the old one may be about to expire.
+            renewed = self._ca != ca
+            if self._leaf is None or renewed or certificates.needs_renewal(self._leaf[0], now):
                 leaf, key = certificates.issue_leaf(
                     ca, self._own.ca, alliance=roster.alliance, member=self.member, now=now
                 )
                 root = certificates.load(roster.root_certificate)
-                self._leaf = leaf, certificates.tls(leaf, key, ca=ca, root=root)
+                self._leaf, self._ca = (leaf, certificates.tls(leaf, key, ca=ca, root=root)), ca
             return self._leaf[1]
 
     def sign(self, data: bytes) -> bytes:

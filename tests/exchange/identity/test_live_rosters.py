@@ -2,13 +2,16 @@
 
 import multiprocessing
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from exchange.config import Home
 from exchange.errors import ConfigError, CosightError, NotAuthorised, RosterError
-from exchange.identity import membership
+from exchange.identity import certificates, membership
+from exchange.identity.keys import NodeKeys
 from exchange.identity.roster import SignedRoster
 from exchange.identity.rules import authorise
 from exchange.store.alliance import Alliance as LiveAlliance
@@ -183,6 +186,28 @@ def test_a_revoked_node_shows_no_certificate(home, three):
     node.adopt(three.rosters)
     with pytest.raises(CosightError, match="not on roster 4"):
         node.tls()
+
+
+def test_a_renewed_intermediate_is_used_at_once(home, three, clock):
+    node = opened(home, clock)
+    first = node.tls()
+    clock.now = NOW + timedelta(hours=1)
+    founder = three.keys[FOUNDER]
+    three.take(membership.renew(three.chain, FOUNDER, founder, three.root_key, ["globex"], clock.now))
+    node.adopt(three.rosters)
+    second = node.tls()
+    assert second.chain != first.chain
+    intermediate = certificates.load(three.roster.by_id["globex"].ca_certificate)
+    assert second.chain.endswith(intermediate.public_bytes(Encoding.PEM))
+
+
+def test_a_node_whose_keys_are_not_on_the_roster_says_so(three, tmp_path):
+    keys = replace(NodeKeys.generate(), identity=three.keys["globex"].identity)
+    home = Home.init(tmp_path / "other", "globex", keys=keys.to_pem())
+    LiveAlliance.begin(home, three.rosters)
+    with pytest.raises(CosightError) as caught:
+        opened(home).tls()
+    assert caught.value.code == "key-mismatch"
 
 
 def test_a_home_restored_from_a_backup_works(home, three, tmp_path):
