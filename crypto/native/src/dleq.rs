@@ -1,13 +1,14 @@
 //! Proofs that two pairs of elements share one discrete logarithm (RFC 9497, section 2.2).
 //!
 //! `Statement` is the RFC's: one proof for a batch, with its composites. The RFC weighs pair `i` by a hash of
-//! pair `i` alone, which has two consequences for large batches. Indices are two bytes. And whoever chooses the
-//! evaluated elements can search for weights that cancel wrong ones out, a generalised birthday problem (Wagner,
-//! CRYPTO 2002) that costs about `2^(252 / (1 + log2 m))` for `m` pairs: out of reach for the handful the RFC
-//! had in mind, minutes for thousands. `fold` is for those: weights that depend on every pair reduce the batch to
-//! one pair, and the RFC's proof speaks about that one.
+//! pair `i` alone, which has two consequences for large batches. Indices are two bytes. And whoever chooses
+//! the evaluated elements can search for weights that cancel wrong ones out, a generalised birthday problem
+//! (Wagner, CRYPTO 2002) that costs about `2^(252 / (1 + log2 m))` for `m` pairs: out of reach for the
+//! handful the RFC had in mind, minutes for thousands. `fold` is for those: weights that depend on every pair
+//! reduce the batch to one pair, and the RFC's proof speaks about that one.
 #![forbid(unsafe_code)]
 
+use crate::batch::Backend;
 use crate::errors::{Error, Result};
 use crate::group::{Expander, CHUNK, ELEMENT_BYTES, SCALAR_BYTES};
 use crate::hashing;
@@ -21,36 +22,25 @@ use sha2::{Digest, Sha512};
 pub const PROOF_BYTES: usize = 2 * SCALAR_BYTES;
 /// Pairs that one RFC proof can index.
 pub const MAX_PAIRS: usize = 1 << 16;
-/// Points that one multiscalar multiplication takes: enough to amortise its buckets, few enough for the cache.
+/// Points that one multiscalar multiplication takes: enough to amortise its buckets, few enough for the
+/// cache.
 const MSM_CHUNK: usize = 4096;
 /// Bytes of a folding weight: a wrong element survives with probability 2^-128.
 const WEIGHT_BYTES: usize = 16;
 
-/// Elements and their encodings, row by row.
-#[derive(Clone, Copy)]
-pub struct Elements<'a> {
-    /// The points; those of `scale` times smaller discrete logarithm than what is encoded.
-    pub points: &'a [RistrettoPoint],
-    /// `points.len() * 32` bytes.
-    pub rows: &'a [u8],
-    /// What a point is multiplied by to be the encoded element (2 where only the half was kept).
-    pub scale: u64,
-}
-
-impl Elements<'_> {
-    /// The weighted sum of the encoded elements. Variable time: elements and weights are public.
-    fn weighted_sum(&self, weights: &[Scalar]) -> RistrettoPoint {
-        let sum: RistrettoPoint = weights
-            .par_chunks(MSM_CHUNK)
-            .zip(self.points.par_chunks(MSM_CHUNK))
-            .map(|(weights, points)| RistrettoPoint::vartime_multiscalar_mul(weights, points))
-            .reduce(RistrettoPoint::identity, |a, b| a + b);
-        sum * Scalar::from(self.scale)
-    }
+/// The sum of encoded elements, each times its weight. Variable time: elements and weights are public.
+pub fn weighted_sum(backend: Backend, rows: &[u8], weights: &[Scalar]) -> Result<RistrettoPoint> {
+    rows.par_chunks(MSM_CHUNK * ELEMENT_BYTES)
+        .zip(weights.par_chunks(MSM_CHUNK))
+        .enumerate()
+        .map(|(chunk, (rows, weights))| Ok(backend.decode(rows, chunk * MSM_CHUNK)?.weighted_sum(weights)))
+        .try_reduce(RistrettoPoint::identity, |a, b| Ok(a + b))
 }
 
 /// What a proof is about: `public = key * base`, under the suite's context string.
 pub struct Statement<'a> {
+    /// The arithmetic.
+    pub backend: Backend,
     /// `contextString` of RFC 9497.
     pub context: &'a [u8],
     /// `A`, the generator in the RFC's own use.
@@ -67,11 +57,11 @@ impl Statement<'_> {
         &self,
         key: &Scalar,
         r: &Scalar,
-        blinded: Elements<'_>,
+        blinded: &[u8],
         evaluated: &[u8],
     ) -> Result<[u8; PROOF_BYTES]> {
-        let weights = self.composite_weights(blinded.rows, evaluated)?;
-        let m = blinded.weighted_sum(&weights); // ComputeCompositesFast
+        let weights = self.composite_weights(blinded, evaluated)?;
+        let m = weighted_sum(self.backend, blinded, &weights)?; // ComputeCompositesFast
         let z = m * key;
         let c = self.challenge(&[m, z, self.base * r, m * r])?;
         let s = r - c * key;
@@ -82,17 +72,12 @@ impl Statement<'_> {
     }
 
     /// `VerifyProof`.
-    pub fn verify(
-        &self,
-        blinded: Elements<'_>,
-        evaluated: Elements<'_>,
-        proof: &[u8; PROOF_BYTES],
-    ) -> Result<()> {
+    pub fn verify(&self, blinded: &[u8], evaluated: &[u8], proof: &[u8; PROOF_BYTES]) -> Result<()> {
         let c = scalar(&proof[..SCALAR_BYTES])?;
         let s = scalar(&proof[SCALAR_BYTES..])?;
-        let weights = self.composite_weights(blinded.rows, evaluated.rows)?;
-        let m = blinded.weighted_sum(&weights); // ComputeComposites
-        let z = evaluated.weighted_sum(&weights);
+        let weights = self.composite_weights(blinded, evaluated)?;
+        let m = weighted_sum(self.backend, blinded, &weights)?; // ComputeComposites
+        let z = weighted_sum(self.backend, evaluated, &weights)?;
         let t2 = RistrettoPoint::vartime_multiscalar_mul([s, c], [self.base, self.public]);
         let t3 = RistrettoPoint::vartime_multiscalar_mul([s, c], [m, z]);
         if self.challenge(&[m, z, t2, t3])? != c {
@@ -165,31 +150,6 @@ pub fn fold_weights(label: &str, public_row: &[u8], blinded: &[u8], evaluated: &
         }
     });
     weights
-}
-
-/// One pair's side: a folded element with its encoding.
-pub struct Folded {
-    point: [RistrettoPoint; 1],
-    row: [u8; ELEMENT_BYTES],
-}
-
-impl Folded {
-    /// Fold elements under weights.
-    pub fn new(elements: Elements<'_>, weights: &[Scalar]) -> Self {
-        let sum = elements.weighted_sum(weights);
-        Self { point: [sum], row: sum.compress().to_bytes() }
-    }
-
-    /// The other side, from the holder of the key.
-    pub fn multiplied(&self, key: &Scalar) -> Self {
-        let point = self.point[0] * key;
-        Self { point: [point], row: point.compress().to_bytes() }
-    }
-
-    /// As a statement takes it.
-    pub fn elements(&self) -> Elements<'_> {
-        Elements { points: &self.point, rows: &self.row, scale: 1 }
-    }
 }
 
 fn scalar(bytes: &[u8]) -> Result<Scalar> {

@@ -1,13 +1,15 @@
 //! ristretto255 (RFC 9496): hashing to the group and to scalars, decoding and encoding of packed rows.
 #![forbid(unsafe_code)]
 
+use crate::batch::{Backend, Points};
 use crate::errors::{Error, Result};
 use crate::rows::Items;
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::{Identity, IsIdentity};
+use curve25519_dalek::traits::Identity;
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
+use std::ops::Range;
 
 /// Bytes of an encoded element.
 pub const ELEMENT_BYTES: usize = 32;
@@ -29,7 +31,7 @@ pub struct Expander {
 }
 
 impl Expander {
-    /// The expander for the tag that `parts` concatenate to; at most 255 bytes, which Python checks.
+    /// The expander for the tag that `parts` concatenate to; at most 255 bytes.
     pub fn new(parts: &[&[u8]]) -> Result<Self> {
         let mut dst_prime = parts.concat();
         let length = u8::try_from(dst_prime.len())
@@ -54,9 +56,17 @@ impl Expander {
         first.finalize().into()
     }
 
-    /// `hash_to_ristretto255`.
-    pub fn point(&self, message: &[u8]) -> RistrettoPoint {
-        RistrettoPoint::from_uniform_bytes(&self.expand(&[message]))
+    /// `hash_to_ristretto255` of the items in a range; the identity is refused (RFC 9497:
+    /// `InvalidInputError`).
+    pub fn points(&self, backend: Backend, items: &Items<'_>, range: Range<usize>) -> Result<Points> {
+        let uniform: Vec<_> = range.clone().map(|index| self.expand(&[items.get(index)])).collect();
+        let points = backend.hash(&uniform);
+        match points.identity() {
+            Some(at) => {
+                Err(Error::Parameter(format!("row {} hashes to the identity element", range.start + at)))
+            }
+            None => Ok(points),
+        }
     }
 
     /// `HashToScalar` of RFC 9497, section 4.1.
@@ -66,67 +76,37 @@ impl Expander {
 }
 
 /// Hash every item to the group and encode it. `n * 32` bytes.
-pub fn hash_to_group(items: &Items<'_>, dst: &[u8]) -> Result<Vec<u8>> {
+pub fn hash_to_group(backend: Backend, items: &Items<'_>, dst: &[u8]) -> Result<Vec<u8>> {
     let expander = Expander::new(&[dst])?;
+    let half = Scalar::from(2u8).invert();
     let mut out = vec![0; items.len() * ELEMENT_BYTES];
     for_each_chunk(&mut out, ELEMENT_BYTES, |range, out| {
-        for (index, row) in range.zip(out.chunks_exact_mut(ELEMENT_BYTES)) {
-            row.copy_from_slice(expander.point(items.get(index)).compress().as_bytes());
-        }
+        expander.points(backend, items, range)?.multiply(&half).encode_doubles(out);
         Ok(())
     })?;
     Ok(out)
 }
 
 /// Accept exactly the canonical encodings of elements other than the identity.
-pub fn validate(rows: &[u8]) -> Result<()> {
-    rows.par_chunks(CHUNK * ELEMENT_BYTES).enumerate().try_for_each(|(chunk, rows)| {
-        for (offset, row) in rows.chunks_exact(ELEMENT_BYTES).enumerate() {
-            decode(row, chunk * CHUNK + offset)?;
-        }
-        Ok(())
-    })
-}
-
-/// Decode one element that a peer sent; `index` is its row, for the message.
-pub fn decode(row: &[u8], index: usize) -> Result<RistrettoPoint> {
-    let point = CompressedRistretto::from_slice(row)
-        .ok()
-        .and_then(|encoded| encoded.decompress())
-        .ok_or_else(|| Error::Decode(format!("row {index} is no canonical ristretto255 encoding")))?;
-    // The encoding is unique: comparing 32 bytes is cheaper than asking the point.
-    if row == CompressedRistretto::identity().as_bytes() {
-        return Err(Error::Decode(format!("row {index} is the identity element")));
-    }
-    Ok(point)
+pub fn validate(backend: Backend, rows: &[u8]) -> Result<()> {
+    rows.par_chunks(CHUNK * ELEMENT_BYTES)
+        .enumerate()
+        .try_for_each(|(chunk, rows)| backend.decode(rows, chunk * CHUNK).map(drop))
 }
 
 /// Decode a public key that a peer announced.
 pub fn decode_public_key(bytes: &[u8]) -> Result<RistrettoPoint> {
-    decode(bytes, 0).map_err(|_| Error::Decode("the public key is no valid ristretto255 element".into()))
-}
-
-/// Hash an item of our own to the group; the identity has no blinding (RFC 9497: `InvalidInputError`).
-pub fn hash_own(expander: &Expander, item: &[u8], index: usize) -> Result<RistrettoPoint> {
-    let point = expander.point(item);
-    if point.is_identity() {
-        return Err(Error::Parameter(format!("row {index} hashes to the identity element")));
-    }
-    Ok(point)
-}
-
-/// Encode the doubles of points into rows: one inversion for all, where plain encoding needs a root for each.
-pub fn encode_doubles(points: &[RistrettoPoint], out: &mut [u8]) {
-    let encoded = RistrettoPoint::double_and_compress_batch(points);
-    for (row, element) in out.chunks_exact_mut(ELEMENT_BYTES).zip(encoded) {
-        row.copy_from_slice(element.as_bytes());
-    }
+    CompressedRistretto::from_slice(bytes)
+        .ok()
+        .filter(|encoded| *encoded != CompressedRistretto::identity())
+        .and_then(|encoded| encoded.decompress())
+        .ok_or_else(|| Error::Decode("the public key is no valid ristretto255 element".into()))
 }
 
 /// Run `work(indices, rows)` over chunks of an output table, on all cores.
 pub fn for_each_chunk<F>(out: &mut [u8], width: usize, work: F) -> Result<()>
 where
-    F: Fn(std::ops::Range<usize>, &mut [u8]) -> Result<()> + Sync,
+    F: Fn(Range<usize>, &mut [u8]) -> Result<()> + Sync,
 {
     out.par_chunks_mut(CHUNK * width).enumerate().try_for_each(|(chunk, rows)| {
         let start = chunk * CHUNK;

@@ -1,9 +1,11 @@
 //! The only file that knows Python: arrays in, arrays out, errors by blame.
 //!
-//! Arrays are borrowed, not copied: a `PyReadonlyArray` keeps the buffer alive and locked against writers that
-//! go through rust-numpy while the interpreter is released. Each result is one allocation handed to NumPy.
+//! Arrays are borrowed, not copied: a `PyReadonlyArray` keeps the buffer alive and locked against writers
+//! that go through rust-numpy while the interpreter is released. Each result is one allocation handed to
+//! NumPy.
 #![forbid(unsafe_code)]
 
+use crate::batch::Backend;
 use crate::errors::Error;
 use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
 use crate::hashing::HASH_BYTES;
@@ -14,6 +16,7 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArra
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
+use std::sync::OnceLock;
 
 mod blame {
     pyo3::import_exception!(crypto.errors, DecodeError);
@@ -77,6 +80,11 @@ impl Blinds {
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err("cannot pickle or copy a secret"))
     }
+}
+
+fn backend() -> Backend {
+    static BACKEND: OnceLock<Backend> = OnceLock::new();
+    *BACKEND.get_or_init(Backend::detect)
 }
 
 fn parameter(text: &str) -> PyErr {
@@ -191,14 +199,20 @@ fn hashing_keyed_values<'py>(
 #[pyfunction]
 fn group_hash_to_group<'py>(py: Python<'py>, rows: Input<'py>, dst: &[u8]) -> PyResult<Rows<'py>> {
     let items = items(&rows)?;
-    let encoded = py.detach(|| group::hash_to_group(&items, dst))?;
+    let encoded = py.detach(|| group::hash_to_group(backend(), &items, dst))?;
     rows_out(py, encoded, ELEMENT_BYTES)
+}
+
+/// The arithmetic in use: `"avx2"` or `"portable"`.
+#[pyfunction]
+fn group_backend() -> &'static str {
+    backend().name()
 }
 
 #[pyfunction]
 fn group_validate(py: Python<'_>, rows: Input<'_>) -> PyResult<()> {
     let view = elements(&rows, rows.shape()[0])?;
-    Ok(py.detach(|| group::validate(view))?)
+    Ok(py.detach(|| group::validate(backend(), view))?)
 }
 
 #[pyfunction]
@@ -226,7 +240,7 @@ fn oprf_blind<'py>(
 ) -> PyResult<(Blinds, Rows<'py>)> {
     let (items, mode) = (items(&rows)?, self::mode(mode)?);
     let draws = self::draws(draws, items.len())?;
-    let (blinds, blinded) = py.detach(|| oprf::blind(&items, draws, mode))?;
+    let (blinds, blinded) = py.detach(|| oprf::blind(backend(), &items, draws, mode))?;
     Ok((Blinds(blinds), rows_out(py, blinded, ELEMENT_BYTES)?))
 }
 
@@ -234,7 +248,7 @@ fn oprf_blind<'py>(
 fn oprf_bulk_blind<'py>(py: Python<'py>, rows: Input<'py>, draws: &[u8]) -> PyResult<(Blinds, Rows<'py>)> {
     let items = items(&rows)?;
     let draws = self::draws(draws, items.len())?;
-    let (blinds, blinded) = py.detach(|| oprf::bulk_blind(&items, draws))?;
+    let (blinds, blinded) = py.detach(|| oprf::bulk_blind(backend(), &items, draws))?;
     Ok((Blinds(blinds), rows_out(py, blinded, ELEMENT_BYTES)?))
 }
 
@@ -246,7 +260,7 @@ fn oprf_blind_evaluate<'py>(
     draw: &[u8],
 ) -> PyResult<(Rows<'py>, Vec<u8>)> {
     let (rows, draw) = (elements(&blinded, blinded.shape()[0])?, fixed(draw)?);
-    let (evaluated, proof) = py.detach(|| oprf::blind_evaluate(&key.0, rows, draw))?;
+    let (evaluated, proof) = py.detach(|| oprf::blind_evaluate(backend(), &key.0, rows, draw))?;
     Ok((rows_out(py, evaluated, ELEMENT_BYTES)?, proof))
 }
 
@@ -259,7 +273,7 @@ fn oprf_bulk_blind_evaluate<'py>(
     label: &str,
 ) -> PyResult<(Rows<'py>, Vec<u8>)> {
     let (rows, draw) = (elements(&blinded, blinded.shape()[0])?, fixed(draw)?);
-    let (evaluated, proof) = py.detach(|| oprf::bulk_blind_evaluate(&key.0, rows, draw, label))?;
+    let (evaluated, proof) = py.detach(|| oprf::bulk_blind_evaluate(backend(), &key.0, rows, draw, label))?;
     Ok((rows_out(py, evaluated, ELEMENT_BYTES)?, proof))
 }
 
@@ -272,7 +286,7 @@ fn oprf_finalize<'py>(
 ) -> PyResult<Rows<'py>> {
     let items = items(&rows)?;
     let evaluated = elements(&evaluated, counted(&items, blinds)?)?;
-    let outputs = py.detach(|| oprf::finalize(&items, &blinds.0, evaluated, None, Mode::Oprf))?;
+    let outputs = py.detach(|| oprf::finalize(backend(), &items, &blinds.0, evaluated, None, Mode::Oprf))?;
     rows_out(py, outputs, OUTPUT_BYTES)
 }
 
@@ -289,8 +303,9 @@ fn oprf_verify_finalize<'py>(
 ) -> PyResult<Rows<'py>> {
     let items = items(&rows)?;
     let reply = reply(counted(&items, blinds)?, &blinded, &evaluated, public_key, proof)?;
-    let outputs =
-        py.detach(|| oprf::finalize(&items, &blinds.0, reply.evaluated, Some(&reply), Mode::Voprf))?;
+    let outputs = py.detach(|| {
+        oprf::finalize(backend(), &items, &blinds.0, reply.evaluated, Some(&reply), Mode::Voprf)
+    })?;
     rows_out(py, outputs, OUTPUT_BYTES)
 }
 
@@ -309,7 +324,7 @@ fn oprf_bulk_finalize<'py>(
 ) -> PyResult<Rows<'py>> {
     let items = items(&rows)?;
     let reply = reply(counted(&items, blinds)?, &blinded, &evaluated, public_key, proof)?;
-    let outputs = py.detach(|| oprf::bulk_finalize(&items, &blinds.0, &reply, label))?;
+    let outputs = py.detach(|| oprf::bulk_finalize(backend(), &items, &blinds.0, &reply, label))?;
     rows_out(py, outputs, OUTPUT_BYTES)
 }
 
@@ -334,7 +349,7 @@ fn reply<'a>(
 #[pyfunction]
 fn oprf_evaluate<'py>(py: Python<'py>, key: &PrivateKey, rows: Input<'py>) -> PyResult<Rows<'py>> {
     let items = items(&rows)?;
-    let outputs = py.detach(|| oprf::evaluate(&key.0, &items))?;
+    let outputs = py.detach(|| oprf::evaluate(backend(), &key.0, &items))?;
     rows_out(py, outputs, OUTPUT_BYTES)
 }
 
@@ -343,9 +358,9 @@ fn oprf_evaluate<'py>(py: Python<'py>, key: &PrivateKey, rows: Input<'py>) -> Py
 mod _native {
     #[pymodule_export]
     use super::{
-        group_hash_to_group, group_validate, hashing_derive_key, hashing_keyed_rows, hashing_keyed_values,
-        oprf_blind, oprf_blind_evaluate, oprf_bulk_blind, oprf_bulk_blind_evaluate, oprf_bulk_finalize,
-        oprf_derive_key, oprf_evaluate, oprf_finalize, oprf_private_key, oprf_usable, oprf_verify_finalize,
-        rows_join, rows_sort, rows_unique, Blinds, PrivateKey,
+        group_backend, group_hash_to_group, group_validate, hashing_derive_key, hashing_keyed_rows,
+        hashing_keyed_values, oprf_blind, oprf_blind_evaluate, oprf_bulk_blind, oprf_bulk_blind_evaluate,
+        oprf_bulk_finalize, oprf_derive_key, oprf_evaluate, oprf_finalize, oprf_private_key, oprf_usable,
+        oprf_verify_finalize, rows_join, rows_sort, rows_unique, Blinds, PrivateKey,
     };
 }

@@ -1,8 +1,8 @@
 //! Packed tables of byte rows: lexicographic sort, first occurrences, join.
 //!
-//! Rows are ordered through keys of 16 bytes, the first eight bytes of a row as a number and its index, so that
-//! sorting moves keys and looks at a row only where prefixes collide. An adversary who makes all prefixes equal
-//! pays us a `memcmp` a comparison, never a quadratic sort.
+//! Rows are ordered through keys of 16 bytes, the first eight bytes of a row as a number and its index, so
+//! that sorting moves keys and looks at a row only where prefixes collide. An adversary who makes all
+//! prefixes equal pays us a `memcmp` a comparison, never a quadratic sort.
 #![forbid(unsafe_code)]
 
 use crate::errors::{Error, Result};

@@ -1,4 +1,5 @@
 //! The vectors of RFC 9497 (the one copy, in `tests/vectors/`), and what no vector can show.
+use crate::batch::Backend;
 use crate::errors::Error;
 use crate::group::WIDE_BYTES;
 use crate::oprf::{self, Mode, PrivateKey, Reply};
@@ -39,8 +40,19 @@ fn draw(scalar: &[u8]) -> [u8; WIDE_BYTES] {
     draws(&[scalar.to_vec()]).try_into().unwrap()
 }
 
+/// Every backend that this machine can run.
+fn backends() -> Vec<Backend> {
+    let mut all = vec![Backend::Portable, Backend::detect()];
+    all.dedup();
+    all
+}
+
 #[test]
 fn every_vector_of_modes_0_and_1() {
+    backends().into_iter().for_each(vectors_on);
+}
+
+fn vectors_on(backend: Backend) {
     let mut seen = 0;
     for (mode, suite) in suites() {
         let key = PrivateKey::derive(&parts(&suite["seed"])[0], &parts(&suite["keyInfo"])[0], mode).unwrap();
@@ -52,14 +64,15 @@ fn every_vector_of_modes_0_and_1() {
         for vector in suite["vectors"].as_array().unwrap() {
             let (bytes, ends) = pack(&parts(&vector["Input"]));
             let items = Items::packed(&bytes, &ends).unwrap();
-            let (blinds, blinded) = oprf::blind(&items, &draws(&parts(&vector["Blind"])), mode).unwrap();
+            let (blinds, blinded) =
+                oprf::blind(backend, &items, &draws(&parts(&vector["Blind"])), mode).unwrap();
             assert_eq!(blinded, parts(&vector["BlindedElement"]).concat());
 
             let proof = vector
                 .get("Proof")
                 .map(|proof| (parts(&proof["proof"])[0].clone(), parts(&proof["r"])[0].clone()));
             let r = proof.as_ref().map_or([1; WIDE_BYTES], |(_, r)| draw(r));
-            let (evaluated, ours) = oprf::blind_evaluate(&key, &blinded, &r).unwrap();
+            let (evaluated, ours) = oprf::blind_evaluate(backend, &key, &blinded, &r).unwrap();
             assert_eq!(evaluated, parts(&vector["EvaluationElement"]).concat());
             assert_eq!(ours, proof.map(|(proof, _)| proof).unwrap_or_default());
 
@@ -71,9 +84,9 @@ fn every_vector_of_modes_0_and_1() {
                 public_key: &public_key,
                 proof,
             });
-            let outputs = oprf::finalize(&items, &blinds, &evaluated, reply.as_ref(), mode).unwrap();
+            let outputs = oprf::finalize(backend, &items, &blinds, &evaluated, reply.as_ref(), mode).unwrap();
             assert_eq!(outputs, parts(&vector["Output"]).concat());
-            assert_eq!(outputs, oprf::evaluate(&key, &items).unwrap());
+            assert_eq!(outputs, oprf::evaluate(backend, &key, &items).unwrap());
             seen += 1;
         }
     }
@@ -82,21 +95,25 @@ fn every_vector_of_modes_0_and_1() {
 
 #[test]
 fn bulk_form_gives_the_outputs_of_the_rfc() {
+    backends().into_iter().for_each(bulk_on);
+}
+
+fn bulk_on(backend: Backend) {
     let key = PrivateKey::derive(&[7; 32], b"bulk", Mode::Voprf).unwrap();
     for n in [0, 1, 2, 127, 128, 600] {
         let bytes: Vec<u8> = (0..n * 5).map(|at| (at * 31 % 251) as u8).collect();
         let items = Items::Rows { bytes: &bytes, width: 5 };
         let draws: Vec<u8> = (0..n * WIDE_BYTES).map(|at| (at * 17 % 253) as u8).collect();
-        let (blinds, blinded) = oprf::bulk_blind(&items, &draws).unwrap();
+        let (blinds, blinded) = oprf::bulk_blind(backend, &items, &draws).unwrap();
         let (mut evaluated, proof) =
-            oprf::bulk_blind_evaluate(&key, &blinded, &[5; WIDE_BYTES], LABEL).unwrap();
+            oprf::bulk_blind_evaluate(backend, &key, &blinded, &[5; WIDE_BYTES], LABEL).unwrap();
         let public_key = key.public_key();
         let proof = proof.as_slice().try_into().unwrap();
         let finalize = |evaluated: &[u8], label| {
             let reply = Reply { blinded: &blinded, evaluated, public_key: &public_key, proof };
-            oprf::bulk_finalize(&items, &blinds, &reply, label)
+            oprf::bulk_finalize(backend, &items, &blinds, &reply, label)
         };
-        assert_eq!(finalize(&evaluated, LABEL).unwrap(), oprf::evaluate(&key, &items).unwrap());
+        assert_eq!(finalize(&evaluated, LABEL).unwrap(), oprf::evaluate(backend, &key, &items).unwrap());
         if n > 1 {
             assert!(matches!(finalize(&evaluated, "another"), Err(Error::Verification(_))));
             let (first, second) = evaluated.split_at_mut(32);

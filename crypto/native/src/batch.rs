@@ -1,0 +1,208 @@
+//! Batches of points, on the fastest arithmetic that this machine has.
+//!
+//! Two backends compute the same: `Portable` is curve25519-dalek, `Avx2` is `simd`. Every test of the kernel
+//! runs on both. What is secret goes through constant-time functions in either; only `weighted_sum` is for
+//! public values.
+#![forbid(unsafe_code)]
+
+use crate::errors::{Error, Result};
+use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
+#[cfg(target_arch = "x86_64")]
+use crate::simd;
+use curve25519_dalek::constants::{RISTRETTO_BASEPOINT_POINT, RISTRETTO_BASEPOINT_TABLE};
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable, RistrettoPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use std::sync::OnceLock;
+
+/// Which arithmetic computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// curve25519-dalek, one point at a time.
+    Portable,
+    /// Four points at a time.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(simd::Avx2),
+}
+
+/// Some points, usually a chunk of `group::CHUNK`.
+pub enum Points {
+    /// For `Backend::Portable`.
+    Portable(Vec<RistrettoPoint>),
+    /// For `Backend::Avx2`.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(simd::Points),
+}
+
+/// Multiples of one public point, for fast multiplication by many scalars.
+pub enum Table {
+    /// For `Backend::Portable`.
+    Portable(Box<RistrettoBasepointTable>),
+    /// For `Backend::Avx2`.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(simd::Table),
+}
+
+impl Backend {
+    /// The fastest that this machine can run.
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx2) = simd::Avx2::detect() {
+            return Self::Avx2(avx2);
+        }
+        Self::Portable
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+        }
+    }
+
+    /// The one-way map of RFC 9496 of 64 uniform bytes each.
+    pub fn hash(self, uniform: &[[u8; WIDE_BYTES]]) -> Points {
+        match self {
+            Self::Portable => {
+                Points::Portable(uniform.iter().map(RistrettoPoint::from_uniform_bytes).collect())
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => Points::Avx2(avx2.hash(uniform)),
+        }
+    }
+
+    /// Decode rows of the peer, of which the first has the number `first` in messages; the identity is
+    /// refused too.
+    pub fn decode(self, rows: &[u8], first: usize) -> Result<Points> {
+        let elements = || rows.chunks_exact(ELEMENT_BYTES);
+        // The encoding is unique: comparing bytes is cheaper than asking the point.
+        if let Some(at) = elements().position(|row| row == [0; ELEMENT_BYTES]) {
+            return Err(Error::Decode(format!("row {} is the identity element", first + at)));
+        }
+        let points = match self {
+            Self::Portable => elements()
+                .enumerate()
+                .map(|(at, row)| {
+                    CompressedRistretto::from_slice(row).ok().and_then(|row| row.decompress()).ok_or(at)
+                })
+                .collect::<std::result::Result<_, _>>()
+                .map(Points::Portable),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.decode(rows).map(Points::Avx2),
+        };
+        points
+            .map_err(|at| Error::Decode(format!("row {} is no canonical ristretto255 encoding", first + at)))
+    }
+
+    /// Precompute multiples of a public point.
+    pub fn table(self, point: &RistrettoPoint) -> Table {
+        match self {
+            Self::Portable => Table::Portable(Box::new(RistrettoBasepointTable::create(point))),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => Table::Avx2(avx2.table(point)),
+        }
+    }
+
+    /// The multiples of the generator.
+    pub fn generator(self) -> &'static Table {
+        static PORTABLE: OnceLock<Table> = OnceLock::new();
+        static AVX2: OnceLock<Table> = OnceLock::new();
+        match self {
+            Self::Portable => {
+                PORTABLE.get_or_init(|| Table::Portable(Box::new(RISTRETTO_BASEPOINT_TABLE.clone())))
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => AVX2.get_or_init(|| self.table(&RISTRETTO_BASEPOINT_POINT)),
+        }
+    }
+}
+
+impl Points {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Portable(points) => points.len(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => points.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The place of the first identity.
+    pub fn identity(&self) -> Option<usize> {
+        match self {
+            Self::Portable(points) => points.iter().position(IsIdentity::is_identity),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => points.identity(),
+        }
+    }
+
+    /// All times one scalar. Constant time.
+    pub fn multiply(&self, scalar: &Scalar) -> Self {
+        match self {
+            Self::Portable(points) => Self::Portable(points.iter().map(|point| point * scalar).collect()),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => Self::Avx2(points.multiply(scalar)),
+        }
+    }
+
+    /// Each times its scalar. Constant time.
+    pub fn multiply_each(&self, scalars: &[Scalar]) -> Self {
+        debug_assert_eq!(self.len(), scalars.len());
+        match self {
+            Self::Portable(points) => {
+                Self::Portable(points.iter().zip(scalars).map(|(point, scalar)| point * scalar).collect())
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => Self::Avx2(points.multiply_each(scalars)),
+        }
+    }
+
+    /// Each plus its scalar times the table's point. Constant time.
+    ///
+    /// # Panics
+    /// If the table is of another backend.
+    pub fn add_multiples(&self, table: &Table, scalars: &[Scalar]) -> Self {
+        debug_assert_eq!(self.len(), scalars.len());
+        match (self, table) {
+            (Self::Portable(points), Table::Portable(table)) => {
+                let sum = |(point, scalar): (&RistrettoPoint, &Scalar)| point + &**table * scalar;
+                Self::Portable(points.iter().zip(scalars).map(sum).collect())
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2(points), Table::Avx2(table)) => Self::Avx2(points.add_multiples(table, scalars)),
+            #[cfg(target_arch = "x86_64")]
+            _ => unreachable!("points and tables come from one backend"),
+        }
+    }
+
+    /// Encode the doubles into rows: one inversion for all, where plain encoding needs a root for each.
+    pub fn encode_doubles(&self, rows: &mut [u8]) {
+        match self {
+            Self::Portable(points) => {
+                let encoded = RistrettoPoint::double_and_compress_batch(points);
+                for (row, element) in rows.chunks_exact_mut(ELEMENT_BYTES).zip(encoded) {
+                    row.copy_from_slice(element.as_bytes());
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => points.encode_doubles(rows),
+        }
+    }
+
+    /// The sum of the points, each times its public weight. Variable time.
+    pub fn weighted_sum(&self, weights: &[Scalar]) -> RistrettoPoint {
+        debug_assert_eq!(self.len(), weights.len());
+        match self {
+            Self::Portable(points) => RistrettoPoint::vartime_multiscalar_mul(weights, points),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => points.weighted_sum(weights),
+        }
+    }
+}
