@@ -25,6 +25,7 @@ async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         await asyncio.wait([running])
+        _ = running.exception()  # looked at, so that it is not reported as lost: being cancelled goes first
         raise
 
 

@@ -1,0 +1,263 @@
+"""A member with true keys that can tell any lie above TLS, as a raw gRPC client or server."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import grpc
+import pytest
+
+from crypto.psi import Output
+from exchange import agreement as agreements
+from exchange.agreement import Agreement, Rung, size_class
+from exchange.config import Home
+from exchange.identity.certificates import Tls
+from exchange.indicators import PROFILE, IndicatorType
+from exchange.node import utc_now
+from exchange.rpc.directory import hello_bytes
+from exchange.rpc.status import STATUS
+from exchange.store.alliance import Alliance, node_keys
+from exchange.v1 import exchange_pb2 as pb
+from exchange.v1.frame_pb2 import Frame, Head, Rows, Start
+from exchange.v1.psi_voprf_pb2 import Voprf
+
+SERVICE = "/exchange.v1.Exchange/"
+OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+TIMEOUT_S = 20
+ROWS = 1024
+"""What the peer declares for a thousand items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What one member holds: its home, its keys, its view of the alliance."""
+
+    home: Home
+    alliance: Alliance
+
+    @classmethod
+    def of(cls, home: Home) -> Self:
+        return cls(home, Alliance(home, node_keys(home), utc_now))
+
+    @property
+    def id(self) -> str:
+        return self.home.member
+
+    def proposal(self, **lies: Any) -> pb.ProposeRequest:
+        """A proposal that would be accepted, but for the fields that are given."""
+        epoch, roster_hash = self.alliance.roster()
+        honest: dict[str, Any] = {
+            "session": secrets.token_bytes(32),
+            "roster_epoch": epoch,
+            "roster_hash": roster_hash,
+            "rung": str(Rung.OVERLAP),
+            "output": str(Output.RECEIVER),
+            "protocol": "voprf",
+            "profile": PROFILE,
+            "types": [str(t) for t in sorted(IndicatorType)],
+            "padded": ROWS,
+            "stat_sec": 40,
+            "purpose": "",
+            "policy_hash": bytes(32),
+            "software": "peer",
+            "deadline_s": 60,
+        }
+        return pb.ProposeRequest(**(honest | lies))
+
+    def start(self, agreement: Agreement) -> bytes:
+        """The first frame of a run."""
+        signature = agreements.sign(agreement, node_keys(self.home).identity)
+        return Frame(start=Start(session=agreement.initiator_nonce, signature=signature)).SerializeToString()
+
+
+def agreed(
+    alliance: str, initiator: str, responder: str, asked: pb.ProposeRequest, said: pb.ProposeReply
+) -> Agreement:
+    """What follows from a proposal and its answer."""
+    return Agreement(
+        alliance=alliance,
+        roster_epoch=asked.roster_epoch,
+        roster_hash=asked.roster_hash,
+        initiator=initiator,
+        responder=responder,
+        receiver=initiator,
+        output=Output(asked.output),
+        rung=Rung(asked.rung),
+        protocol=asked.protocol,
+        profile=asked.profile,
+        types=tuple(sorted(IndicatorType(t) for t in asked.types)),
+        initiator_padded=asked.padded,
+        responder_padded=said.padded,
+        initiator_nonce=asked.session,
+        responder_nonce=said.nonce,
+        stat_sec=asked.stat_sec,
+        purpose=asked.purpose,
+        initiator_policy=asked.policy_hash,
+        responder_policy=said.policy_hash,
+        deadline_s=asked.deadline_s,
+        initiator_software=asked.software,
+        responder_software=said.software,
+    )
+
+
+def head(rows: int = ROWS, width: int = 32, name: str = "Blinded") -> bytes:
+    """The head of the receiver's first message."""
+    body = Voprf.Blinded(blinded=Rows(count=rows, width=width)).SerializeToString()
+    return Frame(head=Head(name=name, body=body)).SerializeToString()
+
+
+def chunk(data: bytes) -> bytes:
+    return Frame(chunk=data).SerializeToString()
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    """The call ends with this code, its status from the table, and not a word more."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        yield
+    error = caught.value
+    assert (error.details(), error.code()) == (code, STATUS[code])
+    assert not error.trailing_metadata()
+
+
+class Caller:
+    """A raw client on one connection.
+
+    Args:
+        member: who calls.
+        victim: the member that answers.
+        address: where.
+        tls: what to show in place of an honest certificate.
+    """
+
+    def __init__(self, member: Member, victim: str, address: str, tls: Tls | None = None) -> None:
+        self.member = member
+        self.victim = victim
+        tls = tls or member.alliance.tls()
+        credentials = grpc.ssl_channel_credentials(tls.root, tls.key, tls.chain)
+        name = ("grpc.ssl_target_name_override", member.alliance.target(victim))
+        own = ("grpc.use_local_subchannel_pool", 1)
+        self._channel = grpc.aio.secure_channel(address, credentials, [*OPTIONS, name, own])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._channel.close()
+
+    async def send(self, method: str, data: bytes) -> bytes:
+        """A short call, bytes in and out."""
+        call: Any = self._channel.unary_unary(SERVICE + method)
+        reply: bytes = await call(data, timeout=TIMEOUT_S)
+        return reply
+
+    async def hello(self, **lies: Any) -> pb.HelloReply:
+        epoch, roster_hash = self.member.alliance.roster()
+        honest: dict[str, Any] = {"nonce": bytes(32), "roster_epoch": epoch, "roster_hash": roster_hash}
+        request = pb.HelloRequest(**(honest | lies))
+        return pb.HelloReply.FromString(await self.send("Hello", request.SerializeToString()))
+
+    async def propose(self, request: pb.ProposeRequest) -> pb.ProposeReply:
+        return pb.ProposeReply.FromString(await self.send("Propose", request.SerializeToString()))
+
+    async def agree(self, **lies: Any) -> Agreement:
+        """Propose, and give what was agreed."""
+        request = self.member.proposal(**lies)
+        reply = await self.propose(request)
+        return agreed(self.member.alliance.alliance, self.member.id, self.victim, request, reply)
+
+    def run(self) -> Any:
+        """Open a run; frames are bytes."""
+        return self._channel.stream_stream(SERVICE + "Run")(timeout=TIMEOUT_S)
+
+    async def attempt(self, *frames: bytes, close: bool = False) -> list[bytes]:
+        """Open a run, send these frames, perhaps close, and read until the end; raises how it ended."""
+        call = self.run()
+        try:
+            for frame in frames:
+                await call.write(frame)
+            if close:
+                await call.done_writing()
+        except grpc.aio.UsageError:
+            pass  # the call has ended already: reading tells how
+        except grpc.aio.AioRpcError:
+            pass
+        answers = []
+        while (answer := await call.read()) is not grpc.aio.EOF:
+            answers.append(answer)
+        return answers
+
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+@asynccontextmanager
+async def answering(
+    member: Member,
+    *,
+    propose: Callable[[pb.ProposeRequest, str], pb.ProposeReply | bytes],
+    run: Handler,
+    hello: Callable[[pb.HelloReply], pb.HelloReply | bytes] = lambda reply: reply,
+) -> AsyncIterator[str]:
+    """A lying server with true certificates; yields its address.
+
+    Args:
+        member: whose certificates.
+        propose: the answer to a proposal of the named caller.
+        run: what to do in a run: ``await run(context)``.
+        hello: what to make of the honest greeting.
+    """
+
+    async def greet(data: bytes, context: Any) -> bytes:
+        request = pb.HelloRequest.FromString(data)
+        epoch, roster_hash = member.alliance.roster()
+        caller = member.alliance.authorise(context.auth_context()["x509_pem_cert"][0])
+        nonce = secrets.token_bytes(32)
+        signed = hello_bytes(member.alliance, caller, member.id, (request.nonce, nonce), roster_hash)
+        honest = pb.HelloReply(
+            nonce=nonce, roster_epoch=epoch, roster_hash=roster_hash, profile=PROFILE,
+            protocols=["voprf"], software="peer", signature=member.alliance.sign(signed),
+        )  # fmt: skip
+        return encoded(hello(honest))
+
+    async def answer(data: bytes, context: Any) -> bytes:
+        caller = member.alliance.authorise(context.auth_context()["x509_pem_cert"][0])
+        return encoded(propose(pb.ProposeRequest.FromString(data), caller))
+
+    async def carry_out(_requests: Any, context: Any) -> None:
+        await context.read()  # the start
+        await run(context)
+
+    handlers = {
+        "Hello": grpc.unary_unary_rpc_method_handler(greet),
+        "Propose": grpc.unary_unary_rpc_method_handler(answer),
+        "Run": grpc.stream_stream_rpc_method_handler(carry_out),
+    }
+    server = grpc.aio.server(options=[*OPTIONS, ("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.strip("/"), handlers),))
+    tls = member.alliance.tls()
+    credentials = grpc.ssl_server_credentials([(tls.key, tls.chain)], tls.root, require_client_auth=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
+
+
+def encoded(reply: Any) -> bytes:
+    return reply if isinstance(reply, bytes) else reply.SerializeToString()
+
+
+def honest_answer(member: Member, request: pb.ProposeRequest, caller: str, **lies: Any) -> pb.ProposeReply:
+    """The answer that an honest member gives, signed, and then the fields that are given."""
+    reply = pb.ProposeReply(
+        nonce=secrets.token_bytes(32), padded=size_class(100), policy_hash=bytes(32), software="peer"
+    )
+    agreement = agreed(member.alliance.alliance, caller, member.id, request, reply)
+    reply.signature = agreements.sign(agreement, node_keys(member.home).identity)
+    for name, value in lies.items():
+        setattr(reply, name, value)
+    return reply
