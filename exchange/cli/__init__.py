@@ -2,10 +2,13 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
+from crypto.errors import CryptoError
 from exchange.cli import output
 from exchange.errors import CosightError
 from exchange.version import SOFTWARE
@@ -13,10 +16,14 @@ from exchange.version import SOFTWARE
 app = typer.Typer(
     name="cosight",
     help="Learn only the threats you have both seen.",
+    epilog="Exit status: 0 done; 1 failed or refused; 2 wrong usage.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+TRY, SET_UP, SHARE, ACCOUNT = "See it work", "Set up", "Share", "Account for it"
+"""Panels of ``cosight --help``."""
+ORDER = ("demo", "psi", "init", "import", "indicators", "serve", "match")
 
 
 def _version(value: bool) -> None:
@@ -41,9 +48,34 @@ def _options(
     )
 
 
-def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Exit status: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.
+
+    Args:
+        arguments: what follows ``cosight``; the process's own if left out.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    try:
+        status = complete()(given, prog_name="cosight", standalone_mode=not as_json)
+    except CosightError as error:
+        output.fail(error, as_json)
+        sys.exit(1)
+    except CryptoError as error:
+        output.fail(CosightError(str(error)), as_json)
+        sys.exit(1)
+    except typer.TyperException as error:  # wrong usage; without --json it was printed for people
+        output.fail(CosightError(error.format_message(), code="usage", hint="see: cosight --help"), as_json)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def complete() -> typer.Typer:
+    """The application with all its commands, in the order in which they are first needed."""
     from exchange.cli import (  # noqa: F401, PLC0415  each module adds its commands to the app
+        administration,
         demo,
         indicators,
         ledger,
@@ -52,10 +84,10 @@ def main() -> None:
         psi,
     )
 
-    try:
-        app()
-    except CosightError as error:
-        output.fail(error, "--json" in sys.argv)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    app.registered_commands.sort(key=lambda command: ORDER.index(command.name or _named(command)))
+    return app
+
+
+def _named(command: CommandInfo) -> str:
+    assert command.callback is not None
+    return command.callback.__name__

@@ -2,19 +2,18 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from importlib.resources import as_file, files
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from exchange.agreement import Rung
-from exchange.cli import app
+from exchange.cli import TRY, app
 from exchange.cli.local import found, serving
 from exchange.cli.match import as_result, held_types
-from exchange.cli.output import JsonOption, emit, size, stdout, steps, table
+from exchange.cli.output import JsonOption, emit, say, size, stdout, steps, table
 from exchange.config import Home
+from exchange.data import samples
 from exchange.disclosure import Outcome, Wish
 from exchange.indicators.readers import read
 from exchange.node import Node, utc_now, verify_ledger
@@ -23,40 +22,28 @@ from exchange.store import Store
 ALLIANCE = "demo.local"
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def demo(as_json: JsonOption = False) -> None:
     """Three members with bundled public feeds: import, mutual TLS, match every pair, verify every ledger."""
-    feeds = list(bundled())
-    pairs = list(combinations([member for member, _ in feeds], 2))
+    feeds = samples()
+    pairs = list(combinations(feeds, 2))
     with (
         tempfile.TemporaryDirectory(prefix="cosight-demo-") as folder,
         steps(len(feeds) + len(pairs) + 2, as_json) as begin,
     ):
         begin("founding an alliance: keys, certificates, invitations, roster")
-        homes = dict(
-            zip([m for m, _ in feeds], found(ALLIANCE, [m for m, _ in feeds], Path(folder)), strict=True)
-        )
+        homes = dict(zip(feeds, found(ALLIANCE, list(feeds), Path(folder)), strict=True))
         members = []
-        for member, path in feeds:
+        for member, path in feeds.items():
             begin(f"{member} imports its feed")
-            members.append(
-                {"member": member, "source": path.name, "accepted": _import(homes[member], member, path)}
-            )
+            accepted = _import(homes[member], member, path)
+            members.append({"member": member, "source": f"{member}/{path.name}", "accepted": accepted})
         begin("starting a node process for each member")
         outcomes = asyncio.run(_match_all(homes, pairs, begin))
         verified = all(verify_ledger(home).ok for home in homes.values())
     matches = [{"pair": list(pair), **as_result(outcome)} for pair, outcome in outcomes]
     result = {"members": members, "matches": matches, "ledger_verified": verified}
     emit(as_json, result, lambda: _show(members, outcomes, verified))
-
-
-def bundled() -> Iterator[tuple[str, Path]]:
-    """The members of the demo and their feeds, as they lie in the package."""
-    root = files("exchange") / "data"
-    with as_file(root) as folder:
-        for member in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("_")):
-            for feed in sorted(member.glob("*.gz")):
-                yield member.name, feed
 
 
 def _import(home: Home, member: str, path: Path) -> int:
@@ -87,26 +74,27 @@ async def _match_all(
 def _show(
     members: list[dict[str, Any]], outcomes: list[tuple[tuple[str, str], Outcome]], verified: bool
 ) -> None:
-    listed = table(
-        "Three members, each with its own feed", "member", "feed", "indicators", numbers=("indicators",)
-    )
+    say(("Three members, each with its own feed", "bold"))
+    listed = table("", "member", "feed", "indicators", numbers=("indicators",))
     for m in members:
         listed.add_row(m["member"], m["source"], f"{m['accepted']:,}")
     stdout.print(listed)
-    numbers = ("shared", "seconds")
-    listed = table(
-        "\nWhat each pair found", "dials", "answers", *numbers, "traffic", "of which", numbers=numbers
-    )
+    say()
+    say(("What each pair found", "bold"))
+    numbers = ("shared", "seconds", "traffic")
+    listed = table("", "dials", "answers", *numbers, "of which", numbers=numbers)
     for (ours, peer), o in outcomes:
-        found_ = o.matches or []
-        by_type = ((t, sum(m.type == t for m in found_)) for t in o.types)
+        matches = o.matches or []
+        by_type = ((t, sum(m.type == t for m in matches)) for t in o.types)
         listed.add_row(
-            ours, peer, f"{len(found_):,}", f"{o.total_s:.2f}", size(o.sent + o.received),
+            ours, peer, f"{len(matches):,}", f"{o.total_s:.2f}", size(o.sent + o.received),
             ", ".join(f"{n} {t}" for t, n in by_type if n),
         )  # fmt: skip
     stdout.print(listed)
-    stdout.print("\n[bold]What each side learned[/]")
-    stdout.print("  who dialled     which of its own indicators the other holds too; the other's size class")
-    stdout.print("  who answered    the other's size class, and nothing of what it holds")
-    verdict = "[bold green]verified[/]" if verified else "[bold red]do not verify[/]"
-    stdout.print(f"\nLedgers of all members: {verdict}")
+    say()
+    say(("What each side learned", "bold"))
+    say("  who dialled   which of its own indicators the other holds; the other's size class")
+    say("  who answered  the other's size class, and nothing of what it holds")
+    say()
+    verdict = ("verified", "bold green") if verified else ("do not verify", "bold red")
+    say("Ledgers of all members: ", verdict)

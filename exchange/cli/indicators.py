@@ -6,9 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.cli import app
-from exchange.cli.membership import alliance_home
-from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, fail, stdout, table
+from exchange.cli import SHARE, app
+from exchange.cli.home import open_home
+from exchange.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    counting,
+    emit,
+    error_json,
+    fail,
+    say,
+    stderr,
+    stdout,
+    table,
+)
 from exchange.errors import ConfigError, CosightError, InputError
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.readers import formats, read
@@ -16,7 +28,7 @@ from exchange.node import utc_now
 from exchange.store import ImportReport, Store
 
 
-@app.command("import")
+@app.command("import", rich_help_panel=SHARE)
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Files of indicators, gzipped or not.")],
     format_: Annotated[
@@ -28,7 +40,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Import indicators in their canonical form. A file goes in whole or not at all."""
-    store = Store.open(alliance_home(home).store_url)
+    store = Store.open(open_home(home).store_url)
     reports: list[dict[str, Any]] = []
     failed: list[CosightError] = []
     try:
@@ -42,14 +54,14 @@ def import_(
                 reports.append({"file": str(path), **report.to_json()})
             except InputError as e:
                 failed.append(e)
-                reports.append(
-                    {"file": str(path), "error": {"code": e.code, "message": str(e), "hint": e.hint}}
-                )
+                reports.append({"file": str(path), "error": error_json(e)})
     finally:
         store.close()
-    result = total([r for r in reports if "error" not in r]).to_json()
+    result: dict[str, Any] = total([r for r in reports if "error" not in r]).to_json()
     if len(files) > 1 or failed:
         result["files"] = reports
+    if failed:
+        result["error"] = error_json(failed[0])
     emit(as_json, result, lambda: _show(reports))
     if failed:
         if not as_json:
@@ -58,16 +70,17 @@ def import_(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=SHARE)
 def indicators(
     types: Annotated[
-        list[IndicatorType] | None, typer.Option("--type", help="Only this type; may be repeated.")
+        list[IndicatorType] | None,
+        typer.Option("--type", metavar="TYPE", help="Only this type; may be repeated."),
     ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Show what we hold, by type, source and marking."""
-    store = Store.open(alliance_home(home).store_url)
+    store = Store.open(open_home(home).store_url)
     try:
         counts = [c for c in store.counts() if types is None or c.type in types]
         distinct = {
@@ -81,11 +94,10 @@ def indicators(
         listed = table("", "type", "source", "TLP", "indicators", numbers=("indicators",))
         for c in counts:
             listed.add_row(str(c.type), c.source, str(c.tlp), f"{c.count:,}")
-        stdout.print(listed)
-        by_type = (
-            ", ".join(f"{n:,} {t}" for t, n in distinct.items()) or "nothing yet: cosight import FILE..."
-        )
-        stdout.print(f"in a match: {by_type}", highlight=False)
+        if counts:
+            stdout.print(listed)
+        goes_in = ", ".join(f"{n:,} {t}" for t, n in distinct.items())
+        say("in a match: ", goes_in or "nothing; to change that: cosight import FILE...")
 
     emit(as_json, {"indicators": rows, "in_a_match": distinct}, show)
 
@@ -109,14 +121,17 @@ def total(reports: list[dict[str, Any]]) -> ImportReport:
 
 
 def _show(reports: list[dict[str, Any]]) -> None:
-    numbers = ("read", "accepted", "duplicates", "refused")
-    listed = table("", "file", *numbers, "types", "refused because", numbers=numbers)
+    """A line for each file, and below it what went in and what did not."""
     for r in reports:
         if "error" in r:
             continue
-        types = ", ".join(f"{n:,} {t}" for t, n in r["by_type"].items())
-        why = ", ".join(f"{n:,} {reason}" for reason, n in r["refused"].items())
-        counts = (r["read"], r["accepted"], r["duplicates"], sum(r["refused"].values()))
-        listed.add_row(Path(r["file"]).name, *(f"{n:,}" for n in counts), types, why)
-    if listed.row_count:
-        stdout.print(listed)
+        refused = sum(r["refused"].values())
+        say(
+            (Path(r["file"]).name, "bold"),
+            f": of {r['read']:,}, {r['accepted']:,} new, {r['duplicates']:,} known, {refused:,} refused",
+        )
+        for what, counts in (("new", r["by_type"]), ("refused", r["refused"])):
+            if counts:
+                say((f"  {what:<9}", "dim"), ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+        if refused == r["read"]:
+            say(f"nothing in {r['file']} was an indicator; is --format right?", style="yellow", on=stderr)

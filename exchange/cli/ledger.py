@@ -4,15 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.cli import app
-from exchange.cli.membership import alliance_home
-from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, stdout, table
+from exchange.cli import ACCOUNT, app
+from exchange.cli.home import open_home
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say
 from exchange.ledger import Leaf
 from exchange.node import verify_ledger
 from exchange.store.ledger import LedgerReader
 
 ledger_app = typer.Typer(help="The record of what was disclosed.", no_args_is_help=True)
-app.add_typer(ledger_app, name="ledger")
+app.add_typer(ledger_app, name="ledger", rich_help_panel=ACCOUNT)
 
 
 @ledger_app.command()
@@ -22,31 +22,18 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show the newest entries: intents, disclosures, aborts, refusals, rosters."""
-    with LedgerReader.open_read_only(alliance_home(home).ledger_file) as reader:
+    with LedgerReader.open_read_only(open_home(home).ledger_file) as reader:
         entries = reader.entries()
     shown = entries[-last:]
 
     def print_them() -> None:
-        listed = table(
-            f"{len(entries):,} entries",
-            "no",
-            "time (UTC)",
-            "what",
-            "with",
-            "session",
-            "details",
-            numbers=("no",),
-        )
+        say((f"{len(entries):,} entries, the newest {len(shown):,}; times are UTC", "bold"))
         for leaf in shown:
-            listed.add_row(
-                str(leaf.seq),
-                leaf.time[:19].replace("T", " "),
-                str(leaf.kind),
-                _with(leaf),
-                leaf.session[:12],
-                _details(leaf),
-            )
-        stdout.print(listed, highlight=False)
+            when = leaf.time[:19].replace("T", " ")
+            session = f"  {_with(leaf)}  session {leaf.session[:16]}" if leaf.session else ""
+            say(f"{leaf.seq:>6}  {when}  ", (str(leaf.kind), "bold"), session)
+            if details := _details(leaf):
+                say((f"        {details}", "dim"))
 
     emit(as_json, {"leaves": len(entries), "entries": [leaf.as_dict() for leaf in shown]}, print_them)
 
@@ -54,7 +41,7 @@ def show(
 @ledger_app.command()
 def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Recompute the whole ledger and say whether anything in it was changed, added or lost."""
-    found = verify_ledger(alliance_home(home))
+    found = verify_ledger(open_home(home))
     result = {
         "ok": found.ok,
         "leaves": found.leaves,
@@ -65,15 +52,16 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     }
 
     def print_it() -> None:
-        verdict = "[bold green]verified[/]" if found.ok else "[bold red]does not verify[/]"
-        stdout.print(f"{verdict}: {found.leaves:,} entries, {found.sessions:,} sessions", highlight=False)
+        verdict = ("verified", "bold green") if found.ok else ("does not verify", "bold red")
+        say(verdict, f": {found.leaves:,} entries, {found.sessions:,} sessions")
         for p in found.problems:
-            stdout.print(f"  [red]problem[/] {_place(p.seq)}: {p.what}", highlight=False)
+            say(("  problem ", "red"), f"{_place(p.seq)}: {p.what}")
         for p in found.warnings:
-            stdout.print(f"  [yellow]odd[/] {_place(p.seq)}: {p.what}", highlight=False)
+            say(("  odd ", "yellow"), f"{_place(p.seq)}: {p.what}")
         for session in found.open_intents:
-            stdout.print(
-                f"  [yellow]open[/] session {session[:12]} has an intent and no result: running, or cut off"
+            say(
+                ("  open ", "yellow"),
+                f"session {session[:16]} has an intent and no result: running, or cut off",
             )
 
     emit(as_json, result, print_it)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,29 +10,22 @@ import typer
 
 from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung
-from exchange.cli import app
-from exchange.cli.membership import alliance_home
-from exchange.cli.output import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    emit,
-    size,
-    stderr,
-    stdout,
-    table,
-    waiting,
-)
+from exchange.cli import SHARE, app
+from exchange.cli.home import open_home
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
 from exchange.cli.psi import Lines
+from exchange.config import write_atomic
 from exchange.disclosure import Outcome, Wish
 from exchange.errors import ConfigError
-from exchange.indicators import IndicatorType
+from exchange.indicators import Indicator, IndicatorType
 from exchange.node import Node
 
-SHOWN = 20
+TYPES = ", ".join(IndicatorType)
+SHOWN = 5
+"""Matches of a type that are printed for people."""
 
 
-@app.command()
+@app.command(rich_help_panel=SHARE)
 def serve(
     listen: Annotated[str | None, typer.Option(help="HOST:PORT; the configuration's if left out.")] = None,
     lines: Annotated[
@@ -44,17 +38,17 @@ def serve(
     items = None if lines is None else Lines.read(lines)
 
     async def run() -> None:
-        with Node(alliance_home(home), items=items) as node:
+        with Node(open_home(home), items=items) as node:
             port = await node.serve(listen)
             host = (listen or node.home.settings.listen).rpartition(":")[0]
             result = {
                 "member": node.home.member,
                 "alliance": node.alliance.alliance,
                 "address": f"{host}:{port}",
-                "items": node.desk.items.size(IndicatorType),
+                "items": node.desk.items.size(list(IndicatorType)),
             }
-            line = f"[bold]{node.home.member}[/] of {node.alliance.alliance} answers at {host}:{port}"
-            emit(as_json, result, lambda: stdout.print(f"{line}; Ctrl-C stops it", soft_wrap=True))
+            line = f" of {node.alliance.alliance} answers at {host}:{port}; Ctrl-C stops it"
+            emit(as_json, result, lambda: say((node.home.member, "bold"), line))
             stop = asyncio.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -64,15 +58,17 @@ def serve(
     asyncio.run(run())
 
 
-@app.command()
+@app.command(rich_help_panel=SHARE)
 def match(
     peer: Annotated[str, typer.Argument(help="The other member's id.")],
     reveal: Annotated[
-        Rung, typer.Option(help="How much we want to learn. Today: size, overlap.")
+        Rung, typer.Option(metavar="LEVEL", help="How much we want to learn; today: size, overlap.")
     ] = Rung.OVERLAP,
     types: Annotated[
         list[IndicatorType] | None,
-        typer.Option("--type", help="Only this type; may be repeated. Default: all we hold."),
+        typer.Option(
+            "--type", metavar="TYPE", help=f"Only this type; may be repeated: {TYPES}. Default: all we hold."
+        ),
     ] = None,
     protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(PROTOCOLS))] = "auto",
     both: Annotated[bool, typer.Option("--both", help="The peer learns the overlap too.")] = False,
@@ -80,13 +76,16 @@ def match(
     address: Annotated[
         str | None, typer.Option(help="The peer's HOST:PORT, if the roster's is not right.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write every match here: type, tab, value.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Match our indicators against a peer's, privately."""
     if protocol != "auto" and protocol not in PROTOCOLS:
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
-    with Node(alliance_home(home)) as node:
+    with Node(open_home(home)) as node:
         chosen = tuple(sorted(set(types or held_types(node))))
         if not chosen:
             raise ConfigError("we hold no indicators", code="empty-store", hint="run: cosight import FILE...")
@@ -99,7 +98,10 @@ def match(
         )
         with waiting(f"matching with {peer}", as_json):
             outcome = asyncio.run(node.match(peer, wish, address=address))
-    emit(as_json, as_result(outcome), lambda: show_outcome(outcome))
+    if out is not None:
+        lines = "".join(f"{m.type}\t{m.value}\n" for m in outcome.matches or [])
+        write_atomic(out, f"type\tvalue\n{lines}".encode())
+    emit(as_json, as_result(outcome), lambda: show_outcome(outcome, both=both))
 
 
 def held_types(node: Node) -> list[IndicatorType]:
@@ -123,26 +125,29 @@ def as_result(o: Outcome) -> dict[str, Any]:
     }
 
 
-def show_outcome(o: Outcome) -> None:
+def show_outcome(o: Outcome, *, both: bool) -> None:
     """Print a match for people: the result first, then what it cost and what each side learned."""
-    sizes = f"{o.ours:,} of ours (shown as {o.ours_padded:,}) against a set of size class {o.peer_padded:,}"
+    sizes = f": {o.ours:,} of ours (shown as {o.ours_padded:,}) against a set of size class {o.peer_padded:,}"
     if o.matches is None:
-        stdout.print(f"[bold]{o.peer}[/]: {sizes}", highlight=False)
-        return
-    stdout.print(f"[bold]{len(o.matches):,} shared with {o.peer}[/]: {sizes}", highlight=False)
-    by_type = {t: [m.value for m in o.matches if m.type == t] for t in o.types}
-    listed = table("", "type", "shared", "first of them", numbers=("shared",))
-    for kind, values in by_type.items():
-        if values:
-            listed.add_row(str(kind), f"{len(values):,}", ", ".join(values[:3]))
-    if o.matches:
-        stdout.print(listed)
-    stderr.print(
-        f"[dim]{o.total_s:.2f} s ({o.crypto_s:.2f} s computing), {size(o.sent)} sent, {size(o.received)}"
-        f" received, protocol {o.protocol}, session {o.session[:16]}[/]",
-        highlight=False,
-    )
-    stderr.print(
-        f"[dim]{o.peer} learned our size class, and nothing of what we hold; --json lists every match[/]",
-        highlight=False,
-    )
+        say((o.peer, "bold"), sizes)
+    else:
+        say((f"{len(o.matches):,} shared with {o.peer}", "bold"), sizes)
+        _show_matches(o.types, o.matches)
+    learned = "and which of its items we share" if both else "and nothing of what we hold"
+    traffic = f"{size(o.sent)} sent, {size(o.received)} received"
+    protocol = "" if o.protocol is None else f" protocol {o.protocol},"
+    for line in (
+        f"{o.total_s:.2f} s ({o.crypto_s:.2f} s computing), {traffic},{protocol} session {o.session[:16]}",
+        f"{o.peer} learned our size class, {learned}",
+    ):
+        say((line, "dim"), on=stderr)
+
+
+def _show_matches(types: Iterable[IndicatorType], matches: Sequence[Indicator]) -> None:
+    """The first few matches of each type, one a line so that they can be copied."""
+    for kind in types:
+        values = [m.value for m in matches if m.type == kind]
+        for i, value in enumerate(values[:SHOWN]):
+            say((f"  {len(values):>7,} {kind:<7}" if i == 0 else " " * 17, "dim"), "  ", value)
+        if len(values) > SHOWN:
+            say((" " * 19 + f"and {len(values) - SHOWN:,} more: --out FILE writes all", "dim"))

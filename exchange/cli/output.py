@@ -18,48 +18,66 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from exchange.errors import CosightError
 
-stdout = Console()
-stderr = Console(stderr=True)
+# Neither markup nor emoji: what is printed holds URLs with brackets and IPv6 addresses such as 2001:ab:b::1.
+stdout = Console(markup=False, emoji=False, highlight=False)
+stderr = Console(markup=False, emoji=False, highlight=False, stderr=True)
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON object on standard output; all else on standard error.")
-]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors included.")]
 HomeOption = Annotated[
     Path,
-    typer.Option("--home", envvar="COSIGHT_HOME", help="The node's home.", show_default="~/.cosight"),
+    typer.Option("--home", envvar="COSIGHT_HOME", help="Folder of the node.", show_default="~/.cosight"),
 ]
 DEFAULT_HOME = Path("~/.cosight")
+
+
+Piece = str | tuple[str, str]
+"""Text, or text with its style."""
+
+
+def say(*pieces: Piece, style: str = "", on: Console = stdout) -> None:
+    """Print one line that is never cut: fingerprints, paths and commands stay whole when they are copied."""
+    on.print(Text.assemble(*pieces, style=style), soft_wrap=True)
 
 
 def emit(as_json: bool, result: Mapping[str, Any], show: Callable[[], None]) -> None:
     """Print a result: the mapping as JSON, or whatever ``show`` prints for people."""
     if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+        print_json(result)
     else:
         show()
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line, at once: whoever started ``serve`` waits for it."""
+    sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def fail(error: CosightError, as_json: bool) -> None:
     """Print an error: what happened, and what to do."""
     if as_json:
-        body = {"code": error.code, "message": str(error), "hint": error.hint}
-        sys.stdout.write(json.dumps({"error": body}, ensure_ascii=False) + "\n")
+        print_json({"error": error_json(error)})
         return
-    stderr.print(f"[bold red]error[/] [dim]({error.code})[/]", end=" ")
-    stderr.print(str(error), markup=False, highlight=False)
+    say(("error", "bold red"), (f" ({error.code}) ", "dim"), str(error), on=stderr)
     if error.hint:
-        stderr.print("[bold]hint[/]", end="  ")
-        stderr.print(error.hint, markup=False, highlight=False)
+        say(("hint", "bold"), "  ", error.hint, on=stderr)
+
+
+def error_json(error: CosightError) -> dict[str, str]:
+    """The public JSON of an error."""
+    return {"code": error.code, "message": str(error), "hint": error.hint}
 
 
 def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """An empty table in the house's style; the columns in ``numbers`` are aligned right."""
     made = Table(
-        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False
-    )
+        title=title or None, title_justify="left", title_style="bold", header_style="dim", box=None,
+        pad_edge=False,
+    )  # fmt: skip
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made
@@ -98,7 +116,7 @@ def waiting(what: str, as_json: bool) -> Iterator[None]:
 def steps(total: int, as_json: bool) -> Iterator[Callable[[str], None]]:
     """A bar over a known number of steps; call the yielded function as each begins, with what it is."""
     if as_json or not stderr.is_terminal:
-        yield lambda what: stderr.print(f"[dim]{what}[/]", highlight=False)
+        yield lambda what: None if as_json else say((what, "dim"), on=stderr)
         return
     columns = (
         SpinnerColumn(),

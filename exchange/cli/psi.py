@@ -21,9 +21,9 @@ from crypto import hashing, session
 from crypto.psi import PROTOCOLS, Matches, Params
 from crypto.rows import Rows
 from exchange.agreement import Rung, size_class
-from exchange.cli import app
+from exchange.cli import TRY, app
 from exchange.cli.local import found, serving
-from exchange.cli.output import JsonOption, emit, size, stdout, waiting
+from exchange.cli.output import JsonOption, emit, say, size, waiting
 from exchange.config import write_atomic
 from exchange.disclosure import Wish
 from exchange.errors import InputError
@@ -83,10 +83,10 @@ def distinct_lines(path: Path) -> list[str]:
     return list(dict.fromkeys(line for line in lines if line))
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def psi(
-    a: Annotated[Path, typer.Argument(help="The receiver's items, one a line.")],
-    b: Annotated[Path, typer.Argument(help="The sender's items, one a line.")],
+    a: Annotated[Path, typer.Argument(metavar="A", help="The receiver's items, one a line.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The sender's items, one a line.")],
     protocol: Annotated[str, typer.Option(help="One of: " + ", ".join(PROTOCOLS))] = "voprf",
     transport: Annotated[
         Transport, typer.Option(help="memory: one process; grpc: two, mutual TLS over loopback.")
@@ -105,15 +105,14 @@ def psi(
         write_atomic(out, "".join(f"{lines[i]}\n" for i in positions).encode(), mode=0o644)
 
     def show() -> None:
-        stdout.print(
-            f"[bold]{len(positions):,} shared[/] of {result['n_r']:,} and {result['n_s']:,}", highlight=False
+        sent, seconds = result["bytes"], result["seconds"]["total"]
+        say((f"{len(positions):,} shared", "bold"), f" of {result['n_r']:,} and {result['n_s']:,}")
+        say(
+            f"{seconds:.3f} s, {size(sent['receiver_sent'])} from the receiver,"
+            f" {size(sent['sender_sent'])} from the sender, peak memory {result['peak_rss_mib']:.0f} MiB"
         )
-        sent = result["bytes"]
-        stdout.print(
-            f"{result['seconds']['total']:.3f} s, {size(sent['receiver_sent'])} + {size(sent['sender_sent'])},"
-            f" peak memory {result['peak_rss_mib']:.0f} MiB",
-            highlight=False,
-        )
+        if out is not None:
+            say("the shared lines are in ", (str(out), "bold"))
 
     emit(as_json, result, show)
 
