@@ -1,8 +1,9 @@
 """A link to one peer: greet it, check who it is, propose, run."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -28,6 +29,10 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
 ]
+
+
+_ENDED = (grpc.aio.AioRpcError, grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError)
+"""What gRPC may raise on writing to a call that the peer has ended."""
 
 
 class PeerLink:
@@ -124,23 +129,26 @@ class PeerLink:
         async def read() -> bytes | None:
             with _faults(self._peer):
                 frame = await call.read()
-                if frame is not grpc.aio.EOF:
-                    return cast("bytes", frame)
-                if await call.code() is not grpc.StatusCode.OK:
-                    raise await _error(call)
-                return None
+            if frame is not grpc.aio.EOF:
+                return cast("bytes", frame)
+            if await call.code() is not grpc.StatusCode.OK:
+                raise_for(await _status(call), self._peer)
+            return None
 
         async def write(frame: Frame) -> None:
-            with _faults(self._peer):
-                try:
-                    await call.write(frame)
-                except grpc.aio.UsageError:  # the call has ended already
-                    raise await _error(call) from None
+            try:
+                await call.write(frame)
+            except _ENDED:
+                raise_for(await _status(call), self._peer)
+
+        async def half_close() -> None:
+            with suppress(*_ENDED):  # then reading tells how
+                await call.done_writing()
 
         try:
             await write(Frame(start=Start(session=agreement.initiator_nonce, signature=signature)))
             yield FrameChannel(
-                agreement.protocol, read=read, write=write, half_close=call.done_writing,
+                agreement.protocol, read=read, write=write, half_close=half_close,
                 idle_s=self._idle_s + compute_allowance_s(agreement),
             )  # fmt: skip
         finally:
@@ -165,7 +173,12 @@ def _faults(peer: str) -> Iterator[None]:
         raise_for(e, peer)
 
 
-async def _error(call: Any) -> grpc.aio.AioRpcError:
+async def _status(call: Any) -> grpc.aio.AioRpcError:
+    """How the peer ended the call. After a failed write gRPC says INTERNAL until the peer's word is there."""
+    for _ in range(50):
+        if await call.code() is not grpc.StatusCode.INTERNAL:
+            break
+        await asyncio.sleep(0.02)
     return grpc.aio.AioRpcError(
         await call.code(), await call.initial_metadata(), await call.trailing_metadata(), await call.details()
     )

@@ -67,6 +67,8 @@ def raise_for(error: grpc.aio.AioRpcError, peer: str) -> NoReturn:
         raise PeerRefused(f"{peer} refused: {WHY[code]}", code=code, hint=HINTS.get(code, "")) from None
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         raise PeerUnavailable(f"{peer} did not answer in time", code="peer-stalled") from None
+    if error.code() is grpc.StatusCode.OK:
+        raise PeerUnavailable(f"{peer} closed the run before its end", code="peer-closed") from None
     raise PeerUnavailable(
         f"{peer} cannot be reached ({error.code().name.lower().replace('_', ' ')})",
         hint="check its address and that `cosight serve` runs there; a peer that does not accept our"
