@@ -1,5 +1,6 @@
 """A member with true keys that can tell any lie above TLS, as a raw gRPC client or server."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +27,8 @@ from exchange.v1.psi_voprf_pb2 import Voprf
 SERVICE = "/exchange.v1.Exchange/"
 OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 TIMEOUT_S = 20
+ENDED = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError)
+"""What a client's write raises when the server has ended the call."""
 ROWS = 1024
 """What the peer declares for a thousand items."""
 
@@ -180,14 +183,20 @@ class Caller:
                 await call.write(frame)
             if close:
                 await call.done_writing()
-        except grpc.aio.UsageError:
-            pass  # the call has ended already: reading tells how
-        except grpc.aio.AioRpcError:
-            pass
+        except ENDED:
+            await settled(call)
         answers = []
         while (answer := await call.read()) is not grpc.aio.EOF:
             answers.append(answer)
         return answers
+
+
+async def settled(call: Any) -> None:
+    """Wait for the server's own word: after a write that failed gRPC says INTERNAL for a moment."""
+    for _ in range(100):
+        if await call.code() is not grpc.StatusCode.INTERNAL:
+            return
+        await asyncio.sleep(0.01)
 
 
 Handler = Callable[..., Awaitable[Any]]
