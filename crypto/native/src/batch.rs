@@ -182,6 +182,19 @@ impl Points {
         }
     }
 
+    /// Encode into rows.
+    pub fn encode(&self, rows: &mut [u8]) {
+        match self {
+            Self::Portable(points) => {
+                for (row, point) in rows.chunks_exact_mut(ELEMENT_BYTES).zip(points) {
+                    row.copy_from_slice(point.compress().as_bytes());
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => points.encode(rows),
+        }
+    }
+
     /// Encode the doubles into rows: one inversion for all, where plain encoding needs a root for each.
     pub fn encode_doubles(&self, rows: &mut [u8]) {
         match self {

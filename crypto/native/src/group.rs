@@ -78,10 +78,9 @@ impl Expander {
 /// Hash every item to the group and encode it. `n * 32` bytes.
 pub fn hash_to_group(backend: Backend, items: &Items<'_>, dst: &[u8]) -> Result<Vec<u8>> {
     let expander = Expander::new(&[dst])?;
-    let half = Scalar::from(2u8).invert();
     let mut out = vec![0; items.len() * ELEMENT_BYTES];
     for_each_chunk(&mut out, ELEMENT_BYTES, |range, out| {
-        expander.points(backend, items, range)?.multiply(&half).encode_doubles(out);
+        expander.points(backend, items, range)?.encode(out);
         Ok(())
     })?;
     Ok(out)

@@ -1,8 +1,8 @@
 //! Vector arithmetic for whole batches: AVX2 now, one folder for whatever comes next.
 //!
 //! curve25519-dalek spreads one point over the lanes of a register; a batch can give each lane a point of its
-//! own, which needs no shuffles and hides latency: about half the time a multiplication, a third the time a
-//! root.
+//! own, which needs no shuffles and hides latency. Measured on a Zen 3: a root in a third of the time, a
+//! multiple of a fixed point in six tenths, one of a fresh point in three quarters.
 //!
 //! All that is `unsafe` in the kernel is in this file: entering code that is compiled for AVX2.
 #![allow(unsafe_code)]
@@ -128,14 +128,17 @@ impl Points {
         self.of(groups.collect())
     }
 
+    /// Encode.
+    pub fn encode(&self, out: &mut [u8]) {
+        for (out, points) in out.chunks_mut(LANES * ELEMENT_BYTES).zip(&self.groups) {
+            // SAFETY: points carry proof of AVX2.
+            write(out, unsafe { points.encode() });
+        }
+    }
+
     /// Encode the doubles.
     pub fn encode_doubles(&self, out: &mut [u8]) {
-        let write = |group: usize, rows: [[u8; ELEMENT_BYTES]; LANES]| {
-            let out = &mut out[group * LANES * ELEMENT_BYTES..];
-            for (out, row) in out.chunks_exact_mut(ELEMENT_BYTES).zip(rows) {
-                out.copy_from_slice(&row);
-            }
-        };
+        let write = |group: usize, rows| write(&mut out[group * LANES * ELEMENT_BYTES..], rows);
         // SAFETY: points carry proof of AVX2.
         unsafe { Point4::encode_doubles(&self.groups, write) }
     }
@@ -157,10 +160,16 @@ impl Points {
     /// The sum of the points, through their encodings.
     fn sum(&self) -> RistrettoPoint {
         let mut rows = vec![0; self.len * ELEMENT_BYTES];
-        self.encode_doubles(&mut rows);
+        self.encode(&mut rows);
         let decode = |row: &[u8]| CompressedRistretto::from_slice(row).ok().and_then(|row| row.decompress());
-        let doubles: RistrettoPoint = rows.chunks_exact(ELEMENT_BYTES).filter_map(decode).sum();
-        doubles * Scalar::from(2u8).invert()
+        rows.chunks_exact(ELEMENT_BYTES).filter_map(decode).sum()
+    }
+}
+
+/// As many of four rows as there is room for.
+fn write(out: &mut [u8], rows: [[u8; ELEMENT_BYTES]; LANES]) {
+    for (out, row) in out.chunks_exact_mut(ELEMENT_BYTES).zip(rows) {
+        out.copy_from_slice(&row);
     }
 }
 

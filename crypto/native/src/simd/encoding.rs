@@ -46,6 +46,23 @@ impl Point4 {
         elligator(&F4::from_lanes(&half(0))).add(&elligator(&F4::from_lanes(&half(32))).summand())
     }
 
+    /// The encoding of each point.
+    #[target_feature(enable = "avx2")]
+    pub fn encode(&self) -> [[u8; 32]; 4] {
+        let i = F4::splat(&SQRT_M1);
+        let u1 = self.z.add(&self.y).mul(&self.z.sub(&self.y));
+        let u2 = self.x.mul(&self.y);
+        let (_, root) = F4::sqrt_ratio(&F4::splat(&ONE), &u1.mul(&u2.square()));
+        let (den1, den2) = (root.mul(&u1), root.mul(&u2));
+        let z_inverse = den1.mul(&den2).mul(&self.t);
+        let rotate = self.t.mul(&z_inverse).is_negative();
+        let x = F4::select(rotate, &self.y.mul(&i), &self.x);
+        let y = F4::select(rotate, &self.x.mul(&i), &self.y);
+        let den_inverse = F4::select(rotate, &den1.mul(&F4::splat(&INVSQRT_A_MINUS_D)), &den2);
+        let y = y.negate_where(x.mul(&z_inverse).is_negative()).carry();
+        self.z.sub(&y).mul(&den_inverse).absolute().to_bytes()
+    }
+
     /// Encodings of the doubles of all points, with one inversion.
     #[target_feature(enable = "avx2")]
     pub fn encode_doubles(points: &[Point4], mut write: impl FnMut(usize, [[u8; 32]; 4])) {

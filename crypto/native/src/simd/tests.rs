@@ -183,6 +183,12 @@ fn encoded(points: &Points) -> Vec<u8> {
     rows
 }
 
+fn plainly_encoded(points: &Points) -> Vec<u8> {
+    let mut rows = vec![0; points.len() * ELEMENT_BYTES];
+    points.encode(&mut rows);
+    rows
+}
+
 #[test]
 fn every_operation_agrees_with_the_portable_backend() {
     let Some(avx2) = Avx2::detect() else { return };
@@ -199,6 +205,7 @@ fn every_operation_agrees_with_the_portable_backend() {
         let (a, b) = (fast.hash(&seeds), slow.hash(&seeds));
         let rows = encoded(&b);
         assert_eq!(encoded(&a), rows);
+        assert_eq!(plainly_encoded(&a), plainly_encoded(&b));
         let decoded = fast.decode(&rows, 0).unwrap();
         assert_eq!(encoded(&decoded), encoded(&slow.decode(&rows, 0).unwrap()));
         let k = Scalar::from_bytes_mod_order_wide(&uniform(n + 1000));
@@ -243,7 +250,9 @@ fn an_identity_is_found_and_encodes_to_zeros() {
     let mut points = avx2.hash(&[uniform(1), uniform(2), uniform(3), uniform(4), uniform(5)]);
     points.groups[1] = identity;
     assert_eq!(points.identity(), Some(4));
-    let rows = encoded(&Points::Avx2(points));
+    let points = Points::Avx2(points);
+    assert_eq!(plainly_encoded(&points)[4 * 32..], [0; 32]);
+    let rows = encoded(&points);
     assert_eq!(rows[4 * 32..], [0; 32]);
     assert!(rows[..4 * 32].chunks(32).all(|row| row != [0; 32])); // one inversion for all, and no harm done
 }
