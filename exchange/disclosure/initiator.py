@@ -14,7 +14,7 @@ from exchange.disclosure.desk import Answer, Channel, Desk, Outcome, Proposal, a
 from exchange.disclosure.drive import drive, in_thread
 from exchange.errors import PeerExceededLimit, PeerMisbehaved, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.policy import Request, decide
+from exchange.policy import History, Request, decide
 
 NONCE_BYTES = 32
 
@@ -68,12 +68,13 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         deadline_s=desk.limits.deadline_s,
     )
     entry = Entry(desk, peer, "initiator", proposal)
-    await asyncio.to_thread(_allow, entry, ours, None)
+    history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
+    await asyncio.to_thread(_allow, entry, history, ours, None)
     async with closing(entry):
         await in_thread(entry.intend, proposal.padded)
         answer = await link.propose(proposal)
         agreement = entry.agreement = _agreed(desk, peer, proposal, answer)
-        await asyncio.to_thread(_allow, entry, ours, answer.padded)
+        await asyncio.to_thread(_allow, entry, history, ours, answer.padded)
         found: Matches | None = None
         if wish.rung is not Rung.SIZE:
             items = await asyncio.to_thread(desk.items.item_set, wish.types)
@@ -127,15 +128,17 @@ def params_of(agreement: Agreement) -> Params:
     )
 
 
-def _allow(entry: Entry, ours: int, peer_padded: int | None) -> None:
-    """Ask our own policy; a refusal is written down and raised."""
+def _allow(entry: Entry, history: History, ours: int, peer_padded: int | None) -> None:
+    """Ask our own policy; a refusal is written down and raised.
+
+    ``history`` ends before this session, also once the peer's size is known: our own intent does not count.
+    """
     desk, p = entry.desk, entry.proposal
-    now = desk.clock()
     request = Request(
         peer=entry.peer, direction="initiator", rung=p.rung, types=p.types, protocol=p.protocol,
         output=p.output, our_size=ours, peer_size_padded=peer_padded, purpose=p.purpose,
     )  # fmt: skip
-    decision = decide(desk.policy(), request, desk.ledger.history(entry.peer, now), now)
+    decision = decide(desk.policy(), request, history, desk.clock())
     if decision.allowed:
         return
     if peer_padded is None:  # no session was opened yet
