@@ -108,6 +108,7 @@ impl Backend {
     /// The multiples of the generator.
     pub fn generator(self) -> &'static Table {
         static PORTABLE: OnceLock<Table> = OnceLock::new();
+        #[cfg(target_arch = "x86_64")]
         static AVX2: OnceLock<Table> = OnceLock::new();
         match self {
             Self::Portable => {

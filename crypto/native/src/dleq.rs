@@ -22,18 +22,19 @@ use sha2::{Digest, Sha512};
 pub const PROOF_BYTES: usize = 2 * SCALAR_BYTES;
 /// Pairs that one RFC proof can index.
 pub const MAX_PAIRS: usize = 1 << 16;
-/// Points that one multiscalar multiplication takes: enough to amortise its buckets, few enough for the
-/// cache.
-const MSM_CHUNK: usize = 4096;
+/// Points that one task sums: enough to amortise its buckets, few enough for the cache.
+const MSM_CHUNK: std::ops::RangeInclusive<usize> = 512..=4096;
 /// Bytes of a folding weight: a wrong element survives with probability 2^-128.
 const WEIGHT_BYTES: usize = 16;
 
 /// The sum of encoded elements, each times its weight. Variable time: elements and weights are public.
 pub fn weighted_sum(backend: Backend, rows: &[u8], weights: &[Scalar]) -> Result<RistrettoPoint> {
-    rows.par_chunks(MSM_CHUNK * ELEMENT_BYTES)
-        .zip(weights.par_chunks(MSM_CHUNK))
+    let share = weights.len().div_ceil(rayon::current_num_threads());
+    let size = share.clamp(*MSM_CHUNK.start(), *MSM_CHUNK.end());
+    rows.par_chunks(size * ELEMENT_BYTES)
+        .zip(weights.par_chunks(size))
         .enumerate()
-        .map(|(chunk, (rows, weights))| Ok(backend.decode(rows, chunk * MSM_CHUNK)?.weighted_sum(weights)))
+        .map(|(chunk, (rows, weights))| Ok(backend.decode(rows, chunk * size)?.weighted_sum(weights)))
         .try_reduce(RistrettoPoint::identity, |a, b| Ok(a + b))
 }
 
