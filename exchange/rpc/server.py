@@ -12,7 +12,14 @@ import grpc
 from crypto.psi import PROTOCOLS
 from exchange.agreement import Agreement
 from exchange.disclosure import Channel, Desk, Responder
-from exchange.errors import ConfigError, CosightError, PeerUnavailable, SessionRefused
+from exchange.errors import (
+    ConfigError,
+    CosightError,
+    NotAuthorised,
+    PeerError,
+    PeerUnavailable,
+    SessionRefused,
+)
 from exchange.indicators import PROFILE
 from exchange.rpc import messages
 from exchange.rpc.channel import FrameChannel
@@ -159,7 +166,10 @@ class Server:
                 raise SessionRefused("the run does not begin with its start")
 
             def still_on_roster() -> None:
-                self._directory.authorise(_leaf(context))
+                try:
+                    self._directory.authorise(_leaf(context))
+                except NotAuthorised as e:  # within a run it looks like every other abort
+                    raise PeerError(f"a run was cut off: {e}", code=e.code) from e
 
             def open_channel(agreement: Agreement) -> Channel:
                 return FrameChannel(

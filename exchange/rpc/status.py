@@ -4,7 +4,7 @@ from typing import NoReturn
 
 import grpc
 
-from exchange.errors import CosightError, PeerRefused, PeerUnavailable
+from exchange.errors import CosightError, NotAuthorised, PeerRefused, PeerUnavailable, SessionRefused
 
 STATUS: dict[str, grpc.StatusCode] = {
     "aborted": grpc.StatusCode.ABORTED,
@@ -49,8 +49,9 @@ HINTS = {
 
 
 def outward(error: CosightError) -> str:
-    """The code that a peer may see for this error of ours."""
-    return error.code if error.code in STATUS else "aborted"
+    """The code that a peer may see for this error of ours: a refusal its own, all else that it ended."""
+    told = isinstance(error, SessionRefused | NotAuthorised) and error.code in STATUS
+    return error.code if told else "aborted"
 
 
 def raise_for(error: grpc.aio.AioRpcError, peer: str) -> NoReturn:
