@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 import grpc
 import numpy as np
@@ -214,11 +215,11 @@ async def test_a_flood_instead_of_a_start(house: House):
     async with house.caller() as caller:
         call = caller.run()
         taken = 0
-        with pytest.raises(ENDED):
+        with suppress(*ENDED):
             while taken < GIGA:
                 await call.write(chunk(bytes(1 << 20)))
                 taken += 1 << 20
-        assert taken < 32 << 20
+    assert taken < 32 << 20
 
 
 async def test_a_frame_over_the_limit_of_the_transport(house: House):
