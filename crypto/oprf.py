@@ -3,8 +3,8 @@
 ``blind``, ``blind_evaluate``, ``finalize`` and ``evaluate`` are RFC 9497 for ristretto255-SHA512, modes 0
 and 1, byte for byte. Its proof indexes at most 2^16 elements, and the weight of each in the proof depends on
 that element alone: a dishonest server can search for wrong answers whose weighted errors cancel (Wagner's
-generalised birthday problem) at a cost near ``2 ** (252 / (1 + log2 n))``: out of reach for a few elements,
-not for thousands.
+generalised birthday problem) with about ``n * 2 ** (252 / (1 + log2 n))`` hashes: out of reach for a few
+elements, near 2^31 for thousands (our own analysis: docs/adr/0004).
 
 ``bulk_blind``, ``bulk_blind_evaluate`` and ``bulk_finalize`` are for those: the same PRF under the same key,
 the same sizes on the wire, any number of elements, faster. The proof is the RFC's, about the one pair that

@@ -3,9 +3,9 @@
 //! `Statement` is the RFC's: one proof for a batch, with its composites. The RFC weighs pair `i` by a hash of
 //! pair `i` alone, which has two consequences for large batches. Indices are two bytes. And whoever chooses
 //! the evaluated elements can search for weights that cancel wrong ones out, a generalised birthday problem
-//! (Wagner, CRYPTO 2002) that costs about `2^(252 / (1 + log2 m))` for `m` pairs: out of reach for the
-//! handful the RFC had in mind, minutes for thousands. `fold` is for those: weights that depend on every pair
-//! reduce the batch to one pair, and the RFC's proof speaks about that one.
+//! (Wagner, CRYPTO 2002) of about `m * 2^(252 / (1 + log2 m))` hashes for `m` pairs: out of reach for the
+//! handful the RFC had in mind, near 2^31 for thousands. `fold` is for those: weights that depend on every
+//! pair reduce the batch to one pair, and the RFC's proof speaks about that one.
 #![forbid(unsafe_code)]
 
 use crate::batch::Backend;
