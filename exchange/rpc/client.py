@@ -12,7 +12,7 @@ from google.protobuf.message import Message as Protobuf
 
 from exchange.agreement import Agreement
 from exchange.disclosure import Answer, Channel, Proposal
-from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, SessionRefused
+from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.rpc import messages
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
@@ -139,7 +139,15 @@ class PeerLink:
             try:
                 await call.write(frame)
             except _ENDED:
-                raise_for(await _status(call), self._peer)
+                status = await _status(call)
+                if (
+                    status.code() is grpc.StatusCode.INTERNAL
+                ):  # gRPC puts this in place of the peer's own word
+                    raise PeerUnavailable(
+                        f"{self._peer} ended the run while we were sending", code="peer-closed",
+                        hint="the log of its node says why",
+                    ) from None  # fmt: skip
+                raise_for(status, self._peer)
 
         async def half_close() -> None:
             with suppress(*_ENDED):  # then reading tells how
@@ -174,11 +182,7 @@ def _faults(peer: str) -> Iterator[None]:
 
 
 async def _status(call: Any) -> grpc.aio.AioRpcError:
-    """How the peer ended the call. After a failed write gRPC says INTERNAL until the peer's word is there."""
-    for _ in range(50):
-        if await call.code() is not grpc.StatusCode.INTERNAL:
-            break
-        await asyncio.sleep(0.02)
+    """How the peer ended the call."""
     return grpc.aio.AioRpcError(
         await call.code(), await call.initial_metadata(), await call.trailing_metadata(), await call.details()
     )
