@@ -9,7 +9,7 @@ NATIVE := crypto/native
 KERNEL := $(NATIVE)/Cargo.toml $(NATIVE)/Cargo.lock $(wildcard $(NATIVE)/src/*.rs $(NATIVE)/src/*/*.rs)
 PROTOS := $(wildcard proto/exchange/v1/*.proto)
 
-.PHONY: help demo test check build need format lint types stubs imports generated generate docs \
+.PHONY: help demo test check build need format lint types stubs imports generated generate docs transcripts \
         test-python test-rust bench lock clean
 
 help:  ## what can be made
@@ -70,8 +70,11 @@ generated: build  ## the committed protobuf code is what the .proto files give
 generate: build  ## protobuf code from the .proto files
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. $(PROTOS)
 
-docs: build  ## links, error codes, protocol pages and command help agree with the code
+docs: build  ## links, error codes, commands, options and JSON keys in the documents agree with the code
 	$(BIN)/python -m pytest -q tests/architecture
+
+transcripts: build  ## what commands print in the documents, written anew
+	$(BIN)/python -m tests.cli.transcript README.md docs/tutorial.md
 
 test-python: build
 	$(BIN)/python -m pytest -q

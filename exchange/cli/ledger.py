@@ -79,7 +79,9 @@ def _details(leaf: Leaf) -> str:
         k: v for k, v in leaf.fields.items() if k in {"alliance", "epoch", "member"}
     }
     what.pop("policy", None)
-    return ", ".join(f"{k} {'+'.join(v) if isinstance(v, list) else v}" for k, v in what.items())
+    return ", ".join(
+        f"{k.replace('_', ' ')} {'+'.join(v) if isinstance(v, list) else v}" for k, v in what.items()
+    )
 
 
 def _place(seq: int | None) -> str:
