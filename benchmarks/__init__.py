@@ -1,0 +1,1 @@
+"""Benchmarks: one file for each thing measured. Never timed tests."""
