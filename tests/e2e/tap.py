@@ -68,19 +68,23 @@ class Tap:
             self._start(self._pump, caller, callee, self.sent)
             self._start(self._pump, callee, caller, self.received)
 
-    def _keep(self, kept: bytearray, data: bytes) -> None:
+    def _keep(self, kept: bytearray, data: bytes) -> bytes:
+        """Keep what came; gives what of it may pass."""
         with self._changed:
+            if not self._flowing.is_set():
+                return b""
+            if kept is self.sent and self._stop_after is not None:
+                data = data[: self._stop_after - len(kept)]
             kept += data
-            if self._stop_after is not None and len(self.sent) >= self._stop_after:
+            if len(self.sent) == self._stop_after:
                 self._flowing.clear()
                 self._changed.notify_all()
+            return data
 
     def _pump(self, source: socket.socket, target: socket.socket, kept: bytearray) -> None:
         try:
             while data := source.recv(BLOCK):
-                self._keep(kept, data)
-                if self._flowing.is_set():
-                    target.sendall(data)
+                target.sendall(self._keep(kept, data))
         except OSError:
             pass
         finally:

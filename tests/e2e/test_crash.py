@@ -3,6 +3,7 @@
 import json
 import signal
 from hashlib import sha256
+from time import sleep
 
 import pytest
 
@@ -22,6 +23,12 @@ def large(homes):
     for home, start in zip(homes, (0, ITEMS // 2), strict=True):
         import_values(home, (sha256(b"%d" % n).hexdigest() for n in range(start, start + ITEMS)))
     return homes
+
+
+def in_the_middle(tap: Tap) -> None:
+    """Half of the rows have come through, and the responder has had the time to begin with them."""
+    tap.wait_stopped()
+    sleep(0.5)
 
 
 def session_of(home) -> str:
@@ -47,7 +54,7 @@ def test_the_responder_is_killed(large):
         Tap(node.address, stop_after=MIDDLE) as tap,
         matching(alice, "bob", tap.address) as match,
     ):
-        tap.wait_stopped()
+        in_the_middle(tap)
         node.kill()
         said = json.loads(match.communicate(timeout=60)[0])
         assert match.returncode == 1
@@ -67,7 +74,7 @@ def test_the_initiator_is_killed(large):
     alice, bob = large
     with serve(bob) as node:
         with Tap(node.address, stop_after=MIDDLE) as tap, matching(alice, "bob", tap.address) as match:
-            tap.wait_stopped()
+            in_the_middle(tap)
             match.kill()
             match.wait()
         session = session_of(alice)
@@ -93,7 +100,7 @@ def test_who_is_asked_to_stop_closes_its_books(large, side):
         Tap(node.address, stop_after=MIDDLE) as tap,
         matching(alice, "bob", tap.address) as match,
     ):
-        tap.wait_stopped()
+        in_the_middle(tap)
         if side == "initiator":
             match.send_signal(signal.SIGINT)
         else:
@@ -117,7 +124,7 @@ def test_a_peer_that_falls_silent_is_given_up(large):
         Tap(node.address, stop_after=MIDDLE) as tap,
         matching(alice, "bob", tap.address) as match,
     ):
-        tap.wait_stopped()
+        in_the_middle(tap)
         said = json.loads(match.communicate(timeout=60)[0])
     assert said["error"]["code"] == "peer-stalled"
     assert story(alice, session_of(alice))[-1] == ("aborted", "peer-stalled")
