@@ -41,7 +41,7 @@ $(VENV)/.installed: requirements.lock
 	touch $@
 
 $(VENV)/.built: $(VENV)/.installed pyproject.toml $(KERNEL)
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 format: build  ## formatting, Python and Rust

@@ -1,4 +1,4 @@
-"""The whole protocol beside openmined-psi, in one run: ``python -m benchmarks.peers [--n 16384] [--repeat 5]``.
+"""The whole protocol beside openmined-psi, in one run: ``python -m benchmarks.peers [--n N] [--repeat 5]``.
 
 Ours: two processes over loopback gRPC with mutual TLS, agreement, policy and ledger included (``cosight psi
 --transport grpc``). Theirs: two processes over a socket pair, without TLS or any of these. Runs alternate
@@ -73,7 +73,9 @@ def main() -> None:
     facts = machine.facts()
     print("\n".join(f"{key:12} {value}" for key, value in facts.items()))
     result = {"machine": facts, "n": args.n, "repeat": args.repeat, "peer": PINNED, "against": {}}
-    print(f"\n{'against':14}{'ours s':>9}{'theirs s':>10}{'ratio':>8}{'ours B/item':>13}{'theirs B/item':>15}")
+    print(
+        f"\n{'against':14}{'ours s':>9}{'theirs s':>10}{'ratio':>8}{'ours B/item':>13}{'theirs B/item':>15}"
+    )
     for structure in args.structures.split(","):
         pairs = [(ours(args.n), theirs(args.n, structure)) for _ in range(args.repeat)]
         ratios = [b["seconds"] / a["seconds"] for a, b in pairs]
