@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from crypto.psi import Output
 from exchange.agreement import Agreement, Rung
 from exchange.disclosure.desk import Channel, Desk, Proposal
 from exchange.disclosure.drive import Progress, in_thread
@@ -58,12 +59,17 @@ class Entry:
     def aborted(self, reason: str, *, by: str = "us") -> None:
         """Close the session, if it was opened: it ended early, and this is what had left by then."""
         if self.open:
-            self._write("aborted", reason=reason, by=by, **self._run())
+            self._write("aborted", reason=reason, by=by, learned_by_peer=str(self._at_most()), **self._run())
         self.open = False
 
     def refused(self, reason: str, rule: str | None = None) -> None:
         """Record that we said no, and so no session was opened."""
         self._write("refused", by="us", reason=reason, **({} if rule is None else {"rule": rule}))
+
+    def _at_most(self) -> Rung:
+        """The most that the peer can have learned so far, whatever it did with what had left."""
+        learns = self.direction == "responder" or self.proposal.output is Output.BOTH
+        return self.proposal.rung if learns and self.progress.messages else Rung.SIZE
 
     def _run(self) -> dict[str, Any]:
         """What the agreement pinned and what the run moved, as far as it came."""

@@ -142,6 +142,7 @@ class Outcome:
     session: str
     peer: str
     rung: Rung
+    output: Output
     protocol: str | None
     types: tuple[IndicatorType, ...]
     ours: int

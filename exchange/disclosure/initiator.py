@@ -10,13 +10,14 @@ from typing import Protocol
 from crypto.psi import PROTOCOLS, Matches, Output, Params
 from exchange.agreement import Agreement, Rung, size_class
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.desk import Answer, Channel, Desk, Outcome, Proposal, agreement_of
+from exchange.disclosure.desk import Answer, Channel, Desk, ItemSet, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
 from exchange.errors import PeerExceededLimit, PeerMisbehaved, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.policy import History, Request, decide
 
 NONCE_BYTES = 32
+STAT_SEC = 40
 
 
 class Link(Protocol):
@@ -50,58 +51,35 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
     """
     start = perf_counter()
     ours = await asyncio.to_thread(desk.items.size, wish.types)
-    roster_epoch, roster_hash = desk.roster()
-    proposal = Proposal(
-        session=secrets.token_bytes(NONCE_BYTES),
-        roster_epoch=roster_epoch,
-        roster_hash=roster_hash,
-        rung=wish.rung,
-        output=wish.output,
-        protocol=wish.protocol,
-        profile=PROFILE,
-        types=tuple(sorted(wish.types)),
-        padded=size_class(ours),
-        stat_sec=40,
-        purpose=wish.purpose,
-        policy_hash=desk.policy().hash,
-        software=desk.software,
-        deadline_s=desk.limits.deadline_s,
-    )
+    proposal = _proposal(desk, wish, size_class(ours))
     entry = Entry(desk, peer, "initiator", proposal)
     history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
     await asyncio.to_thread(_allow, entry, history, ours, None)
+    items: ItemSet | None = None
+    found: Matches | None = None
     async with closing(entry):
         await in_thread(entry.intend, proposal.padded)
         answer = await link.propose(proposal)
         agreement = entry.agreement = _agreed(desk, peer, proposal, answer)
         await asyncio.to_thread(_allow, entry, history, ours, answer.padded)
-        found: Matches | None = None
         if wish.rung is not Rung.SIZE:
             items = await asyncio.to_thread(desk.items.item_set, wish.types)
-            params = params_of(agreement)
-            role = PROTOCOLS[proposal.protocol].receiver(items.rows, params)
-            async with (
-                asyncio.timeout(agreement.deadline_s),
-                link.run(agreement, desk.sign(agreement)) as channel,
-            ):
-                entry.channel = channel
-                found = await drive(role, channel, entry.progress)
-                await channel.end()
-    both = wish.output is Output.BOTH and found is not None
+            async with asyncio.timeout(agreement.deadline_s):
+                found = await _run(entry, agreement, items, link)
     await in_thread(
         entry.disclosed,
         learned_by_us=wish.rung,
-        learned_by_peer=wish.rung if both else Rung.SIZE,
+        learned_by_peer=wish.rung if found is not None and wish.output is Output.BOTH else Rung.SIZE,
         matched=None if found is None else len(found.indices),
     )
     matches = None
-    if found is not None:
+    if items is not None and found is not None:
         matches = await asyncio.to_thread(desk.items.values, items.ids[found.indices])
-    channel_ = entry.channel
     return Outcome(
         session=proposal.session.hex(),
         peer=peer,
         rung=wish.rung,
+        output=wish.output,
         protocol=None if found is None else proposal.protocol,
         types=proposal.types,
         ours=ours,
@@ -110,8 +88,39 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         matches=matches,
         total_s=perf_counter() - start,
         crypto_s=entry.progress.crypto_s,
-        sent=0 if channel_ is None else channel_.sent,
-        received=0 if channel_ is None else channel_.received,
+        sent=0 if entry.channel is None else entry.channel.sent,
+        received=0 if entry.channel is None else entry.channel.received,
+    )
+
+
+async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -> Matches:
+    """Carry out the agreement as the receiver."""
+    role = PROTOCOLS[agreement.protocol].receiver(items.rows, params_of(agreement))
+    async with link.run(agreement, entry.desk.sign(agreement)) as channel:
+        entry.channel = channel
+        found = await drive(role, channel, entry.progress)
+        await channel.end()
+    return found
+
+
+def _proposal(desk: Desk, wish: Wish, padded: int) -> Proposal:
+    """What we ask for."""
+    roster_epoch, roster_hash = desk.roster()
+    return Proposal(
+        session=secrets.token_bytes(NONCE_BYTES),
+        roster_epoch=roster_epoch,
+        roster_hash=roster_hash,
+        rung=wish.rung,
+        output=wish.output,
+        protocol=wish.protocol,
+        profile=PROFILE,
+        types=tuple(sorted(wish.types)),
+        padded=padded,
+        stat_sec=STAT_SEC,
+        purpose=wish.purpose,
+        policy_hash=desk.policy().hash,
+        software=desk.software,
+        deadline_s=desk.limits.deadline_s,
     )
 
 
