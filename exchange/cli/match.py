@@ -39,6 +39,9 @@ def serve(
 
     async def run() -> None:
         with Node(open_home(home), items=items) as node:
+            stop = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
             port = await node.serve(listen)
             host = (listen or node.home.settings.listen).rpartition(":")[0]
             result = {
@@ -49,9 +52,6 @@ def serve(
             }
             line = f" of {node.alliance.alliance} answers at {host}:{port}; Ctrl-C stops it"
             emit(as_json, result, lambda: say((node.home.member, "bold"), line))
-            stop = asyncio.Event()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
             await stop.wait()
             await node.stop()
 
@@ -101,7 +101,7 @@ def match(
     if out is not None:
         lines = "".join(f"{m.type}\t{m.value}\n" for m in outcome.matches or [])
         write_atomic(out, f"type\tvalue\n{lines}".encode())
-    emit(as_json, as_result(outcome), lambda: show_outcome(outcome, both=both))
+    emit(as_json, as_result(outcome), lambda: show_outcome(outcome))
 
 
 def held_types(node: Node) -> list[IndicatorType]:
@@ -116,6 +116,7 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "session": o.session,
         "peer": o.peer,
         "reveal": str(o.rung),
+        "output": str(o.output),
         "protocol": o.protocol,
         "types": [str(t) for t in o.types],
         "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
@@ -125,7 +126,7 @@ def as_result(o: Outcome) -> dict[str, Any]:
     }
 
 
-def show_outcome(o: Outcome, *, both: bool) -> None:
+def show_outcome(o: Outcome) -> None:
     """Print a match for people: the result first, then what it cost and what each side learned."""
     sizes = f": {o.ours:,} of ours (shown as {o.ours_padded:,}) against a set of size class {o.peer_padded:,}"
     if o.matches is None:
@@ -133,6 +134,7 @@ def show_outcome(o: Outcome, *, both: bool) -> None:
     else:
         say((f"{len(o.matches):,} shared with {o.peer}", "bold"), sizes)
         _show_matches(o.types, o.matches)
+    both = o.output is Output.BOTH and o.matches is not None
     learned = "and which of its items we share" if both else "and nothing of what we hold"
     traffic = f"{size(o.sent)} sent, {size(o.received)} received"
     protocol = "" if o.protocol is None else f" protocol {o.protocol},"

@@ -2,8 +2,8 @@
 
 ``python -m tests.cli.transcript PAGE...`` writes into a page what its commands print now.
 
-A transcript is a ```console block. ``acme$ COMMAND`` runs with ``COSIGHT_HOME=acme``, ``$ COMMAND`` without; a
-line that begins with ``> `` continues it; ``COMMAND &`` goes on beside the ones after it until the page ends.
+A transcript is a ```console block. ``acme$ COMMAND`` runs with ``COSIGHT_HOME=acme``, ``$ COMMAND`` without.
+A line that begins with ``> `` continues it; ``COMMAND &`` runs beside the others until the page ends.
 """
 
 import os

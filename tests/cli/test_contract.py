@@ -1,0 +1,144 @@
+"""With ``--json`` every command prints one object with the keys of ``docs/commands.md``, nothing else."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.config import Home
+from tests.architecture.tree import ROOT
+from tests.cli.command import Done, cosight
+from tests.e2e.nodes import entries, import_values, serve
+
+REFUSED = {"public-suffix", "not-global", "not-one-value"}
+
+
+def documented(command: str) -> set[str]:
+    """The keys that the page lists for a command."""
+    page = (ROOT / "docs/commands.md").read_text()
+    section = page.split(f"\n## `{command}`\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    return {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+
+
+def holds(command: str, done: Done, *, optional: set[str] | None = None) -> dict[str, Any]:
+    """Check a command's object against the page and give it back."""
+    assert done.code == 0, done
+    assert done.err == ""
+    assert set(done.json) - (optional or set()) == documented(command) - (optional or set())
+    return done.json
+
+
+def feed(path: Path, *values: str) -> Path:
+    path.write_text("".join(f"{value}\n" for value in values))
+    return path
+
+
+def test_init(tmp_path: Path) -> None:
+    made = holds("init", cosight("init", "--member", "acme", "--json", home=tmp_path / "acme"))
+    assert made == {"home": str(tmp_path / "acme"), "member": "acme", "listen": "127.0.0.1:7443"}
+
+
+def test_import_counts_what_went_in_and_what_did_not(lone: Path, tmp_path: Path) -> None:
+    file = feed(
+        tmp_path / "feed.txt", "8.8.8.8", "hxxp://8[.]8[.]4[.]4/x", "8.8.8.8", "10.0.0.1", "co.uk", "a b"
+    )
+    done = cosight("import", file, "--source", "us", "--tlp", "RED", "--json", home=lone)
+    counts = holds("import", done, optional={"files", "error"})
+    assert (counts["read"], counts["accepted"], counts["duplicates"]) == (6, 2, 1)
+    assert set(counts["refused"]) == REFUSED
+    assert counts["by_type"] == {"ipv4": 1, "url": 1}
+
+    held = holds("indicators", cosight("indicators", "--json", home=lone))
+    assert {(r["type"], r["source"], r["tlp"], r["count"]) for r in held["indicators"]} == {
+        ("ipv4", "us", "RED", 1),
+        ("url", "us", "RED", 1),
+    }
+    only = cosight("indicators", "--type", "url", "--json", home=lone).json
+    assert [r["type"] for r in only["indicators"]] == ["url"]
+
+
+def test_import_of_several_files_takes_the_good_ones(lone: Path, tmp_path: Path) -> None:
+    first, last = feed(tmp_path / "first.txt", "8.8.8.8"), feed(tmp_path / "last.txt", "8.8.8.8", "8.8.4.4")
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(b'type,value\nipv4,"1.1.1.1\nipv4,9.9.9.9\n' + b"\xff\xfe\x00" * 50)
+    done = cosight("import", first, bad, tmp_path / "gone.txt", last, "--json", home=lone)
+    assert done.code == 1
+    assert (done.json["accepted"], done.json["duplicates"]) == (2, 1)
+    by_file = {Path(r["file"]).name: r for r in done.json["files"]}
+    assert list(by_file) == ["first.txt", "bad.csv", "gone.txt", "last.txt"]
+    assert by_file["last.txt"]["accepted"] == 1
+    assert by_file["gone.txt"]["error"]["code"] == "input"
+    assert set(done.json["error"]) == {"code", "message", "hint"}
+    assert cosight("indicators", "--json", home=lone).json["in_a_match"]["ipv4"] >= 2
+
+    for_people = cosight("import", first, tmp_path / "gone.txt", home=lone)
+    assert for_people.code == 1
+    assert "first.txt: of 1, 0 new, 1 known, 0 refused" in for_people.out
+    assert "error (input)" in for_people.err
+
+
+def test_import_of_no_indicators_wonders_about_the_format(lone: Path, tmp_path: Path) -> None:
+    done = cosight("import", feed(tmp_path / "poem.txt", "shall I compare thee"), home=lone)
+    assert done.code == 0
+    assert "poem.txt: of 1, 0 new, 0 known, 1 refused" in done.out
+    assert "is --format right?" in done.err
+
+
+@pytest.mark.parametrize("transport", ["memory", "grpc"])
+def test_psi(tmp_path: Path, transport: str) -> None:
+    a = feed(tmp_path / "a", *(str(n) for n in range(60)), "1", "")
+    b = feed(tmp_path / "b", *(str(n) for n in range(40, 140)))
+    out = tmp_path / "shared"
+    done = cosight("psi", a, b, "--transport", transport, "--out", out, "--json")
+    result = holds("psi", done)
+    assert (result["n_r"], result["n_s"], result["intersection"]) == (60, 100, {"count": 20})
+    assert out.read_text().split() == [str(n) for n in range(40, 60)]
+    assert set(result["seconds"]) == {"total", "offline", "online"}
+    assert min(result["bytes"]["receiver_sent"], result["bytes"]["sender_sent"]) >= 60 * 32
+    assert result["peak_rss_mib"] > 10
+    assert "20 shared of 60 and 100" in cosight("psi", a, b).out
+
+
+def test_psi_says_which_file_it_cannot_read(tmp_path: Path) -> None:
+    error = cosight("psi", tmp_path / "gone", tmp_path / "gone", "--json").error
+    assert error["code"] == "input"
+    assert str(tmp_path / "gone") in error["message"]
+
+
+def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:
+    alice, bob = pair
+    import_values(bob, ["8.8.8.8", "bad.example.com", "other.example.com"])
+    out = tmp_path / "shared.tsv"
+    with serve(bob) as served:
+        dial = ["match", "bob", "--address", served.address]
+        result = holds("match", cosight(*dial, "--out", out, "--json", home=alice.path))
+        size = cosight(*dial, "--reveal", "size", "--type", "ipv4", "--json", home=alice.path).json
+        both = cosight(*dial, "--both", home=alice.path)
+        one = cosight(*dial, home=alice.path)
+    items = {("ipv4", "8.8.8.8"), ("domain", "bad.example.com")}
+    assert {(i["type"], i["value"]) for i in result["result"]["items"]} == items
+    assert result["result"]["count"] == 2
+    assert result["sizes"] == {"ours": 2, "ours_padded": 32, "peer_padded": 32}
+    assert (result["peer"], result["reveal"], result["protocol"]) == ("bob", "overlap", "voprf")
+    assert {tuple(line.split("\t")) for line in out.read_text().splitlines()} == items | {("type", "value")}
+    assert (size["types"], size["protocol"]) == (["ipv4"], None)
+    assert size["result"] == {"count": None, "items": None}
+    assert "bob learned our size class, and which of its items we share" in both.err
+    assert "bob learned our size class, and nothing of what we hold" in one.err
+
+    shown = holds("ledger show", cosight("ledger", "show", "--last", "3", "--json", home=bob.path))
+    assert shown["leaves"] == len(entries(bob))
+    assert [leaf["seq"] for leaf in shown["entries"]] == list(range(shown["leaves"] - 3, shown["leaves"]))
+    for home in pair:
+        verified = holds("ledger verify", cosight("ledger", "verify", "--json", home=home.path))
+        assert verified["ok"] is True
+        assert (verified["sessions"], verified["open_intents"], verified["problems"]) == (4, [], [])
+        assert cosight("ledger", "verify", home=home.path).out.startswith("verified: ")
+
+
+def test_serve_says_where_before_it_serves(pair: tuple[Home, ...]) -> None:
+    with serve(pair[1], "--listen", "127.0.0.1:0") as served:
+        assert served.address.startswith("127.0.0.1:")
+        assert int(served.address.rpartition(":")[2]) > 0
