@@ -12,7 +12,7 @@ from exchange.agreement import Agreement, Rung, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, ItemSet, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
-from exchange.errors import PeerExceededLimit, PeerMisbehaved, PolicyRefusal
+from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.policy import History, Request, decide
 
@@ -95,6 +95,12 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
 
 async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -> Matches:
     """Carry out the agreement as the receiver."""
+    if len(items.rows) > agreement.initiator_padded:
+        raise CosightError(
+            "our set outgrew its size class since the proposal",
+            code="set-changed",
+            hint="an import has ended meanwhile: run the match again",
+        )
     role = PROTOCOLS[agreement.protocol].receiver(items.rows, params_of(agreement))
     async with link.run(agreement, entry.desk.sign(agreement)) as channel:
         entry.channel = channel
