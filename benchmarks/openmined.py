@@ -1,7 +1,7 @@
 """One run of openmined-psi (ECDH on P-256, C++): two processes that exchange its messages over loopback.
 
 Runs in an environment of its own, which ``benchmarks.peers`` makes: the package pins another protobuf than we
-do. The clock runs from a common barrier to the client holding the intersection; making the items and importing
+do. The clock runs from a common barrier to the client holding the result; making the items and importing
 the package are not in it. Prints one JSON line.
 """
 
