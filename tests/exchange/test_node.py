@@ -1,0 +1,146 @@
+"""Nodes of one process over real mutual TLS: side by side, both ways, under a policy that changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from crypto.psi import Output
+from exchange.agreement import Rung
+from exchange.config import Home
+from exchange.disclosure import Wish
+from exchange.errors import ConfigError, PeerExceededLimit, PeerRefused, PolicyRefusal
+from exchange.indicators import IndicatorType
+from exchange.node import Node, verify_ledger
+from tests.e2e.conftest import feed
+from tests.e2e.nodes import configure, entries, import_values, members
+
+WISH = Wish(rung=Rung.OVERLAP, types=tuple(sorted(IndicatorType)))
+SHARED = set(feed(*range(6, 11)))
+
+
+@pytest.fixture
+def homes(tmp_path) -> tuple[Home, ...]:
+    alice, bob, carol = members(tmp_path, "alice", "bob", "carol")
+    import_values(alice, feed(*range(1, 11)))
+    import_values(bob, feed(*range(6, 16)))
+    import_values(carol, feed(*range(6, 11), *range(20, 30)))
+    return alice, bob, carol
+
+
+@asynccontextmanager
+async def serving(*homes: Home) -> AsyncIterator[tuple[list[Node], dict[str, str]]]:
+    """Nodes of these homes, all of them serving, and where."""
+    async with AsyncExitStack() as stack:
+        nodes, addresses = [], {}
+        for home in homes:
+            node = stack.enter_context(Node(home))
+            addresses[home.member] = f"127.0.0.1:{await node.serve()}"
+            stack.push_async_callback(node.stop)
+            nodes.append(node)
+        yield nodes, addresses
+
+
+def values(outcome) -> set[str]:
+    return {m.value for m in outcome.matches}
+
+
+async def test_everybody_with_everybody_at_once(homes):
+    async with serving(*homes) as (nodes, addresses):
+        outcomes = await asyncio.gather(
+            *(
+                node.match(peer, WISH, address=address)
+                for node in nodes
+                for peer, address in addresses.items()
+                if peer != node.home.member
+            )
+        )
+    assert [values(o) for o in outcomes] == [SHARED] * 6
+    for home in homes:
+        assert [e.kind for e in entries(home) if e.session].count("disclosed") == 4
+        verified = verify_ledger(home)
+        assert (verified.ok, verified.open_intents, verified.sessions) == (True, (), 4)
+
+
+async def test_two_runs_with_one_peer_at_once_and_no_third(homes):
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        outcomes = await asyncio.gather(
+            *(alice.match("bob", WISH, address=addresses["bob"]) for _ in range(3)), return_exceptions=True
+        )
+    refused = [o for o in outcomes if isinstance(o, PeerRefused)]
+    assert [values(o) for o in outcomes if o not in refused] == [SHARED] * (3 - len(refused))
+    assert {o.code for o in refused} <= {"busy"}
+    assert len(refused) <= 1
+
+
+async def test_output_for_both(homes):
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        wish = Wish(rung=Rung.OVERLAP, types=WISH.types, output=Output.BOTH)
+        outcome = await alice.match("bob", wish, address=addresses["bob"])
+    assert values(outcome) == SHARED
+    told = [next(e for e in entries(home) if e.kind == "disclosed").what for home in homes[:2]]
+    assert [(t["matched"], t["learned_by_us"], t["learned_by_peer"]) for t in told] == [
+        (25, "overlap", "overlap")
+    ] * 2
+
+
+async def test_sizes_alone(homes):
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        outcome = await alice.match("bob", Wish(rung=Rung.SIZE, types=WISH.types), address=addresses["bob"])
+    assert (outcome.matches, outcome.ours, outcome.peer_padded) == (None, 50, 52)
+
+
+async def test_a_policy_that_is_edited_while_nodes_run(homes):
+    alice_home, bob_home, _ = homes
+    async with serving(alice_home, bob_home) as ((alice, _), addresses):
+        allowing = bob_home.policy_file.read_text()
+        await alice.match("bob", WISH, address=addresses["bob"])
+        bob_home.policy_file.write_text(allowing.replace('["us", "peer"]', '["us"]'))
+        with pytest.raises(PeerRefused) as error:
+            await alice.match("bob", WISH, address=addresses["bob"])
+        assert error.value.code == "policy-refused"
+        bob_home.policy_file.write_text("this is no policy")
+        with pytest.raises(PeerRefused) as error:
+            await alice.match("bob", WISH, address=addresses["bob"])
+        assert error.value.code == "aborted"
+        bob_home.policy_file.write_text(allowing)
+        alice_home.policy_file.write_text("version = 1\n")
+        with pytest.raises(PolicyRefusal):
+            await alice.match("bob", WISH, address=addresses["bob"])
+        alice_home.policy_file.write_text(allowing)
+        assert values(await alice.match("bob", WISH, address=addresses["bob"])) == SHARED
+
+
+async def test_a_quota_counts_sessions_of_both_directions(homes):
+    alice_home, bob_home, _ = homes
+    text = bob_home.policy_file.read_text()
+    bob_home.policy_file.write_text(text.replace("sessions_per_day = 1000", "sessions_per_day = 2"))
+    async with serving(alice_home, bob_home) as ((alice, bob), addresses):
+        await bob.match("alice", WISH, address=addresses["alice"])
+        await alice.match("bob", WISH, address=addresses["bob"])
+        with pytest.raises(PeerRefused) as refused:
+            await alice.match("bob", WISH, address=addresses["bob"])
+        with pytest.raises(PolicyRefusal):
+            await bob.match("alice", WISH, address=addresses["alice"])
+    assert refused.value.code == "policy-refused"
+
+
+async def test_the_limit_on_rows_holds_for_answers_too(homes):
+    alice_home, bob_home, _ = homes
+    configure(alice_home, max_rows=51)
+    async with serving(Home.open(alice_home.path), bob_home) as ((alice, _), addresses):
+        with pytest.raises(PeerExceededLimit) as error:
+            await alice.match("bob", WISH, address=addresses["bob"])
+    assert error.value.code == "too-large"
+    assert entries(alice_home)[-1].what["reason"] == "too-large"
+
+
+async def test_who_cannot_be_matched_with(homes):
+    async with serving(homes[0]) as ((alice,), addresses):
+        for peer, code in (("alice", "config"), ("nobody", "unknown-member"), ("bob", "no-address")):
+            with pytest.raises(ConfigError) as error:
+                await alice.match(peer, WISH)
+            assert error.value.code == code
+        with Node(homes[1]) as bob, pytest.raises(ConfigError):
+            await bob.serve(addresses["alice"])  # taken
