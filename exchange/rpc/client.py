@@ -140,9 +140,7 @@ class PeerLink:
                 await call.write(frame)
             except _ENDED:
                 status = await _status(call)
-                if (
-                    status.code() is grpc.StatusCode.INTERNAL
-                ):  # gRPC puts this in place of the peer's own word
+                if status.code() is grpc.StatusCode.INTERNAL:  # gRPC's own word in place of the peer's
                     raise PeerUnavailable(
                         f"{self._peer} ended the run while we were sending", code="peer-closed",
                         hint="the log of its node says why",
@@ -158,6 +156,7 @@ class PeerLink:
             yield FrameChannel(
                 agreement.protocol, read=read, write=write, half_close=half_close,
                 idle_s=self._idle_s + compute_allowance_s(agreement),
+                guard=lambda: self._directory.check_member(self._peer),
             )  # fmt: skip
         finally:
             call.cancel()

@@ -34,6 +34,9 @@ class Directory(Protocol):
     def authorise(self, leaf_pem: bytes) -> str:
         """The member that a client certificate belongs to; raises ``CosightError`` with the code."""
 
+    def check_member(self, peer: str) -> None:
+        """Raise ``CosightError`` if that member is not on the roster in force."""
+
     def target(self, peer: str) -> str:
         """The DNS name in that member's certificate."""
 

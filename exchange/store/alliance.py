@@ -164,6 +164,14 @@ class Alliance:
         """
         return authorise(self.current(), leaf_pem, self._clock()).id
 
+    def check_member(self, peer: str) -> None:
+        """Check that somebody is on the roster in force.
+
+        Raises:
+            RosterError: they are not, any more perhaps.
+        """
+        self.member_named(peer)
+
     def target(self, peer: str) -> str:
         """The DNS name in that member's certificate."""
         return certificates.dns_name(self.alliance, peer)

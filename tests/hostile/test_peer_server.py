@@ -17,6 +17,7 @@ from exchange.errors import (
     PeerMisbehaved,
     PeerRefused,
     PeerUnavailable,
+    RosterError,
 )
 from exchange.indicators import IndicatorType
 from exchange.node import Node, verify_ledger
@@ -24,7 +25,7 @@ from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame, Head, Rows, Start
 from exchange.v1.psi_voprf_pb2 import Voprf
 from tests.e2e.conftest import feed
-from tests.e2e.nodes import configure, entries, import_values, members
+from tests.e2e.nodes import configure, cosight, entries, import_values, members
 from tests.hostile.peer import Member, answering, chunk, encoded, honest_answer
 
 ROWS = 52
@@ -243,3 +244,17 @@ async def test_a_run_that_is_refused_while_we_send(pair):
             await node.match("theirs", WISH, address=address)
     assert error.value.code in {"aborted", "peer-closed"}
     assert [e.what["reason"] for e in entries(ours) if e.kind == "aborted"] == [error.value.code]
+
+
+async def test_it_is_revoked_in_the_middle_of_a_run(pair, tmp_path):
+    """We take nothing more from it, and send it nothing more."""
+    ours, _ = pair
+
+    async def run(context: Any) -> None:
+        await context.read()
+        revoke = ("alliance", "revoke", "theirs", "--yes", "--out", str(tmp_path / "approval"))
+        await asyncio.to_thread(cosight, ours, *revoke)
+        await context.write(encoded(Frame(head=Head(name="Evaluated"))))
+
+    (_, aborted) = await fails(pair, RosterError, "unknown-member", run=run)
+    assert aborted.what["messages_sent"] == 1
