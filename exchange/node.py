@@ -7,7 +7,7 @@ from typing import Self
 
 from exchange import agreement, ledger, policy
 from exchange.agreement import Agreement
-from exchange.config import Home
+from exchange.config import Home, is_address
 from exchange.disclosure import Desk, Items, Outcome, Wish, match
 from exchange.errors import ConfigError, LedgerError
 from exchange.ledger import Verification
@@ -93,10 +93,11 @@ class Node:
         """Serve until ``stop``. Returns the port.
 
         Raises:
-            ConfigError: the address cannot be bound.
+            ConfigError: it is no address, or cannot be bound.
         """
+        where = _checked(listen or self.home.settings.listen)
         self._server = Server(self.desk, self.alliance, idle_s=self.home.settings.limits.idle_s)
-        return await self._server.start(listen or self.home.settings.listen)
+        return await self._server.start(where)
 
     async def stop(self) -> None:
         """Stop serving; running sessions get a moment to end."""
@@ -118,7 +119,7 @@ class Node:
         if peer == self.home.member:
             raise ConfigError("a match needs another member", hint="see: cosight alliance roster")
         self.alliance.member_named(peer)
-        where = address or self.alliance.address(peer)
+        where = _checked(address or self.alliance.address(peer))
         async with PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s) as link:
             await link.hello()
             return await match(self.desk, peer, wish, link)
@@ -138,6 +139,13 @@ class Node:
     def _verify(self, peer: str, agreed: Agreement, signature: bytes) -> bool:
         member = self.alliance.current().by_id.get(peer)
         return member is not None and agreement.verify(agreed, signature, member.identity_key)
+
+
+def _checked(address: str) -> str:
+    """The address, if it is one: gRPC takes port 99999 for another and a bare name for port 443."""
+    if not is_address(address):
+        raise ConfigError(f"{address!r} is no address", hint="write HOST:PORT, such as 127.0.0.1:7443")
+    return address
 
 
 def read_policy(home: Home) -> Policy:

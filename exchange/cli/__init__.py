@@ -1,6 +1,7 @@
 """The command ``cosight``: one file a group of commands, no logic of its own."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -74,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def complete() -> typer.Typer:
     """The application with all its commands, in the order in which they are first needed."""
+    # gRPC's own log would write beside our errors, and with --json nobody expects it.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from exchange.cli import (  # noqa: F401, PLC0415  each module adds its commands to the app
         administration,
         demo,

@@ -1,5 +1,6 @@
 """What several commands do with a home: open it, read and write the files that travel, ask a person."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -62,6 +63,16 @@ def write_file(path: Path, data: bytes) -> None:
         ConfigError: it cannot be written.
     """
     write_atomic(path, data, mode=0o644)
+
+
+def check_writable(path: Path) -> None:
+    """Find out before a session whether its result can be written: afterwards it is spent.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise ConfigError(f"cannot write {path}", hint="choose another --out")
 
 
 def confirm(

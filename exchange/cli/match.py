@@ -11,7 +11,7 @@ import typer
 from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung
 from exchange.cli import SHARE, app
-from exchange.cli.home import open_home
+from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
 from exchange.cli.psi import Lines
 from exchange.config import write_atomic
@@ -85,6 +85,8 @@ def match(
     """Match our indicators against a peer's, privately."""
     if protocol != "auto" and protocol not in PROTOCOLS:
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
+    if out is not None:
+        check_writable(out)
     with Node(open_home(home)) as node:
         chosen = tuple(sorted(set(types or held_types(node))))
         if not chosen:

@@ -22,6 +22,7 @@ from crypto.psi import PROTOCOLS, Matches, Params
 from crypto.rows import Rows
 from exchange.agreement import Rung, size_class
 from exchange.cli import TRY, app
+from exchange.cli.home import check_writable
 from exchange.cli.local import found, serving
 from exchange.cli.output import JsonOption, emit, say, size, waiting
 from exchange.config import write_atomic
@@ -49,7 +50,7 @@ class Lines:
 
     @classmethod
     def read(cls, path: Path) -> "Lines":
-        """Every distinct line that is not empty is an item, byte for byte.
+        """Every distinct line that is not empty is an item, as it is but for its line end.
 
         Raises:
             InputError: the file cannot be read as UTF-8.
@@ -78,8 +79,10 @@ def distinct_lines(path: Path) -> list[str]:
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f"cannot read {path}: {e}") from e
+    except OSError as e:
+        raise InputError(f"{path} cannot be read: {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise InputError(f"{path} is not UTF-8 after {e.start} bytes") from e
     return list(dict.fromkeys(line for line in lines if line))
 
 
@@ -94,9 +97,11 @@ def psi(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the shared lines here.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Intersect two files with a protocol, both parties here. Lines are compared byte for byte."""
+    """Intersect the lines of two files with a protocol, both parties here. Lines are compared as they are."""
     if protocol not in PROTOCOLS:
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
+    if out is not None:
+        check_writable(out)
     with waiting(f"{protocol} over {transport}", as_json):
         run = _in_memory if transport is Transport.MEMORY else _over_grpc
         result, positions = run(protocol, a, b)

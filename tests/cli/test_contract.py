@@ -105,6 +105,20 @@ def test_psi_says_which_file_it_cannot_read(tmp_path: Path) -> None:
     error = cosight("psi", tmp_path / "gone", tmp_path / "gone", "--json").error
     assert error["code"] == "input"
     assert str(tmp_path / "gone") in error["message"]
+    (tmp_path / "bin").write_bytes(b"a\n\xff\n")
+    assert "not UTF-8" in cosight("psi", tmp_path / "bin", tmp_path / "bin", "--json").error["message"]
+    out = tmp_path / "gone" / "out"
+    error = cosight("psi", feed(tmp_path / "a", "1"), tmp_path / "a", "--out", out, "--json").error
+    assert (error["code"], error["hint"]) == ("config", "choose another --out")
+
+
+def test_psi_takes_lines_as_they_are(tmp_path: Path) -> None:
+    """Empty sets, line ends of either kind, spaces that count."""
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"x\r\ny \r\n\xc3\xa9")
+    b.write_bytes(b"x\ny\n\xc3\xa9\n")
+    assert cosight("psi", a, b, "--json").json["intersection"]["count"] == 2
+    assert cosight("psi", feed(a), b, "--json").json["intersection"]["count"] == 0
 
 
 def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:

@@ -60,7 +60,10 @@ CASES = [
     (nothing, ["alliance", "change", "--yes", "--quorum", "3"], "roster-invalid", "quorum"),
     (nothing, ["import", "missing.txt"], "input", "missing.txt"),
     (nothing, ["import", "cut.gz"], "input", "cut.gz"),
-    (nothing, ["serve", "--listen", "nowhere"], "config", "nowhere"),
+    (nothing, ["serve", "--listen", "nowhere"], "config", "HOST:PORT"),
+    (nothing, ["serve", "--listen", "127.0.0.1:99999"], "config", "HOST:PORT"),
+    (nothing, ["match", "bob", "--address", "bob.example.com"], "config", "HOST:PORT"),
+    (nothing, ["match", "bob", "--out", "gone/shared.tsv"], "config", "gone/shared.tsv"),
 ]
 
 
