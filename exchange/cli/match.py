@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from crypto.psi import PROTOCOLS, Output
-from exchange.agreement import Rung
+from exchange.agreement import MAX_TEXT, Rung
 from exchange.cli import SHARE, app
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
@@ -85,6 +85,8 @@ def match(
     """Match our indicators against a peer's, privately."""
     if protocol != "auto" and protocol not in PROTOCOLS:
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
+    if len(purpose) > MAX_TEXT or not purpose.isprintable():
+        raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
     if out is not None:
         check_writable(out)
     with Node(open_home(home)) as node:

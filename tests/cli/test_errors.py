@@ -129,6 +129,7 @@ def test_a_home_is_not_made_twice(lone: Path) -> None:
         (["match", "bob", "--type", "colour"], "'colour' is not one of"),
         (["match", "bob", "--reveal", "everything"], "'everything' is not one of"),
         (["match", "bob", "--protocol", "rot13"], "no protocol 'rot13'"),
+        (["match", "bob", "--purpose", "x" * 201], "at most 200 printable characters"),
         (["psi", "a", "b", "--transport", "pigeon"], "'pigeon' is not one of"),
         (["init"], "Missing option '--member'"),
         (["alliance", "invite", "--days", "0"], "greater than or equal to 1"),
