@@ -1,6 +1,8 @@
 """The composition root: the only place that builds objects out of a home."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -122,7 +124,11 @@ class Node:
         where = _checked(address or self.alliance.address(peer))
         async with PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s) as link:
             await link.hello()
-            return await match(self.desk, peer, wish, link)
+            outcome = await match(self.desk, peer, wish, link)
+        if outcome.ids is None:
+            return outcome
+        # Only now, with the link closed: this takes the longer the more there is to look up.
+        return replace(outcome, matches=await asyncio.to_thread(self.desk.items.values, outcome.ids))
 
     def _roster(self) -> tuple[int, bytes]:
         """The roster in force; a new one is written into the ledger when it is first used."""

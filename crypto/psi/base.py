@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -102,8 +102,8 @@ class Padded:
         origin: ``(k,)`` int64, the position in the caller's array of each item.
     """
 
-    rows: Rows
-    origin: NDArray[np.int64]
+    rows: Rows = field(repr=False)
+    origin: NDArray[np.int64] = field(repr=False)
 
     def matches(self, positions: NDArray[np.int64]) -> Matches:
         """The output, from positions in ``rows``. A random row that matches (2^-stat_sec) is no item."""

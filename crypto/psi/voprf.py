@@ -137,9 +137,8 @@ def _private(outputs: Rows, params: Params) -> Rows:
 
 def _fill(proofs: Rows, count: int, rng: Rng) -> Rows:
     """Fill up with random rows and sort, so that neither length nor order tells a listener anything."""
-    missing = count - len(proofs)
-    random = np.frombuffer(rng(missing * MATCH_PROOF_BYTES), np.uint8).reshape(missing, MATCH_PROOF_BYTES)
-    return rows.sort(np.concatenate([proofs, random]))
+    random = np.frombuffer(rng(count * MATCH_PROOF_BYTES), np.uint8).reshape(count, MATCH_PROOF_BYTES)
+    return rows.sort(np.concatenate([proofs, random[: count - len(proofs)]]))  # all are drawn: the time is the same
 
 
 def traffic(params: Params) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Collection
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
@@ -45,8 +45,8 @@ class Transport(StrEnum):
 class Lines:
     """A set that comes from the lines of a file: the rows, and where each was. Stands in for a store."""
 
-    rows: Rows
-    ids: NDArray[np.int64]
+    rows: Rows = field(repr=False)
+    ids: NDArray[np.int64] = field(repr=False)
 
     @classmethod
     def read(cls, path: Path) -> "Lines":

@@ -11,6 +11,7 @@ from exchange.agreement import Agreement, Rung
 from exchange.disclosure.desk import Channel, Desk, Proposal
 from exchange.disclosure.drive import Progress, in_thread
 from exchange.errors import CosightError, PeerExceededLimit, PeerRefused
+from exchange.policy import Policy
 
 
 @dataclass(slots=True)
@@ -22,7 +23,9 @@ class Entry:
         peer: the other member.
         direction: ``initiator`` or ``responder``.
         proposal: what was asked for.
+        policy: ours, as it was when the session was decided on.
         agreement: what came of it, once there is one.
+        peer_signature: the peer's, over the agreement, once it was verified.
         channel: the run's channel, once there is one.
         progress: what left in the run.
         open: whether there is an intent that awaits its result.
@@ -32,7 +35,9 @@ class Entry:
     peer: str
     direction: str
     proposal: Proposal
+    policy: Policy
     agreement: Agreement | None = None
+    peer_signature: bytes = b""
     channel: Channel | None = None
     progress: Progress = field(default_factory=Progress)
     open: bool = False
@@ -43,10 +48,23 @@ class Entry:
         self._write(
             "intent",
             rung=str(p.rung), output=str(p.output), types=[str(t) for t in p.types], protocol=p.protocol,
-            profile=p.profile, policy=self.desk.policy().hash.hex(), ours_padded=ours_padded,
+            profile=p.profile, policy=self.policy.hash.hex(), ours_padded=ours_padded,
             **({} if self.agreement is None else {"peer_padded": p.padded}),
         )  # fmt: skip
         self.open = True
+
+    def check_policy(self) -> None:
+        """Refuse to go on under a policy that is no longer ours.
+
+        Raises:
+            CosightError: the policy was changed since the agreement.
+        """
+        if self.desk.policy().hash != self.policy.hash:
+            raise CosightError(
+                "our policy was changed since the session was agreed on",
+                code="policy-changed",
+                hint="run the match again: the new policy decides",
+            )
 
     def disclosed(self, *, learned_by_us: Rung, learned_by_peer: Rung, matched: int | None) -> None:
         """Close the session: what each side has learned."""
@@ -80,6 +98,8 @@ class Entry:
                 "ours_padded": agreement.padded_of(self.desk.member),
                 "peer_padded": agreement.padded_of(self.peer),
             }
+        if self.peer_signature:
+            facts["peer_signature"] = self.peer_signature.hex()
         if channel is not None:
             facts |= {
                 "bytes_sent": channel.sent,
@@ -118,6 +138,6 @@ async def closing(entry: Entry) -> AsyncIterator[None]:
     except asyncio.CancelledError:
         entry.aborted("cancelled")  # no await: we are being cancelled
         raise
-    except Exception:
-        await in_thread(entry.aborted, "failed")
+    except BaseException:  # a panic of the kernel too
+        entry.aborted("failed")
         raise

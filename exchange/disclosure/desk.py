@@ -1,7 +1,7 @@
 """What a disclosure needs from the world, and the words that the two sides exchange about it."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -137,7 +137,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a session gave, for whoever started it."""
+    """What a session gave, for whoever started it.
+
+    Attributes:
+        ids: of our items that matched, ``None`` below the rung ``overlap``.
+        matches: the indicators behind them, once they were looked up.
+    """
 
     session: str
     peer: str
@@ -148,7 +153,8 @@ class Outcome:
     ours: int
     ours_padded: int
     peer_padded: int
-    matches: list[Indicator] | None
+    ids: NDArray[np.int64] | None = field(repr=False)
+    matches: list[Indicator] | None = field(default=None, repr=False)
     total_s: float
     crypto_s: float
     sent: int

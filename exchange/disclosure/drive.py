@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -24,7 +25,9 @@ async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait([running])
+        while not running.done():
+            with suppress(asyncio.CancelledError):  # cancelled once more: it still has to end
+                await asyncio.wait([running])
         _ = running.exception()  # looked at, so that it is not reported as lost: being cancelled goes first
         raise
 

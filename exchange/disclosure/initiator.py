@@ -14,7 +14,7 @@ from exchange.disclosure.desk import Answer, Channel, Desk, ItemSet, Outcome, Pr
 from exchange.disclosure.drive import drive, in_thread
 from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.policy import History, Request, decide
+from exchange.policy import History, Policy, Request, decide
 
 NONCE_BYTES = 32
 STAT_SEC = 40
@@ -44,6 +44,9 @@ class Wish:
 async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
     """One session: decide, agree, run, write down.
 
+    The outcome names the matches by their identifiers. Whoever wants the values looks them up once the link
+    is closed: the time it takes grows with their number, and the peer and the network would see it.
+
     Raises:
         PolicyRefusal: our own policy does not allow it; nothing left.
         PeerError: the peer refused, is gone, lied, or exceeded a limit.
@@ -51,8 +54,9 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
     """
     start = perf_counter()
     ours = await asyncio.to_thread(desk.items.size, wish.types)
-    proposal = _proposal(desk, wish, size_class(ours))
-    entry = Entry(desk, peer, "initiator", proposal)
+    policy = desk.policy()
+    proposal = _proposal(desk, wish, policy, size_class(ours))
+    entry = Entry(desk, peer, "initiator", proposal, policy)
     history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
     await asyncio.to_thread(_allow, entry, history, ours, None)
     items: ItemSet | None = None
@@ -61,6 +65,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         await in_thread(entry.intend, proposal.padded)
         answer = await link.propose(proposal)
         agreement = entry.agreement = _agreed(desk, peer, proposal, answer)
+        entry.peer_signature = answer.signature
         await asyncio.to_thread(_allow, entry, history, ours, answer.padded)
         if wish.rung is not Rung.SIZE:
             items = await asyncio.to_thread(desk.items.item_set, wish.types)
@@ -72,9 +77,6 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         learned_by_peer=wish.rung if found is not None and wish.output is Output.BOTH else Rung.SIZE,
         matched=None if found is None else len(found.indices),
     )
-    matches = None
-    if items is not None and found is not None:
-        matches = await asyncio.to_thread(desk.items.values, items.ids[found.indices])
     return Outcome(
         session=proposal.session.hex(),
         peer=peer,
@@ -85,7 +87,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         ours=ours,
         ours_padded=proposal.padded,
         peer_padded=answer.padded,
-        matches=matches,
+        ids=None if items is None or found is None else items.ids[found.indices],
         total_s=perf_counter() - start,
         crypto_s=entry.progress.crypto_s,
         sent=0 if entry.channel is None else entry.channel.sent,
@@ -101,6 +103,7 @@ async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -
             code="set-changed",
             hint="an import has ended meanwhile: run the match again",
         )
+    entry.check_policy()
     role = PROTOCOLS[agreement.protocol].receiver(items.rows, params_of(agreement))
     async with link.run(agreement, entry.desk.sign(agreement)) as channel:
         entry.channel = channel
@@ -109,7 +112,7 @@ async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -
     return found
 
 
-def _proposal(desk: Desk, wish: Wish, padded: int) -> Proposal:
+def _proposal(desk: Desk, wish: Wish, policy: Policy, padded: int) -> Proposal:
     """What we ask for."""
     roster_epoch, roster_hash = desk.roster()
     return Proposal(
@@ -124,7 +127,7 @@ def _proposal(desk: Desk, wish: Wish, padded: int) -> Proposal:
         padded=padded,
         stat_sec=STAT_SEC,
         purpose=wish.purpose,
-        policy_hash=desk.policy().hash,
+        policy_hash=policy.hash,
         software=desk.software,
         deadline_s=desk.limits.deadline_s,
     )
@@ -153,7 +156,7 @@ def _allow(entry: Entry, history: History, ours: int, peer_padded: int | None) -
         peer=entry.peer, direction="initiator", rung=p.rung, types=p.types, protocol=p.protocol,
         output=p.output, our_size=ours, peer_size_padded=peer_padded, purpose=p.purpose,
     )  # fmt: skip
-    decision = decide(desk.policy(), request, history, desk.clock())
+    decision = decide(entry.policy, request, history, desk.clock())
     if decision.allowed:
         return
     if peer_padded is None:  # no session was opened yet

@@ -60,18 +60,17 @@ class Responder:
 
     def _propose(self, peer: str, proposal: Proposal) -> Answer:
         self._expire()
-        entry = Entry(self._desk, peer, "responder", proposal)
+        entry = Entry(self._desk, peer, "responder", proposal, self._desk.policy())
         try:
             ours = self._accept(entry)
         except SessionRefused as refusal:
             self._record(entry, refusal)
             raise
         padded = size_class(ours)
-        policy = self._desk.policy()
         unsigned = Answer(
             nonce=secrets.token_bytes(NONCE_BYTES),
             padded=padded,
-            policy_hash=policy.hash,
+            policy_hash=entry.policy.hash,
             software=self._desk.software,
             signature=b"",
         )
@@ -112,6 +111,8 @@ class Responder:
             async with closing(entry), asyncio.timeout(agreement.deadline_s):
                 if not desk.verify(peer, agreement, signature):
                     raise PeerMisbehaved("the peer did not sign the agreement", code="bad-signature")
+                entry.peer_signature = signature
+                entry.check_policy()
                 items = await asyncio.to_thread(desk.items.item_set, entry.proposal.types)
                 params = params_of(agreement)
                 if len(items.rows) > params.n_s:
@@ -179,16 +180,21 @@ class Responder:
         busy = [offer.entry.peer for offer in self._offers.values()] + list(self._running.values())
         if len(busy) >= limits.max_sessions or busy.count(entry.peer) >= limits.max_sessions_per_peer:
             raise SessionRefused("too many sessions at once", code="busy")
+        self._allow(entry, None)  # first without our size: to refuse must not take time that depends on it
         ours = desk.items.size(p.types)
-        now = desk.clock()
+        self._allow(entry, ours)
+        return ours
+
+    def _allow(self, entry: Entry, ours: int | None) -> None:
+        """Ask our own policy."""
+        p, now = entry.proposal, self._desk.clock()
         request = Request(
             peer=entry.peer, direction="responder", rung=p.rung, types=p.types, protocol=p.protocol,
             output=p.output, our_size=ours, peer_size_padded=p.padded, purpose=p.purpose,
         )  # fmt: skip
-        decision = decide(desk.policy(), request, desk.ledger.history(entry.peer, now), now)
+        decision = decide(entry.policy, request, self._desk.ledger.history(entry.peer, now), now)
         if not decision.allowed:
             raise SessionRefused(decision.explanation, code="policy-refused", rule=decision.rule)
-        return ours
 
     def _unknown(self, session: bytes) -> SessionRefused:
         """Why there is no offer of this session."""

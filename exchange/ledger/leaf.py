@@ -99,6 +99,7 @@ _WHAT: dict[str, Check] = {
     "bytes_sent": _count,
     "bytes_received": _count,
     "messages_sent": _count,
+    "peer_signature": _text("[0-9a-f]{128}"),
     "by": _one_of("us", "peer"),
     "reason": _word,
     "rule": _word,

@@ -24,7 +24,8 @@ class Request:
         types: types of indicators that would go in.
         protocol: name of the protocol.
         output: whether the sender learns the result too.
-        our_size: how many items we would put in, before padding.
+        our_size: how many items we would put in, before padding; None to ask every other rule first, so that
+            a refusal takes no time that depends on our set.
         peer_size_padded: what the peer declares, or None while we do not know.
         purpose: as stated, or ``""``.
     """
@@ -35,7 +36,7 @@ class Request:
     types: tuple[IndicatorType, ...]
     protocol: str
     output: Output
-    our_size: int
+    our_size: int | None
     peer_size_padded: int | None
     purpose: str = ""
 
@@ -183,6 +184,8 @@ def _protocol(terms: Terms, request: Request, _h: History, _now: datetime) -> Ob
 
 
 def _our_size(terms: Terms, request: Request, _h: History, _now: datetime) -> Objection | None:
+    if request.our_size is None:
+        return None
     return _size(terms.our_size, request.our_size, "our_size", "we may not put in")
 
 
@@ -236,14 +239,13 @@ RULES = (
 
 def _terms_for(request: Request) -> str:
     """The narrowest terms that allow a request."""
-    n = request.our_size
     lines = [
         _list("directions", {request.direction}),
         f'reveal = "{request.rung}"',
         _list("learns", request.learners),
         _list("types", request.types),
         _list("protocols", {request.protocol}),
-        f"our_size = {{ min = {n}, max = {n} }}",
+        *([] if (n := request.our_size) is None else [f"our_size = {{ min = {n}, max = {n} }}"]),
         *([] if (m := request.peer_size_padded) is None else [f"peer_size = {{ min = {m}, max = {m} }}"]),
         "sessions_per_day = 1",
     ]

@@ -104,6 +104,11 @@ class PeerLink:
                     f"{self._peer} did not prove its identity key", code="bad-identity",
                     hint="another node answers at this address: check it in the roster or in config.toml",
                 )  # fmt: skip
+            if reply.roster_hash != roster_hash:
+                raise PeerMisbehaved(
+                    f"{self._peer} holds another roster {epoch} than we do", code="roster-fork",
+                    hint="compare with an administrator: cosight alliance roster",
+                )  # fmt: skip
             return reply
         raise ConfigError(f"{self._peer} and we do not come to hold the same roster", code="roster-mismatch")
 

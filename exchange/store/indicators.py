@@ -64,8 +64,8 @@ class ItemSet:
         ids: ``(n,)`` int64, the identifier of each in the store.
     """
 
-    rows: Rows
-    ids: NDArray[np.int64]
+    rows: Rows = field(repr=False)
+    ids: NDArray[np.int64] = field(repr=False)
 
 
 class Store:

@@ -18,7 +18,7 @@ from exchange import wire
 from tests.crypto.psi.parties import deterministic_rng, items, params
 
 ROOT = Path(__file__).parents[3]
-protocols = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=str)
+protocols = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda p: p.name)
 outputs = pytest.mark.parametrize("output", list(Output), ids=str)
 
 

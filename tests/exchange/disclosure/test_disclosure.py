@@ -9,7 +9,7 @@ import pytest
 from crypto.errors import EncodingFailed, ProtocolError
 from crypto.psi import Output
 from exchange.agreement import Rung
-from exchange.disclosure import Proposal, match
+from exchange.disclosure import Outcome, Proposal, match
 from exchange.errors import (
     CosightError,
     LedgerError,
@@ -32,10 +32,16 @@ def proposal(number: int = 0, **changes) -> Proposal:
     return replace(honest, **changes)
 
 
+def words(side: Side, outcome: Outcome) -> list[str]:
+    """What matched; looking it up is left to whoever closed the link."""
+    assert outcome.matches is None
+    return sorted(m.value for m in side.items.values(outcome.ids))
+
+
 async def test_each_step_comes_before_the_next():
     alice, bob, wire = pair()
     outcome = await match(alice.desk, "bob", WISH, wire)
-    assert sorted(m.value for m in outcome.matches or []) == ["b", "c"]
+    assert words(alice, outcome) == ["b", "c"]
     told = alice.events
     assert told.index("policy") < told.index("intent") < told.index("propose") < told.index("Blinded")
     assert told[-1] == "disclosed"
@@ -58,7 +64,7 @@ async def test_what_each_side_learned_is_written_by_both(output):
 async def test_the_lowest_rung_runs_nothing():
     alice, bob, wire = pair()
     outcome = await match(alice.desk, "bob", replace(WISH, rung=Rung.SIZE), wire)
-    assert (outcome.matches, outcome.protocol, outcome.peer_padded) == (None, None, 32)
+    assert (outcome.ids, outcome.protocol, outcome.peer_padded) == (None, None, 32)
     assert alice.books.story() == bob.books.story() == [("intent", ""), ("disclosed", "")]
 
 
@@ -172,7 +178,7 @@ async def test_duplicates_count_once():
     alice, _, wire = pair()
     alice.items.words = ["b", "b", "c", "c", "b"]
     outcome = await match(alice.desk, "bob", WISH, wire)
-    assert [m.value for m in outcome.matches or []] == ["b", "c"]
+    assert words(alice, outcome) == ["b", "c"]
 
 
 async def test_an_offer_that_nobody_takes_up_expires():
@@ -270,3 +276,49 @@ async def test_nobody_is_blamed_for_bad_luck(monkeypatch):
         await match(alice.desk, "bob", WISH, wire)
     assert error.value.code == "encoding-failed"
     assert alice.books.story()[-1] == ("aborted", "encoding-failed")
+
+
+async def test_a_refusal_by_policy_does_not_look_at_our_set():
+    """So it takes no time that depends on it."""
+    _, bob, wire = pair()
+    bob.policy_text = "version = 1"
+
+    def looked(_types):
+        raise AssertionError("our set was looked at")
+
+    bob.items.size = looked
+    with pytest.raises(SessionRefused, match="p1-peer"):
+        await wire.responder.propose("alice", proposal())
+
+
+@pytest.mark.parametrize("narrowed", ["alice", "bob"])
+async def test_a_policy_that_changed_since_the_agreement_stops_the_run(narrowed):
+    alice, bob, wire = pair()
+    side = {"alice": alice, "bob": bob}[narrowed]
+    propose = wire.propose
+
+    async def meanwhile(asked):
+        answer = await propose(asked)
+        side.policy_text += "\n# a comment changes nothing"
+        side.policy_text = side.policy_text.replace("sessions_per_day = 1000", "sessions_per_day = 1")
+        return answer
+
+    wire.propose = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(CosightError):
+        await match(alice.desk, "bob", WISH, wire)
+    assert side.books.story() == [("intent", ""), ("aborted", "policy-changed")]
+
+
+async def test_both_ledgers_keep_the_signature_of_the_other():
+    alice, bob, wire = pair()
+    await match(alice.desk, "bob", WISH, wire)
+    for side in (alice, bob):
+        kept = side.books.entries[-1][1]
+        assert len(kept["what"]["peer_signature"]) == 128
+
+
+async def test_the_policy_is_read_once_for_a_decision_and_what_is_pinned():
+    """An edit in between must not pin a policy that did not decide."""
+    _, bob, wire = pair()
+    await wire.responder.propose("alice", proposal())
+    assert bob.events.count("policy") == 1
