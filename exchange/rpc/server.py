@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import grpc
+from google.protobuf.message import Message as Protobuf
 
 from crypto.psi import PROTOCOLS
 from exchange.agreement import Agreement
@@ -20,6 +22,7 @@ from exchange.errors import (
     PeerUnavailable,
     SessionRefused,
 )
+from exchange.identity import certificates
 from exchange.indicators import PROFILE
 from exchange.rpc import messages
 from exchange.rpc.channel import FrameChannel
@@ -29,7 +32,6 @@ from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 SERVICE = "exchange.v1.Exchange"
 OPTIONS = [
     ("grpc.max_receive_message_length", 2 << 20),
@@ -44,7 +46,45 @@ OPTIONS = [
     ("grpc.so_reuseport", 0),
 ]
 MAX_CALLS = 64
+MAX_CALLS_EACH = 16
+"""Open calls in one name, as many as one connection carries. TLS holds a caller to its name by the constraint
+in its intermediate."""
+MAX_STRANGERS = 16
+MAX_STRANGERS_EACH = 2
+"""Open greetings of those who are not on our roster (yet, or any more)."""
+REQUEST_S = 5
+"""Longest wait for the request of a short call, in seconds; ``idle_s`` where that is less."""
 SWEEP_S = 10
+
+
+class Seats:
+    """Counts open calls, so that no caller holds so many that none are left for others.
+
+    Args:
+        each: most calls of one caller.
+        total: most calls of all.
+    """
+
+    def __init__(self, *, each: int, total: int) -> None:
+        self._each = each
+        self._total = total
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def taken_by(self, caller: str) -> Iterator[None]:
+        """Hold one seat.
+
+        Raises:
+            SessionRefused: there is none for this caller; with the code ``busy``.
+        """
+        if self._taken[caller] >= self._each or self._taken.total() >= self._total:
+            raise SessionRefused("too many calls are open already", code="busy")
+        self._taken[caller] += 1
+        try:
+            yield
+        finally:
+            self._taken[caller] -= 1
+            self._taken += Counter()  # forgets who holds none
 
 
 class Server:
@@ -64,6 +104,8 @@ class Server:
         self._server: grpc.aio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._calls: set[asyncio.Task[Any]] = set()
+        self._seats = Seats(each=MAX_CALLS_EACH, total=MAX_CALLS)
+        self._strangers = Seats(each=MAX_STRANGERS_EACH, total=MAX_STRANGERS)
 
     async def start(self, listen: str) -> int:
         """Bind and serve. Returns the port.
@@ -72,13 +114,12 @@ class Server:
             ConfigError: the address cannot be bound.
         """
         server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-        unary = grpc.unary_unary_rpc_method_handler
-        stream = grpc.stream_stream_rpc_method_handler
+        # All are streams for us, though two carry one message each way: gRPC would read a unary request
+        # before it calls us, and wait for it for ever. Requests come as bytes and are decoded under our
+        # guard, for one code whatever they hold.
         calls: dict[str, Any] = {
-            # Requests come as bytes and are decoded under our guard, for one code whatever they hold.
-            "Hello": unary(self._hello, None, pb.HelloReply.SerializeToString),
-            "Propose": unary(self._propose, None, pb.ProposeReply.SerializeToString),
-            "Run": stream(self._run, None, Frame.SerializeToString),
+            name: grpc.stream_stream_rpc_method_handler(answer, None, lambda reply: reply.SerializeToString())
+            for name, answer in (("Hello", self._hello), ("Propose", self._propose), ("Run", self._run))
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
         try:
@@ -112,22 +153,22 @@ class Server:
             except CosightError as e:
                 log.warning("cannot close expired offers: %s", e)
 
-    async def _hello(self, data: bytes, context: Any) -> pb.HelloReply:
-        async def answer() -> pb.HelloReply:
-            request = messages.parse(pb.HelloRequest, data)
-            if len(request.nonce) != messages.NONCE_BYTES or len(within_limits(request.rosters)) != len(
-                request.rosters
-            ):
-                raise SessionRefused("the greeting is malformed")
-            if request.rosters:  # before the caller is judged: they may be what puts it on the roster
-                await asyncio.to_thread(self._adopt, list(request.rosters))
+    async def _hello(self, _requests: Any, context: Any) -> None:
+        async def answer() -> None:
+            try:
+                await self._caller(context)
+            except NotAuthorised:  # not yet: the rosters in its greeting may be what puts it on ours
+                with self._strangers.taken_by(self._name(context)):
+                    request = await self._greeting(context)
+            else:
+                request = await self._greeting(context)
             peer = await self._caller(context)
             epoch, roster_hash = self._directory.roster()
             nonce = secrets.token_bytes(messages.NONCE_BYTES)
             signed = hello_bytes(
                 self._directory, peer, self._desk.member, (request.nonce, nonce), roster_hash
             )
-            return pb.HelloReply(
+            reply = pb.HelloReply(
                 nonce=nonce,
                 roster_epoch=epoch,
                 roster_hash=roster_hash,
@@ -137,26 +178,43 @@ class Server:
                 software=self._desk.software,
                 signature=self._directory.sign(signed),
             )
+            await _write(context, reply)
 
-        return await self._guard(context, answer)
+        await self._guard(context, answer)
 
-    async def _propose(self, data: bytes, context: Any) -> pb.ProposeReply:
-        async def answer() -> pb.ProposeReply:
+    async def _greeting(self, context: Any) -> pb.HelloRequest:
+        """Read a greeting and take up the rosters in it."""
+        request = messages.parse(pb.HelloRequest, await self._request(context))
+        rosters = list(request.rosters)
+        if len(request.nonce) != messages.NONCE_BYTES or len(within_limits(rosters)) != len(rosters):
+            raise SessionRefused("the greeting is malformed")
+        if rosters:
+            await asyncio.to_thread(self._adopt, rosters)
+        return request
+
+    async def _propose(self, _requests: Any, context: Any) -> None:
+        async def answer() -> None:
             peer = await self._caller(context)
-            proposal = messages.proposal_from_wire(messages.parse(pb.ProposeRequest, data))
-            return messages.answer_to_wire(await self._responder.propose(peer, proposal))
+            request = messages.parse(pb.ProposeRequest, await self._request(context))
+            reply = await self._responder.propose(peer, messages.proposal_from_wire(request))
+            await _write(context, messages.answer_to_wire(reply))
 
-        return await self._guard(context, answer)
+        await self._guard(context, answer)
+
+    async def _request(self, context: Any) -> bytes:
+        """The one message of a short call."""
+        async with asyncio.timeout(min(REQUEST_S, self._idle_s)):
+            data = await _read(context)
+            if data is None or await _read(context) is not None:
+                raise SessionRefused("a short call carries one message")
+        return data
 
     async def _run(self, _requests: Any, context: Any) -> None:
         async def read() -> bytes | None:
-            with _gone():
-                frame = await context.read()
-            return None if frame is grpc.aio.EOF else frame
+            return await _read(context)
 
         async def write(frame: Frame) -> None:
-            with _gone():
-                await context.write(frame)
+            await _write(context, frame)
 
         async def answer() -> None:
             peer = await self._caller(context)
@@ -188,36 +246,60 @@ class Server:
         """The member that calls, by the roster of this very moment."""
         return await asyncio.to_thread(self._directory.authorise, _leaf(context))
 
+    def _name(self, context: Any) -> str:
+        """In whose name the call comes, on the roster or not; ``""`` if its certificate does not say."""
+        try:
+            return certificates.member_named(certificates.load(_leaf(context)), self._directory.alliance)
+        except ValueError:
+            return ""
+
     def _adopt(self, rosters: list[bytes]) -> None:
         try:
             self._directory.adopt(rosters)
         except CosightError as e:  # somebody else's bad roster does not decide whether the caller is known
             log.warning("rosters offered by a caller were not taken up: %s", e)
 
-    async def _guard(self, context: Any, answer: Callable[[], Awaitable[T]]) -> T:
-        """Turn what goes wrong into one code for the peer and one line for our operator."""
+    async def _guard(self, context: Any, answer: Callable[[], Awaitable[None]]) -> None:
+        """Give a call its seat, and turn what goes wrong into one code for the peer and one line in our log.
+
+        The seat is kept until the refusal is sent: a caller can delay that by not reading.
+        """
         task = asyncio.current_task()
         assert task is not None
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
-        try:
-            return await answer()
-        except CosightError as e:
-            code = outward(e)
-            log.warning("refused a call: %s (%s)", e, e.code)
-        except TimeoutError:
-            code = "aborted"
-            log.warning("a caller was silent")
-        except Exception:
-            code = "aborted"
-            log.exception("a call failed")
-        await context.abort(STATUS[code], code)
-        raise AssertionError  # abort raises
+        with ExitStack() as seat:
+            try:
+                seat.enter_context(self._seats.taken_by(self._name(context)))
+                await answer()
+                return  # noqa: TRY300
+            except CosightError as e:
+                code = outward(e)
+                log.warning("refused a call: %s (%s)", e, e.code)
+            except TimeoutError:
+                code = "aborted"
+                log.warning("a caller was silent")
+            except Exception:
+                code = "aborted"
+                log.exception("a call failed")
+            await context.abort(STATUS[code], code)
 
 
 def compute_allowance_s(agreement: Agreement) -> float:
     """Seconds that a peer may be silent because it computes: 0.5 ms a declared row."""
     return 5e-4 * (agreement.initiator_padded + agreement.responder_padded)
+
+
+async def _read(context: Any) -> bytes | None:
+    """The caller's next message, ``None`` after the last."""
+    with _gone():
+        data = await context.read()
+    return None if data is grpc.aio.EOF else data
+
+
+async def _write(context: Any, reply: Protobuf) -> None:
+    with _gone():
+        await context.write(reply)
 
 
 @contextmanager

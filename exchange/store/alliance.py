@@ -1,11 +1,14 @@
 """The alliance as one home keeps it: a file for each roster, the node's keys, its current certificate.
 
 A roster that another process writes (``cosight alliance revoke`` beside a running ``cosight serve``) is seen
-at the next look: every question begins with whether the next epoch's file exists by now.
+at the next look: every question begins with whether the next epoch's file exists by now. The files are also
+what settles who was first, between threads as between processes, so that no question waits while somebody
+verifies what a caller offers.
 """
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +22,7 @@ from exchange.identity.certificates import Tls
 from exchange.identity.joining import check_admitted
 from exchange.identity.keys import NodeKeys
 from exchange.identity.roster import Member, Roster, SignedRoster
-from exchange.identity.rules import RosterChain, authorise, fork
+from exchange.identity.rules import RosterChain, authorise, document_hash, fork
 
 
 def node_keys(home: Home) -> NodeKeys:
@@ -46,6 +49,17 @@ def root_key(home: Home) -> ec.EllipticCurvePrivateKey:
     return keys.load_ca_key(ROOT_KEY, home.key(ROOT_KEY))
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The rosters that we have, verified and as they came."""
+
+    chain: RosterChain
+    signed: tuple[bytes, ...]
+
+    def then(self, signed: bytes) -> "_Held":
+        return _Held(self.chain.adopt([signed]), (*self.signed, signed))
+
+
 class Alliance:
     """What a node knows of its alliance. Safe to use from several threads.
 
@@ -69,10 +83,9 @@ class Alliance:
         self._home = home
         self._own = own
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # for assignments and our certificate, never while a roster is verified
         signed = _read(first)
-        self._chain = RosterChain.begin(Roster.decode(SignedRoster.decode(signed).body).hash, signed)
-        self._signed = [signed]
+        self._held = _Held(RosterChain.begin(document_hash(SignedRoster.decode(signed)), signed), (signed,))
         self._leaf: tuple[x509.Certificate, Tls] | None = None
         self._ca: x509.Certificate | None = None
 
@@ -98,7 +111,7 @@ class Alliance:
     @property
     def alliance(self) -> str:
         """The alliance's name."""
-        return self._chain.current.alliance
+        return self._held.chain.current.alliance
 
     @property
     def keys(self) -> NodeKeys:
@@ -111,12 +124,16 @@ class Alliance:
         Raises:
             RosterError: a roster file breaks a rule.
         """
+        return self._look().chain
+
+    def _look(self) -> _Held:
+        held = self._held
+        while (path := _file(self._home, held.chain.current.epoch + 1)).exists():
+            held = held.then(_read(path))
         with self._lock:
-            while (path := _file(self._home, self._chain.current.epoch + 1)).exists():
-                signed = _read(path)
-                self._chain = self._chain.adopt([signed])
-                self._signed.append(signed)
-            return self._chain
+            if len(held.signed) > len(self._held.signed):  # another thread may have seen more meanwhile
+                self._held = held
+        return held
 
     def current(self) -> Roster:
         """The roster in force."""
@@ -124,9 +141,7 @@ class Alliance:
 
     def signed(self) -> list[bytes]:
         """Every roster so far, signed and encoded, oldest first."""
-        with self._lock:
-            self.chain()
-            return list(self._signed)
+        return list(self._look().signed)
 
     # What calls need: exchange.rpc.directory.Directory
 
@@ -146,15 +161,14 @@ class Alliance:
             RosterError: one breaks a rule, or contradicts one that we hold.
             ConfigError: the home cannot be written.
         """
-        with self._lock:
-            held = self.chain()
-            after = held.adopt(rosters)
-            by_epoch = {Roster.decode(SignedRoster.decode(data).body).epoch: data for data in rosters}
-            for epoch in range(held.current.epoch + 1, after.current.epoch + 1):
-                path = _file(self._home, epoch)
-                if not write_once(path, by_epoch[epoch]) and not _same_roster(_read(path), by_epoch[epoch]):
-                    raise fork(epoch)
-            self.chain()
+        held = self.chain()
+        after = held.adopt(rosters)
+        offered = {document_hash(SignedRoster.decode(data)): data for data in rosters}
+        for epoch in range(held.current.epoch + 1, after.current.epoch + 1):
+            path, data = _file(self._home, epoch), offered[after.hashes[epoch - 1]]
+            if not write_once(path, data) and not _same_roster(_read(path), data):
+                raise fork(epoch)
+        self._look()
 
     def authorise(self, leaf_pem: bytes) -> str:
         """The member that a client certificate belongs to.
@@ -217,10 +231,10 @@ class Alliance:
             MembershipError: we are not on the roster (any more), or with other keys.
             ConfigError: our intermediate has expired.
         """
+        roster, now = self.current(), self._clock()
+        entry = check_admitted(roster, self.member, self._own)
+        ca = certificates.load(entry.ca_certificate)
         with self._lock:
-            roster, now = self.current(), self._clock()
-            entry = check_admitted(roster, self.member, self._own)
-            ca = certificates.load(entry.ca_certificate)
             # A new intermediate is used at once: the old one may be about to expire.
             renewed = self._ca != ca
             if self._leaf is None or renewed or certificates.needs_renewal(self._leaf[0], now):

@@ -171,9 +171,13 @@ class Caller:
         reply = await self.propose(request)
         return agreed(self.member.alliance.alliance, self.member.id, self.victim, request, reply)
 
+    def stream(self, method: str) -> Any:
+        """Open a call; messages are bytes, as many as one likes."""
+        return self._channel.stream_stream(SERVICE + method)(timeout=TIMEOUT_S)
+
     def run(self) -> Any:
-        """Open a run; frames are bytes."""
-        return self._channel.stream_stream(SERVICE + "Run")(timeout=TIMEOUT_S)
+        """Open a run."""
+        return self.stream("Run")
 
     async def attempt(self, *frames: bytes, close: bool = False) -> list[bytes]:
         """Open a run, send these frames, perhaps close, and read until the end; raises how it ended."""
