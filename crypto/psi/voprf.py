@@ -136,9 +136,12 @@ def _private(outputs: Rows, params: Params) -> Rows:
 
 
 def _fill(proofs: Rows, count: int, rng: Rng) -> Rows:
-    """Fill up with random rows and sort, so that neither length nor order tells a listener anything."""
+    """Fill up with random rows and sort, so that neither length nor order tells a listener anything.
+
+    Always draws as many as could be needed: the time is the same too.
+    """
     random = np.frombuffer(rng(count * MATCH_PROOF_BYTES), np.uint8).reshape(count, MATCH_PROOF_BYTES)
-    return rows.sort(np.concatenate([proofs, random[: count - len(proofs)]]))  # all are drawn: the time is the same
+    return rows.sort(np.concatenate([proofs, random[: count - len(proofs)]]))
 
 
 def traffic(params: Params) -> tuple[int, int]:
