@@ -78,7 +78,8 @@ def _details(leaf: Leaf) -> str:
     what: dict[str, Any] = dict(leaf.what) or {
         k: v for k, v in leaf.fields.items() if k in {"alliance", "epoch", "member"}
     }
-    what.pop("policy", None)
+    for long in ("policy", "peer_signature"):  # --json has them
+        what.pop(long, None)
     return ", ".join(
         f"{k.replace('_', ' ')} {'+'.join(v) if isinstance(v, list) else v}" for k, v in what.items()
     )

@@ -26,7 +26,7 @@ STATUS: dict[str, grpc.StatusCode] = {
 WHY = {
     "aborted": "it ended the session and gives no reason",
     "bad-identity": "it does not recognise the identity in our certificate",
-    "busy": "it runs as many sessions as it allows at once",
+    "busy": "it runs as many sessions, or holds as many calls of ours, as it allows at once",
     "certificate-expired": "our certificate has expired",
     "key-not-pinned": "our certificate was not issued under the key that the roster holds for us",
     "malformed": "it could not read our request",
