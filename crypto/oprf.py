@@ -64,8 +64,9 @@ def generate_key(mode: Mode, *, rng: Rng = token_bytes) -> PrivateKey:
 
     Raises:
         ParameterError: the rng does not give what it is asked for.
+        CryptoError: the operating system has no randomness (so wherever an rng is taken).
     """
-    return _native.oprf_private_key(_draw(rng, 1), mode)
+    return _native.oprf_private_key(_drawn(rng, 1), mode)
 
 
 def derive_key(seed: bytes, info: bytes, mode: Mode) -> PrivateKey:
@@ -90,7 +91,7 @@ def blind(items: Rows, *, mode: Mode, rng: Rng = token_bytes) -> tuple[Blinds, R
     Args:
         items: ``(n, w)`` uint8.
         mode: as the server's key.
-        rng: asked once for 64 bytes an item, each reduced to a scalar.
+        rng: asked once for 64 bytes an item, each reduced to a scalar; for the default, the kernel draws.
 
     Returns:
         What ``finalize`` needs, and ``(n, 32)`` uint8 for the server.
@@ -99,7 +100,7 @@ def blind(items: Rows, *, mode: Mode, rng: Rng = token_bytes) -> tuple[Blinds, R
         ParameterError: the array is no table of rows, or an item hashes to the identity.
     """
     check(items, max_width=_MAX_ITEM_BYTES)
-    return _native.oprf_blind(items, _draw(rng, len(items)), mode)
+    return _native.oprf_blind(items, _drawn(rng, len(items)), mode)
 
 
 def blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_bytes) -> tuple[Rows, bytes]:
@@ -122,7 +123,7 @@ def blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_bytes) ->
         raise ParameterError(
             "an RFC 9497 proof covers at most 2^16 elements (bulk_blind_evaluate has no limit)"
         )
-    return _native.oprf_blind_evaluate(key, blinded, _draw(rng, 1))
+    return _native.oprf_blind_evaluate(key, blinded, _drawn(rng, 1))
 
 
 def finalize(
@@ -187,7 +188,7 @@ def evaluate(key: PrivateKey, items: Rows) -> Rows:
 def bulk_blind(items: Rows, *, rng: Rng = token_bytes) -> tuple[Blinds, Rows]:
     """As ``blind`` in mode VOPRF, for ``bulk_finalize``."""
     check(items, max_width=_MAX_ITEM_BYTES)
-    return _native.oprf_bulk_blind(items, _draw(rng, len(items)))
+    return _native.oprf_bulk_blind(items, _drawn(rng, len(items)))
 
 
 def bulk_blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_bytes) -> tuple[Rows, bytes]:
@@ -198,7 +199,7 @@ def bulk_blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_byte
         ParameterError: the array has no rows of 32 bytes, or the key is not of mode VOPRF.
     """
     check(blinded, width=ELEMENT_BYTES)
-    return _native.oprf_bulk_blind_evaluate(key, blinded, _draw(rng, 1), labels.BULK_FOLD)
+    return _native.oprf_bulk_blind_evaluate(key, blinded, _drawn(rng, 1), labels.BULK_FOLD)
 
 
 def bulk_finalize(
@@ -218,8 +219,14 @@ def _check_reply(items: Rows, evaluated: Rows) -> None:
     check(evaluated, width=ELEMENT_BYTES)
 
 
-def _draw(rng: Rng, count: int) -> bytes:
-    """64 bytes for each of ``count`` scalars, none of which reduces to zero."""
+def _drawn(rng: Rng, count: int) -> bytes | None:
+    """64 bytes for each of ``count`` scalars, none of which reduces to zero; none for the default.
+
+    The kernel then asks the operating system itself, into memory that it wipes: Python frees its bytes, but
+    leaves in them what they held.
+    """
+    if rng is token_bytes:
+        return None
     for _ in range(_MAX_DRAWS):
         draws = rng(count * _DRAW_BYTES)
         if len(draws) != count * _DRAW_BYTES:

@@ -1,15 +1,19 @@
 """What only the border between Python and Rust can get wrong: secrets that print, threads, damaged input."""
 
 import copy
+import os
 import pickle
 import threading
 import time
+import tracemalloc
+from secrets import token_bytes
 
 import numpy as np
 import pytest
 
 from crypto import _native, oprf
 from crypto.errors import ParameterError
+from crypto.group import Rng
 from crypto.oprf import Mode
 
 ITEMS = np.arange(640, dtype=np.uint8).reshape(20, 32)
@@ -41,6 +45,33 @@ def test_secrets_do_not_copy_or_grow() -> None:
             secret.extra = 1  # type: ignore[attr-defined]
         public = {name for name in dir(secret) if not name.startswith("_")}
         assert public <= {"mode", "public_key"}
+
+
+def python_peak(rng: Rng) -> int:
+    """The most bytes that Python held at once while it blinded 4096 items."""
+    items = np.zeros((4096, 32), np.uint8)
+    tracemalloc.start()
+    try:
+        oprf.bulk_blind(items, rng=rng)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_default_randomness_never_becomes_bytes_of_python() -> None:
+    """Python frees them without wiping; what another rng gives has to pass through."""
+    drawn = 64 * 4096
+    assert python_peak(os.urandom) >= drawn
+    assert python_peak(token_bytes) < drawn // 16
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_the_kernel_draws_afresh_each_time(mode: Mode) -> None:
+    keys = {oprf.generate_key(mode).public_key for _ in range(20)}
+    same = np.zeros((300, 32), np.uint8)
+    rows = np.concatenate([oprf.blind(same, mode=mode)[1], oprf.bulk_blind(same)[1]])
+    assert len(keys) == 20
+    assert len(np.unique(rows, axis=0)) == 600
 
 
 def test_blinds_know_only_their_number() -> None:
@@ -98,12 +129,18 @@ def test_the_module_itself_refuses_what_python_should_have() -> None:
     """A caller that goes round ``crypto.*`` gets an error, never a panic or a read outside the array."""
     strided = np.zeros((8, 32), np.uint8)[::2]
     packed = (bytes(32), b"", b"abc")
+    key, blinded = oprf.generate_key(Mode.VOPRF), oprf.bulk_blind(ITEMS)[1]
     for call in (
         lambda: _native.rows_sort(strided),
         lambda: _native.rows_unique(np.zeros((3, 0), np.uint8)),
         lambda: _native.group_validate(np.zeros((1, 31), np.uint8)),
         lambda: _native.group_hash_to_group(ITEMS, bytes(256)),
-        lambda: _native.oprf_blind(ITEMS, bytes(64), 0),
+        lambda: _native.oprf_blind(ITEMS, b"\1" * 64, 0),
+        lambda: _native.oprf_blind(ITEMS, b"\1" * 64 * 19 + bytes(64), 0),
+        lambda: _native.oprf_bulk_blind(ITEMS, bytes(64) + b"\1" * 64 * 19),
+        lambda: _native.oprf_blind_evaluate(key, blinded, b"\1" * 65),
+        lambda: _native.oprf_bulk_blind_evaluate(key, blinded, bytes(64), "label"),
+        lambda: _native.oprf_usable(b"\1" * 63),
         lambda: _native.oprf_private_key(bytes(64), 0),
         lambda: _native.oprf_private_key(b"\1" * 63, 0),
         lambda: _native.oprf_private_key(b"\1" * 64, 2),

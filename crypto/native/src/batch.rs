@@ -14,6 +14,7 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable, 
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 use std::sync::OnceLock;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Which arithmetic computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum Backend {
     Avx2(simd::Avx2),
 }
 
-/// Some points, usually a chunk of `group::CHUNK`.
+/// Some points, usually a chunk of `group::CHUNK`. Wiped when dropped: some are what the PRF hashes.
 pub enum Points {
     /// For `Backend::Portable`.
     Portable(Vec<RistrettoPoint>),
@@ -120,6 +121,16 @@ impl Backend {
     }
 }
 
+impl Drop for Points {
+    fn drop(&mut self) {
+        match self {
+            Self::Portable(points) => points.zeroize(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => {} // these wipe themselves
+        }
+    }
+}
+
 impl Points {
     /// How many there are.
     pub fn len(&self) -> usize {
@@ -200,8 +211,8 @@ impl Points {
     pub fn encode_doubles(&self, rows: &mut [u8]) {
         match self {
             Self::Portable(points) => {
-                let encoded = RistrettoPoint::double_and_compress_batch(points);
-                for (row, element) in rows.chunks_exact_mut(ELEMENT_BYTES).zip(encoded) {
+                let encoded = Zeroizing::new(RistrettoPoint::double_and_compress_batch(points));
+                for (row, element) in rows.chunks_exact_mut(ELEMENT_BYTES).zip(encoded.iter()) {
                     row.copy_from_slice(element.as_bytes());
                 }
             }

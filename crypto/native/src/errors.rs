@@ -14,6 +14,8 @@ pub enum Error {
     Decode(String),
     /// A proof of the peer does not verify.
     Verification(String),
+    /// There is no randomness to be had: nobody's mistake.
+    Randomness(String),
 }
 
 /// Result of a kernel function.
@@ -22,7 +24,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Parameter(text) | Self::Decode(text) | Self::Verification(text) => f.write_str(text),
+            Self::Parameter(text)
+            | Self::Decode(text)
+            | Self::Verification(text)
+            | Self::Randomness(text) => f.write_str(text),
         }
     }
 }

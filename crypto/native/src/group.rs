@@ -10,6 +10,7 @@ use curve25519_dalek::traits::Identity;
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 use std::ops::Range;
+use zeroize::Zeroizing;
 
 /// Bytes of an encoded element.
 pub const ELEMENT_BYTES: usize = 32;
@@ -59,7 +60,8 @@ impl Expander {
     /// `hash_to_ristretto255` of the items in a range; the identity is refused (RFC 9497:
     /// `InvalidInputError`).
     pub fn points(&self, backend: Backend, items: &Items<'_>, range: Range<usize>) -> Result<Points> {
-        let uniform: Vec<_> = range.clone().map(|index| self.expand(&[items.get(index)])).collect();
+        let uniform = range.clone().map(|index| self.expand(&[items.get(index)]));
+        let uniform: Zeroizing<Vec<_>> = Zeroizing::new(uniform.collect());
         let points = backend.hash(&uniform);
         match points.identity() {
             Some(at) => {
@@ -71,7 +73,7 @@ impl Expander {
 
     /// `HashToScalar` of RFC 9497, section 4.1.
     pub fn scalar(&self, parts: &[&[u8]]) -> Scalar {
-        Scalar::from_bytes_mod_order_wide(&self.expand(parts))
+        Scalar::from_bytes_mod_order_wide(&Zeroizing::new(self.expand(parts)))
     }
 }
 

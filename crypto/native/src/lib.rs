@@ -17,6 +17,7 @@ pub mod group;
 pub mod hashing;
 pub mod oprf;
 pub mod rows;
+pub mod scalars;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 

@@ -15,12 +15,12 @@
 use crate::batch::{Backend, Points};
 use crate::dleq::{fold_weights, weighted_sum, Statement, PROOF_BYTES};
 use crate::errors::{Error, Result};
-use crate::group::{decode_public_key, for_each_chunk, Expander, CHUNK, ELEMENT_BYTES, WIDE_BYTES};
+use crate::group::{decode_public_key, for_each_chunk, Expander, ELEMENT_BYTES};
 use crate::rows::Items;
+use crate::scalars;
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
-use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 use std::ops::Range;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
@@ -66,9 +66,9 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// The key of 64 uniform bytes, reduced.
-    pub fn from_wide(wide: &[u8; WIDE_BYTES], mode: Mode) -> Result<Self> {
-        Self::from_scalar(Scalar::from_bytes_mod_order_wide(wide), mode)
+    /// A fresh key, of the draw of `scalars::draw`.
+    pub fn generate(draw: Option<&[u8]>, mode: Mode) -> Result<Self> {
+        Self::from_scalar(&*scalars::draw_one(draw)?, mode)
     }
 
     /// `DeriveKeyPair` (RFC 9497, section 3.2.1).
@@ -77,16 +77,16 @@ impl PrivateKey {
         let length = u16::try_from(info.len())
             .map_err(|_| Error::Parameter("the info of a derived key has at most 65535 bytes".into()))?;
         (0..=u8::MAX)
-            .map(|counter| expander.scalar(&[seed, &length.to_be_bytes(), info, &[counter]]))
-            .find_map(|scalar| Self::from_scalar(scalar, mode).ok())
+            .map(|counter| Zeroizing::new(expander.scalar(&[seed, &length.to_be_bytes(), info, &[counter]])))
+            .find_map(|scalar| Self::from_scalar(&scalar, mode).ok())
             .ok_or_else(|| Error::Parameter("no key derives from this seed".into()))
     }
 
-    fn from_scalar(scalar: Scalar, mode: Mode) -> Result<Self> {
-        if scalar == Scalar::ZERO {
+    fn from_scalar(scalar: &Scalar, mode: Mode) -> Result<Self> {
+        if *scalar == Scalar::ZERO {
             return Err(Error::Parameter("the private key is zero".into()));
         }
-        Ok(Self { scalar, public: RistrettoPoint::mul_base(&scalar), mode })
+        Ok(Self { scalar: *scalar, public: RistrettoPoint::mul_base(scalar), mode })
     }
 
     /// The mode the key is for.
@@ -110,10 +110,8 @@ enum Blinding {
 }
 
 /// What a client keeps between blind and finalize. Wiped when dropped; nothing prints it.
-#[derive(ZeroizeOnDrop)]
 pub struct Blinds {
-    scalars: Vec<Scalar>,
-    #[zeroize(skip)]
+    scalars: Zeroizing<Vec<Scalar>>,
     blinding: Blinding,
 }
 
@@ -141,13 +139,13 @@ pub struct Reply<'a> {
     pub proof: &'a [u8; PROOF_BYTES],
 }
 
-/// Whether all 64-byte draws reduce to scalars other than zero.
-pub fn usable(draws: &[u8]) -> bool {
-    draws.par_chunks(WIDE_BYTES).with_min_len(CHUNK).all(|draw| wide(draw) != Scalar::ZERO)
-}
-
-/// `Blind` of every item, with the scalar of each 64-byte draw.
-pub fn blind(backend: Backend, items: &Items<'_>, draws: &[u8], mode: Mode) -> Result<(Blinds, Vec<u8>)> {
+/// `Blind` of every item, with a scalar of `scalars::draw` each.
+pub fn blind(
+    backend: Backend,
+    items: &Items<'_>,
+    draws: Option<&[u8]>,
+    mode: Mode,
+) -> Result<(Blinds, Vec<u8>)> {
     blind_with(backend, items, draws, Blinding::Multiplicative(mode), |points, scalars| {
         let halves: Zeroizing<Vec<_>> = Zeroizing::new(scalars.iter().map(Scalar::div_by_2).collect());
         points.multiply_each(&halves)
@@ -155,7 +153,7 @@ pub fn blind(backend: Backend, items: &Items<'_>, draws: &[u8], mode: Mode) -> R
 }
 
 /// Blinding of the bulk form, for keys of mode 1.
-pub fn bulk_blind(backend: Backend, items: &Items<'_>, draws: &[u8]) -> Result<(Blinds, Vec<u8>)> {
+pub fn bulk_blind(backend: Backend, items: &Items<'_>, draws: Option<&[u8]>) -> Result<(Blinds, Vec<u8>)> {
     let generator = backend.generator();
     blind_with(backend, items, draws, Blinding::Additive, |points, scalars| {
         points.add_multiples(generator, scalars)
@@ -166,7 +164,7 @@ pub fn bulk_blind(backend: Backend, items: &Items<'_>, draws: &[u8]) -> Result<(
 fn blind_with<F>(
     backend: Backend,
     items: &Items<'_>,
-    draws: &[u8],
+    draws: Option<&[u8]>,
     blinding: Blinding,
     half: F,
 ) -> Result<(Blinds, Vec<u8>)>
@@ -178,8 +176,7 @@ where
         Blinding::Additive => Mode::Voprf,
     };
     let expander = mode.hash_to_group()?;
-    let scalars = draws.par_chunks(WIDE_BYTES).with_min_len(CHUNK).map(wide).collect();
-    let blinds = Blinds { scalars, blinding };
+    let blinds = Blinds { scalars: scalars::draw(draws, items.len())?, blinding };
     let mut rows = vec![0; items.len() * ELEMENT_BYTES];
     for_each_chunk(&mut rows, ELEMENT_BYTES, |range, rows| {
         let points = expander.points(backend, items, range.clone())?;
@@ -194,13 +191,13 @@ pub fn blind_evaluate(
     backend: Backend,
     key: &PrivateKey,
     blinded: &[u8],
-    draw: &[u8; WIDE_BYTES],
+    draw: Option<&[u8]>,
 ) -> Result<(Vec<u8>, Vec<u8>)> {
     let evaluated = multiply_rows(backend, &key.scalar, blinded)?;
     if key.mode == Mode::Oprf {
         return Ok((evaluated, Vec::new()));
     }
-    let r = Zeroizing::new(wide(draw));
+    let r = scalars::draw_one(draw)?;
     let context = key.mode.context();
     let statement = statement(backend, &context, 1, key.public);
     let proof = statement.prove(&key.scalar, &r, blinded, &evaluated)?;
@@ -212,7 +209,7 @@ pub fn bulk_blind_evaluate(
     backend: Backend,
     key: &PrivateKey,
     blinded: &[u8],
-    draw: &[u8; WIDE_BYTES],
+    draw: Option<&[u8]>,
     label: &str,
 ) -> Result<(Vec<u8>, Vec<u8>)> {
     if key.mode != Mode::Voprf {
@@ -225,7 +222,7 @@ pub fn bulk_blind_evaluate(
     let weights = fold_weights(label, &statement.public_row, blinded, &evaluated);
     let c = weighted_sum(backend, blinded, &weights)?;
     let z = c * *quarter;
-    let r = Zeroizing::new(wide(draw));
+    let r = scalars::draw_one(draw)?;
     let proof = statement.prove(&quarter, &r, &folded(c, &weights), &folded(z, &weights))?;
     Ok((evaluated, proof.to_vec()))
 }
@@ -342,10 +339,4 @@ where
         Ok(())
     })?;
     Ok(out)
-}
-
-fn wide(draw: &[u8]) -> Scalar {
-    let mut bytes = Zeroizing::new([0; WIDE_BYTES]);
-    bytes.copy_from_slice(draw);
-    Scalar::from_bytes_mod_order_wide(&bytes)
 }

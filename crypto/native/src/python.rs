@@ -11,7 +11,7 @@ use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
 use crate::hashing::HASH_BYTES;
 use crate::oprf::{Mode, Reply, OUTPUT_BYTES};
 use crate::rows::{Items, Table};
-use crate::{group, hashing, oprf, rows};
+use crate::{group, hashing, oprf, rows, scalars};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -19,6 +19,7 @@ use pyo3::pybacked::PyBackedBytes;
 use std::sync::OnceLock;
 
 mod blame {
+    pyo3::import_exception!(crypto.errors, CryptoError);
     pyo3::import_exception!(crypto.errors, DecodeError);
     pyo3::import_exception!(crypto.errors, ParameterError);
     pyo3::import_exception!(crypto.errors, VerificationError);
@@ -30,6 +31,7 @@ impl From<Error> for PyErr {
             Error::Parameter(text) => blame::ParameterError::new_err(text),
             Error::Decode(text) => blame::DecodeError::new_err(text),
             Error::Verification(text) => blame::VerificationError::new_err(text),
+            Error::Randomness(text) => blame::CryptoError::new_err(text),
         }
     }
 }
@@ -127,13 +129,6 @@ fn fixed<const N: usize>(value: &[u8]) -> PyResult<&[u8; N]> {
     value.try_into().map_err(|_| parameter(&format!("expected {N} bytes, not {}", value.len())))
 }
 
-fn draws(value: &[u8], count: usize) -> PyResult<&[u8]> {
-    if value.len() != count * WIDE_BYTES {
-        return Err(parameter(&format!("{count} scalars take {WIDE_BYTES} random bytes each")));
-    }
-    Ok(value)
-}
-
 /// Rows of elements, as many as blinds.
 fn elements<'a>(array: &'a Input<'_>, count: usize) -> PyResult<&'a [u8]> {
     if array.shape() != [count, ELEMENT_BYTES] {
@@ -217,13 +212,15 @@ fn group_validate(py: Python<'_>, rows: Input<'_>) -> PyResult<()> {
 
 #[pyfunction]
 fn oprf_usable(py: Python<'_>, draws: &[u8]) -> PyResult<bool> {
-    let draws = self::draws(draws, draws.len() / WIDE_BYTES)?;
-    Ok(py.detach(|| oprf::usable(draws)))
+    if !draws.len().is_multiple_of(WIDE_BYTES) {
+        return Err(parameter(&format!("scalars take {WIDE_BYTES} random bytes each")));
+    }
+    Ok(py.detach(|| scalars::usable(draws)))
 }
 
 #[pyfunction]
-fn oprf_private_key(draw: &[u8], mode: u8) -> PyResult<PrivateKey> {
-    Ok(PrivateKey(oprf::PrivateKey::from_wide(fixed(draw)?, self::mode(mode)?)?))
+fn oprf_private_key(draw: Option<&[u8]>, mode: u8) -> PyResult<PrivateKey> {
+    Ok(PrivateKey(oprf::PrivateKey::generate(draw, self::mode(mode)?)?))
 }
 
 #[pyfunction]
@@ -235,19 +232,21 @@ fn oprf_derive_key(seed: &[u8], info: &[u8], mode: u8) -> PyResult<PrivateKey> {
 fn oprf_blind<'py>(
     py: Python<'py>,
     rows: Input<'py>,
-    draws: &[u8],
+    draws: Option<&[u8]>,
     mode: u8,
 ) -> PyResult<(Blinds, Rows<'py>)> {
     let (items, mode) = (items(&rows)?, self::mode(mode)?);
-    let draws = self::draws(draws, items.len())?;
     let (blinds, blinded) = py.detach(|| oprf::blind(backend(), &items, draws, mode))?;
     Ok((Blinds(blinds), rows_out(py, blinded, ELEMENT_BYTES)?))
 }
 
 #[pyfunction]
-fn oprf_bulk_blind<'py>(py: Python<'py>, rows: Input<'py>, draws: &[u8]) -> PyResult<(Blinds, Rows<'py>)> {
+fn oprf_bulk_blind<'py>(
+    py: Python<'py>,
+    rows: Input<'py>,
+    draws: Option<&[u8]>,
+) -> PyResult<(Blinds, Rows<'py>)> {
     let items = items(&rows)?;
-    let draws = self::draws(draws, items.len())?;
     let (blinds, blinded) = py.detach(|| oprf::bulk_blind(backend(), &items, draws))?;
     Ok((Blinds(blinds), rows_out(py, blinded, ELEMENT_BYTES)?))
 }
@@ -257,9 +256,9 @@ fn oprf_blind_evaluate<'py>(
     py: Python<'py>,
     key: &PrivateKey,
     blinded: Input<'py>,
-    draw: &[u8],
+    draw: Option<&[u8]>,
 ) -> PyResult<(Rows<'py>, Vec<u8>)> {
-    let (rows, draw) = (elements(&blinded, blinded.shape()[0])?, fixed(draw)?);
+    let rows = elements(&blinded, blinded.shape()[0])?;
     let (evaluated, proof) = py.detach(|| oprf::blind_evaluate(backend(), &key.0, rows, draw))?;
     Ok((rows_out(py, evaluated, ELEMENT_BYTES)?, proof))
 }
@@ -269,10 +268,10 @@ fn oprf_bulk_blind_evaluate<'py>(
     py: Python<'py>,
     key: &PrivateKey,
     blinded: Input<'py>,
-    draw: &[u8],
+    draw: Option<&[u8]>,
     label: &str,
 ) -> PyResult<(Rows<'py>, Vec<u8>)> {
-    let (rows, draw) = (elements(&blinded, blinded.shape()[0])?, fixed(draw)?);
+    let rows = elements(&blinded, blinded.shape()[0])?;
     let (evaluated, proof) = py.detach(|| oprf::bulk_blind_evaluate(backend(), &key.0, rows, draw, label))?;
     Ok((rows_out(py, evaluated, ELEMENT_BYTES)?, proof))
 }

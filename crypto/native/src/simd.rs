@@ -19,7 +19,7 @@ use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
 use curve::{Digits, Point4};
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 const LANES: usize = 4;
 /// Below this many points, buckets cost more than they save.
@@ -29,7 +29,8 @@ const BUCKETS_FROM: usize = 96;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Avx2(());
 
-/// Some points, four to a group; the last group is filled up with points that do not count.
+/// Some points, four to a group; the last group is filled up with points that do not count. Wiped when
+/// dropped.
 #[derive(Clone)]
 pub struct Points {
     groups: Vec<Point4>,
@@ -78,6 +79,12 @@ impl Avx2 {
         // SAFETY: `self` is proof of AVX2.
         let table = unsafe { curve::Table::new(&Point4::decode(&four).0) };
         Table(Box::new(table))
+    }
+}
+
+impl Drop for Points {
+    fn drop(&mut self) {
+        self.groups.zeroize();
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::field::{Mask, D2, F4, ONE, V};
 use std::arch::x86_64::*;
+use zeroize::Zeroize;
 
 /// Windows of four bits in a scalar.
 pub const DIGITS: usize = 64;
@@ -13,7 +14,7 @@ pub const DIGITS: usize = 64;
 pub type Digits = [i8; DIGITS];
 
 /// Points in extended coordinates, `x = X/Z`, `y = Y/Z`, `xy = T/Z`, all reduced.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroize)]
 pub struct Point4 {
     /// X.
     pub x: F4,

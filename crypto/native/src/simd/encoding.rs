@@ -5,6 +5,7 @@ use super::curve::{Factors4, Point4};
 use super::field::{
     limbs_of, Mask, D, D_MINUS_ONE_SQ, F4, INVSQRT_A_MINUS_D, ONE, ONE_MINUS_D_SQ, SQRT_AD_MINUS_ONE, SQRT_M1,
 };
+use zeroize::{Zeroize, Zeroizing};
 
 impl Point4 {
     /// Where a point is the identity (of the quotient group).
@@ -66,21 +67,22 @@ impl Point4 {
     /// Encodings of the doubles of all points, with one inversion.
     #[target_feature(enable = "avx2")]
     pub fn encode_doubles(points: &[Point4], mut write: impl FnMut(usize, [[u8; 32]; 4])) {
-        let mut halves = Vec::with_capacity(points.len());
-        let mut inverses = Vec::with_capacity(points.len());
+        let mut halves = Zeroizing::new(Vec::with_capacity(points.len()));
+        let mut inverses = Zeroizing::new(Vec::with_capacity(points.len()));
         for point in points {
             let half = Doubled4::of(point);
             inverses.push(half.eg.mul(&half.fh));
             halves.push(half);
         }
         F4::invert_all(&mut inverses);
-        for (at, (half, inverse)) in halves.iter().zip(&inverses).enumerate() {
+        for (at, (half, inverse)) in halves.iter().zip(inverses.iter()).enumerate() {
             write(at, half.encode(inverse));
         }
     }
 }
 
 /// The factors of a double, as its encoding takes them.
+#[derive(Zeroize)]
 struct Doubled4 {
     e: F4,
     f: F4,

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use std::arch::x86_64::*;
+use zeroize::Zeroize;
 
 /// One limb of four elements.
 pub type V = __m256i;
@@ -17,11 +18,11 @@ pub type V = __m256i;
 pub type Limbs = [u32; 10];
 
 /// Four field elements.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroize)]
 pub struct F4(pub [V; 10]);
 
 /// For each lane all ones or all zeros.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroize)]
 pub struct Mask(pub V);
 
 /// 1.

@@ -2,10 +2,15 @@
 #![forbid(unsafe_code)]
 
 use super::field::{Mask, F4, ONE, SQRT_M1};
+use zeroize::Zeroizing;
 
 impl F4 {
     /// `2^k`-th power, `k` at least one.
+    ///
+    /// Out of line: copies in each caller were no faster at best, and slowed decoding and encoding by up to
+    /// two fifths depending on where the compiler placed them.
     #[target_feature(enable = "avx2")]
+    #[inline(never)]
     fn square_times(&self, k: usize) -> F4 {
         (1..k).fold(self.square(), |power, _| power.square())
     }
@@ -63,13 +68,13 @@ impl F4 {
     pub fn invert_all(elements: &mut [F4]) {
         let one = F4::splat(&ONE);
         let mut product = one;
-        let mut before = Vec::with_capacity(elements.len());
+        let mut before = Zeroizing::new(Vec::with_capacity(elements.len()));
         for element in elements.iter_mut() {
             before.push((product, element.is_zero()));
             product = product.mul(&F4::select(element.is_zero(), &one, element));
         }
         let mut inverse = product.invert();
-        for (element, (before, zero)) in elements.iter_mut().zip(&before).rev() {
+        for (element, (before, zero)) in elements.iter_mut().zip(before.iter()).rev() {
             let own = before.mul(&inverse);
             inverse = inverse.mul(&F4::select(*zero, &one, element));
             *element = F4::select(*zero, element, &own);

@@ -6,6 +6,7 @@ use crate::batch::{Backend, Points};
 use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
 use curve25519_dalek::scalar::Scalar;
 use sha2::{Digest, Sha512};
+use zeroize::Zeroize;
 
 /// Sixteen limbs of 16 bits; slow and obvious.
 type Big = [u64; 16];
@@ -255,4 +256,18 @@ fn an_identity_is_found_and_encodes_to_zeros() {
     let rows = encoded(&points);
     assert_eq!(rows[4 * 32..], [0; 32]);
     assert!(rows[..4 * 32].chunks(32).all(|row| row != [0; 32])); // one inversion for all, and no harm done
+}
+
+#[test]
+fn wiped_points_are_zeros_in_every_lane() {
+    let Some(avx2) = Avx2::detect() else { return };
+    let mut point = avx2.hash(&[[7; WIDE_BYTES]; 4]).groups[0];
+    let limbs = |point: &Point4| -> Vec<u32> {
+        // SAFETY: `avx2` is proof of AVX2.
+        let lanes = |part: &F4| unsafe { part.lanes() };
+        [point.x, point.y, point.z, point.t].iter().flat_map(lanes).flatten().collect()
+    };
+    assert!(limbs(&point).iter().filter(|&&limb| limb != 0).count() > 150);
+    point.zeroize();
+    assert_eq!(limbs(&point), [0; 160]);
 }
