@@ -128,8 +128,10 @@ class Alliance:
 
     def _look(self) -> _Held:
         held = self._held
-        while (path := _file(self._home, held.chain.current.epoch + 1)).exists():
+        while (path := _file(self._home, (epoch := held.chain.current.epoch) + 1)).exists():
             held = held.then(_read(path))
+            if held.chain.current.epoch == epoch:
+                raise RosterError(f"{path} holds an older roster than its name says", code="roster-gap")
         with self._lock:
             if len(held.signed) > len(self._held.signed):  # another thread may have seen more meanwhile
                 self._held = held

@@ -229,3 +229,10 @@ def test_a_roster_from_a_greeting_is_taken(home, three):
     node = opened(home)
     node.adopt(three.rosters[-1:])
     assert node.roster() == (4, three.roster.hash)
+
+
+def test_a_copy_of_an_older_roster_under_the_next_number_is_refused(home):
+    shutil.copy(home.rosters / "000002.roster", home.rosters / "000004.roster")
+    with pytest.raises(RosterError) as caught:
+        opened(home).chain()
+    assert caught.value.code == "roster-gap"
