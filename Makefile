@@ -18,7 +18,7 @@ help:  ## what can be made
 demo: build  ## three members with public feeds match privately on this machine
 	$(BIN)/cosight demo
 
-test: test-python test-rust  ## everything the tests need, then pytest and cargo test
+test: test-rust test-python  ## everything the tests need, then cargo test and pytest
 
 check: build format lint types stubs imports generated docs test  ## what CI runs
 
@@ -80,7 +80,7 @@ test-python: build
 	$(BIN)/python -m pytest -q
 
 test-rust: build
-	cd $(NATIVE) && cargo test --release --locked --quiet
+	cd $(NATIVE) && cargo test --release --locked --quiet --lib
 
 lock:  ## renew requirements.lock
 	$(BIN)/python -m pip install --quiet uv
