@@ -21,6 +21,23 @@ class IndicatorType(StrEnum):
     MD5 = "md5"
     SHA1 = "sha1"
     SHA256 = "sha256"
+    URL_HOST = "url-host"
+    SHA224 = "sha224"
+    SHA384 = "sha384"
+    SHA512 = "sha512"
+    IMPHASH = "imphash"
+    JA3 = "ja3"
+    JA3S = "ja3s"
+    JA4 = "ja4"
+    JARM = "jarm"
+    HASSH = "hassh"
+    X509 = "x509-fingerprint"
+    MAC = "mac"
+    ASN = "asn"
+    CVE = "cve"
+    BTC = "btc"
+    MUTEX = "mutex"
+    FILE_NAME = "file-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +68,32 @@ REASONS = {
     "bad-digest": "a digest has hexadecimal digits only",
     "bad-digest-length": "an MD5 has 32, a SHA-1 40 and a SHA-256 64 hexadecimal digits",
     "empty-digest": "the digest of the empty file, or all zeros: it stands for no file",
+    "victim-field": "a field that describes a victim or a customer: such things never enter a set",
+    "not-for-detection": "its producer does not mean it for detection (to_ids is false)",
+    "revoked": "withdrawn by its producer; what we had of it from this feed goes as well",
+    "pattern-and": "a STIX pattern whose conditions must hold together: no single value stands for it",
+    "pattern-followedby": "a STIX pattern over an order of events",
+    "pattern-comparison": "a STIX pattern with another comparison than equality: LIKE, MATCHES, ISSUBSET, <, NOT",
+    "pattern-qualifier": "a STIX pattern with WITHIN, REPEATS or START: a value alone does not say that",
+    "pattern-language": "a pattern in another language than STIX: Snort, YARA, Sigma",
+    "bad-pattern": "no STIX pattern",
+    "bad-composite": "a composite of MISP whose parts are not what its type says",
 }
 """Every reason a value can be refused for, stable and kebab-case, and what it means."""
 
 
 class Refused(Exception):
-    """A value is no indicator of the profile. Says why, never which value.
+    """A value is no indicator of the profile. Says why and perhaps where, never which value.
 
     Attributes:
         reason: a key of ``REASONS``.
+        place: where in its file the value stands, in the words of the format: a path, an identifier, a column;
+            ``""`` where the reader does not say. Never a value.
+        kind: the type of a value that is an indicator, but a revoked one.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, place: str = "", *, kind: IndicatorType | None = None) -> None:
         super().__init__(f"{reason}: {REASONS[reason]}")
         self.reason = reason
+        self.place = place
+        self.kind = kind

@@ -44,6 +44,12 @@ def canonical_url(text: str) -> Indicator:
     return Indicator(IndicatorType.URL, url)
 
 
+def url_host(url: Indicator) -> Indicator:
+    """The host of a canonical URL as an item of its own type, for matching at that granularity."""
+    host = parse_url(url.value, attributes=("hostname",))["hostname"]
+    return Indicator(IndicatorType.URL_HOST, host)
+
+
 def _host(host: str) -> str:
     if host.startswith("[") or _QUAD_LIKE.fullmatch(host):
         address = canonical_address(host)

@@ -1,5 +1,6 @@
 """One file per format. A module of this folder is a format if it has ``FORMAT``; nothing else lists it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -9,7 +10,7 @@ from pkgutil import iter_modules
 
 from exchange.errors import InputError
 from exchange.indicators.batch import Batch
-from exchange.indicators.readers.base import Format
+from exchange.indicators.readers.base import Format, Options
 from exchange.indicators.readers.source import Source
 
 BATCH_SIZE = 50_000
@@ -27,12 +28,18 @@ def formats() -> list[str]:
     return sorted(_formats())
 
 
-def read(path: Path, *, format: str = "auto") -> Iterator[Batch]:  # noqa: A002 (the word of the command line)
+def read(
+    path: Path,
+    *,
+    format: str = "auto",  # noqa: A002 (the word of the command line)
+    options: Options = Options(),  # noqa: B008 (frozen)
+) -> Iterator[Batch]:
     """Read a file of indicators as a stream of batches; memory does not grow with the file.
 
     Args:
-        path: a file, gzipped or not, in UTF-8 or (with a byte order mark) UTF-16.
+        path: a file, gzipped or not, in UTF-8 or (with a byte order mark) UTF-16; ``-`` for standard input.
         format: one of ``formats()``, or ``auto`` to tell it from the first lines.
+        options: what the operator wants of the readers.
 
     Raises:
         InputError: the file cannot be read, is not text, or the format is unknown. What was yielded before
@@ -45,6 +52,10 @@ def read(path: Path, *, format: str = "auto") -> Iterator[Batch]:  # noqa: A002 
             chosen = max(_formats().values(), key=lambda f: f.score(source.sample))
         else:
             chosen = _formats()[format]
-        candidates = chosen.candidates(source)
-        while batch := Batch.of(islice(candidates, BATCH_SIZE)):
+        candidates = chosen.candidates(source, options)
+        while True:
+            batch = Batch.of(islice(candidates, BATCH_SIZE), url_hosts=options.url_hosts)
+            batch.notes, source.notes = source.notes, Counter()
+            if not batch and not batch.notes:
+                return
             yield batch

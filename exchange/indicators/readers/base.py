@@ -10,6 +10,21 @@ from exchange.indicators.types import IndicatorType, Refused
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator may want of a reader; each reader heeds what concerns it.
+
+    Attributes:
+        every_attribute: MISP: also what its producer does not mean for detection (``to_ids`` is false).
+        columns: tables: what each column holds, in the words of ``type_name``; empty to find out.
+        url_hosts: the host of every URL becomes an item of its own type too.
+    """
+
+    every_attribute: bool = False
+    columns: tuple[str, ...] = ()
+    url_hosts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """One format.
 
@@ -21,7 +36,7 @@ class Format:
 
     name: str
     score: Callable[[str], float]
-    candidates: Callable[[Source], Iterator[Candidate]]
+    candidates: Callable[[Source, Options], Iterator[Candidate]]
 
 
 # Names of types in columns and headers of ThreatFox, TweetFeed, MISP, STIX, OTX and vendors' tables, written

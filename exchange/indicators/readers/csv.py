@@ -18,6 +18,7 @@ from exchange.indicators.readers.base import (
     OTHER_TYPES,
     TYPE_NAMES,
     Format,
+    Options,
     stated_type,
     type_name,
 )
@@ -64,7 +65,7 @@ def _rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     return csv.reader(data, delimiter=delimiter, skipinitialspace=True)
 
 
-def _candidates(source: Source) -> Iterator[Candidate]:
+def _candidates(source: Source, _options: Options) -> Iterator[Candidate]:
     layout = _layout(source.sample)
     if layout is None:
         raise source.fail("no column of indicators found", hint="one value a line? then use --format text")
@@ -81,7 +82,7 @@ def _values(row: Row, layout: Layout) -> Iterator[Candidate]:
     for column, kind in layout.columns:
         if value := _cell(row, column):
             # A quote that nobody closed swallows the lines after it.
-            yield value, _MANY_LINES if "\n" in value else kind or stated
+            yield value, _MANY_LINES if "\n" in value else kind or stated, None
 
 
 def _cell(row: Row, column: int) -> str:

@@ -1,92 +1,92 @@
-"""One opened input file: decompressed, decoded, cut into lines of bounded length."""
+"""One opened input: decompressed, decoded, cut into lines of bounded length, and readable more than once."""
 
 import gzip
 import re
+import shutil
+import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
-from typing import IO, cast
+from tempfile import TemporaryFile
+from typing import IO, Any, cast
 
 from exchange.errors import InputError
 
+STANDARD_INPUT = Path("-")
 MAX_LINE_CHARS = 1 << 20
 SAMPLE_CHARS = 1 << 16
 
 _GZIP = b"\x1f\x8b"
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte that is not UTF-8
+_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 class Source:
-    """A file that is being read.
+    """An input that is being read.
 
     Attributes:
-        path: where it is.
-        sample: its first lines, up to 64 Ki characters, for telling its format.
+        name: what errors call it: its path, or "standard input".
+        path: where it is; ``-`` for standard input.
+        sample: its first 64 Ki characters, for telling its format.
         line: how many lines are done.
+        notes: what a reader counted besides values, such as STIX patterns; ``read`` puts them into batches.
     """
 
-    def __init__(self, path: Path, stream: IO[bytes]) -> None:
+    def __init__(self, path: Path, raw: IO[bytes]) -> None:
         self.path = path
+        self.name = "standard input" if path == STANDARD_INPUT else str(path)
         self.line = 0
-        self._stream = stream
+        self.notes = Counter[str]()
+        self._raw = raw
+        self._zipped = raw.read(2) == _GZIP
         try:
-            head = cast(BufferedReader, stream).peek(3)[:3]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as e:
+            head = self._stream().read(3)
+        except _DAMAGED as e:
             raise self._damaged() from e
+        if not head:
+            raise InputError(f"{self.name} is empty", hint="was it fetched whole?")
         self.encoding = next((e for bom, e in _BOMS.items() if head.startswith(bom)), "utf-8")
-        # UTF-8 is decoded leniently and checked line by line, so that an error can name its line.
-        errors = "strict" if self.encoding == "utf-16" else "surrogateescape"
-        self._text = TextIOWrapper(stream, encoding=self.encoding, errors=errors)
-        self._ahead = list(self._sample())
-        self.sample = "".join(self._ahead)
-        if not self._ahead:
-            raise InputError(f"{path} is empty", hint="was it fetched whole?")
+        self.sample = self._sample()
 
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator["Source"]:
-        """Open a file, gzipped or not.
+        """Open a file, gzipped or not, or standard input for ``-``.
+
+        What cannot be read twice, such as a pipe, is copied to a nameless file in the folder for temporary
+        files first.
 
         Raises:
             InputError: there is no such file, it is a folder, it may not be read, or it starts like no text.
         """
         try:
-            with path.open("rb") as raw:
-                zipped = raw.peek(2)[:2] == _GZIP
-                yield cls(path, cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if zipped else raw)
+            raw = sys.stdin.buffer if path == STANDARD_INPUT else path.open("rb")
+            try:
+                if raw.seekable() and path != STANDARD_INPUT:
+                    yield cls(path, raw)
+                else:
+                    with TemporaryFile() as copy:
+                        shutil.copyfileobj(raw, copy)
+                        copy.seek(0)
+                        yield cls(path, cast(IO[bytes], copy))
+            finally:
+                if path != STANDARD_INPUT:
+                    raw.close()
         except OSError as e:
             raise InputError(f"{path} cannot be read: {e.strerror or e}") from e
 
     def lines(self) -> Iterator[str]:
-        """Every line, with its line break.
+        """Every line from the first one on, with its line break.
 
         Raises:
             InputError: damaged gzip, not text in the encoding it should be in, or an endless line.
         """
         self.line = 0
-        for line in self._ahead:
-            yield line
-            self.line += 1
-        yield from self._rest()
-
-    def fail(self, what: str, *, hint: str = "") -> InputError:
-        """An error that names this file and the line that comes next."""
-        return InputError(f"{self.path}, line {self.line + 1}: {what}", hint=hint)
-
-    def _sample(self) -> Iterator[str]:
-        size = 0
-        for line in self._rest():
-            size += len(line)
-            yield line
-            if size >= SAMPLE_CHARS:
-                break
-
-    def _rest(self) -> Iterator[str]:
-        """The lines after those that were read."""
-        readline = self._text.readline
+        readline = self._text().readline
         try:
             while line := readline(MAX_LINE_CHARS):
                 if "\0" in line:
@@ -99,10 +99,74 @@ class Source:
                     )
                 yield line
                 self.line += 1
-        except (EOFError, zlib.error, gzip.BadGzipFile) as e:
+        except _DAMAGED as e:
             raise self._damaged() from e
         except UnicodeError as e:
             raise self.fail(f"here or soon after, not {self.encoding.upper()}") from e
 
+    def binary(self) -> IO[bytes]:
+        """The content from its first byte on, decompressed, in UTF-8 without a byte order mark.
+
+        Reading from it raises ``InputError`` where the gzip data are damaged or the text cannot be decoded.
+        """
+        return cast(IO[bytes], BufferedReader(_Recoded(self)))
+
+    def fail(self, what: str, *, hint: str = "") -> InputError:
+        """An error that names this file and the line that comes next."""
+        return InputError(f"{self.name}, line {self.line + 1}: {what}", hint=hint)
+
+    def _sample(self) -> str:
+        try:
+            return self._text().read(SAMPLE_CHARS)
+        except _DAMAGED as e:
+            raise self._damaged() from e
+        except UnicodeError as e:
+            raise self.fail(f"here or soon after, not {self.encoding.upper()}") from e
+
+    def _stream(self) -> IO[bytes]:
+        self._raw.seek(0)
+        return cast(IO[bytes], gzip.GzipFile(fileobj=self._raw)) if self._zipped else self._raw
+
+    def _text(self) -> TextIOWrapper:
+        # UTF-8 is decoded leniently and checked line by line, so that an error can name its line.
+        errors = "strict" if self.encoding == "utf-16" else "surrogateescape"
+        return _Borrowing(self._stream(), encoding=self.encoding, errors=errors)
+
     def _damaged(self) -> InputError:
         return self.fail("the gzip data are damaged or cut short", hint="fetch the file again")
+
+
+class _Borrowing(TextIOWrapper):
+    """A decoder that leaves what it reads from open, for whoever reads it next."""
+
+    def __del__(self) -> None:
+        try:
+            self.detach()
+        except ValueError:
+            pass
+
+
+class _Recoded(RawIOBase):
+    """The bytes of a source as UTF-8."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+        self._text = source._text() if source.encoding == "utf-16" else None  # noqa: SLF001
+        self._bytes = source._stream()  # noqa: SLF001
+        if source.encoding == "utf-8-sig":
+            self._bytes.read(3)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (as the base class has it)
+        try:
+            # A quarter: a character of UTF-16 takes up to three bytes in UTF-8, a surrogate pair four.
+            data = self._text.read(len(buffer) // 4).encode() if self._text else self._bytes.read(len(buffer))
+        except _DAMAGED as e:
+            raise self._source._damaged() from e  # noqa: SLF001
+        except UnicodeError as e:
+            raise InputError(f"{self._source.name} is not {self._source.encoding.upper()}") from e
+        buffer[: len(data)] = data
+        return len(data)

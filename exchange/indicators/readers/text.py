@@ -6,7 +6,7 @@ from itertools import islice
 
 from exchange.indicators.batch import Candidate
 from exchange.indicators.canonical import recognise
-from exchange.indicators.readers.base import Format
+from exchange.indicators.readers.base import Format, Options
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import Refused
 
@@ -28,10 +28,10 @@ def value_of(line: str) -> str:
     return _LIST_MARK.sub("", line).strip().strip(_WRAPPING).strip()
 
 
-def _candidates(source: Source) -> Iterator[Candidate]:
+def _candidates(source: Source, _options: Options) -> Iterator[Candidate]:
     for line in source.lines():
         if value := value_of(line):
-            yield value, None
+            yield value, None, None
 
 
 def _score(sample: str) -> float:
