@@ -47,17 +47,49 @@ _TYPES = {
     IndicatorType.CIDR: "cidr netblock network subnet ipv4cidr ipv6cidr iprange",
     IndicatorType.DOMAIN: "domain hostname host fqdn domainname c2domain hostnameport domainport",
     IndicatorType.URL: "url uri link c2url",
+    IndicatorType.URL_HOST: "urlhost",
     IndicatorType.EMAIL: "email emailaddr emailaddress emailsrc emaildst mail",
-    IndicatorType.MD5: "md5 md5hash hashmd5 filehashmd5 filemd5",
-    IndicatorType.SHA1: "sha1 sha1hash hashsha1 filehashsha1 filesha1",
-    IndicatorType.SHA256: "sha256 sha256hash hashsha256 filehashsha256 filesha256",
+    IndicatorType.MD5: "md5 md5hash hashmd5 filehashmd5 filemd5 md5sum",
+    IndicatorType.SHA1: "sha1 sha1hash hashsha1 filehashsha1 filesha1 sha1sum",
+    IndicatorType.SHA224: "sha224 sha224hash hashsha224 filehashsha224 sha224sum",
+    IndicatorType.SHA256: "sha256 sha256hash hashsha256 filehashsha256 filesha256 sha256sum",
+    IndicatorType.SHA384: "sha384 sha384hash hashsha384 filehashsha384 sha384sum",
+    IndicatorType.SHA512: "sha512 sha512hash hashsha512 filehashsha512 sha512sum",
+    IndicatorType.IMPHASH: "imphash filehashimphash peimphash",
+    IndicatorType.JA3: "ja3 ja3hash ja3md5 ja3fingerprint ja3fingerprintmd5",
+    IndicatorType.JA3S: "ja3s ja3shash ja3smd5 ja3sfingerprint",
+    IndicatorType.JA4: "ja4 ja4fingerprint",
+    IndicatorType.JARM: "jarm jarmhash jarmfingerprint",
+    IndicatorType.HASSH: "hassh hasshmd5 hasshservermd5",
+    IndicatorType.X509: """x509fingerprint x509fingerprintmd5 x509fingerprintsha1 x509fingerprintsha256
+        certfingerprint sha1certfingerprint sslcertfingerprint certificatefingerprint""",
+    IndicatorType.MAC: "mac macaddr macaddress",
+    IndicatorType.ASN: "asn autonomoussystem autonomoussystemnumber",
+    IndicatorType.CVE: "cve cveid vulnerability",
+    IndicatorType.BTC: "btc btcaddress bitcoin bitcoinaddress bitcoinwallet",
+    IndicatorType.MUTEX: "mutex mutexname mutant",
+    IndicatorType.FILE_NAME: "filename",
 }
 TYPE_NAMES = {name: kind for kind, names in _TYPES.items() for name in names.split()}
 
+DESCRIBING = frozenset(
+    {
+        IndicatorType.IMPHASH, IndicatorType.JA3, IndicatorType.JA3S, IndicatorType.JA4, IndicatorType.JARM,
+        IndicatorType.HASSH, IndicatorType.MAC, IndicatorType.ASN, IndicatorType.CVE, IndicatorType.FILE_NAME,
+    }
+)  # fmt: skip
+"""Types that describe the indicator beside them in a row: half of all samples have one imphash, and the
+network of an attacker's address is not the attacker. Only in a table of nothing else are they indicators."""
+
 # Named in type columns, but no types of the profile; "hash" and "ioc" leave the choice to the value.
 ANY_TYPE = frozenset({"hash", "filehash", "ioc", "indicator", "observable"})
-_OTHER = """filename filepath file path mutex regkey registry registrykey asn yara ja3 ja3s jarm sha512 sha384
-sha224 sha3384 imphash ssdeep tlsh useragent cve btc wallet sha1certfingerprint"""
+VALUE_NAMES = frozenset({"value", "iocvalue", "indicatorvalue", "trail"}) | ANY_TYPE
+"""Names of columns and keys that hold a value of any type."""
+TYPE_COLUMN_NAMES = frozenset(
+    {"type", "ioctype", "indicatortype", "observabletype", "observabletypes", "kind"}
+)
+"""Names of columns and keys that hold the type of the value beside them."""
+_OTHER = "filepath path file regkey registry registrykey yara sha3384 ssdeep tlsh useragent wallet"
 _UNSUPPORTED = Refused("unsupported-type")
 OTHER_TYPES = frozenset(_OTHER.split())
 

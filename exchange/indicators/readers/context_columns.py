@@ -1,0 +1,175 @@
+"""Names of columns and keys: which say something about an indicator, and which describe a victim.
+
+Names are compared as ``type_name`` writes them, without case and punctuation. Known are those of the exports
+of abuse.ch, of OTX, OpenCTI, TweetFeed and vendors' tables. A name that nobody knows says nothing.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from exchange.indicators.context import Context, Pap, as_count, as_technique, as_text, as_texts, as_time
+from exchange.indicators.readers.base import type_name
+from exchange.indicators.tlp import Tlp
+
+UNKNOWN_MARKING = "unknown-marking"
+"""Counted in the notes of a source where a marking is none of TLP's or PAP's."""
+
+Marking = TypeVar("Marking", bound=StrEnum)
+
+_MAX_SIGHTINGS = 10**12
+_MAX_PARTS = 256
+
+# Of two names of one field the earlier one wins: a time of sighting says more than a time of entry.
+_NAMES = {
+    "tlp": "tlp tlpmarking tlplevel marking markings",
+    "pap": "pap",
+    "first_seen": """firstseen firstseenutc firstseenat firstseendate firstsubmission firstobserved dateadded
+        date validfrom""",
+    "last_seen": """lastseen lastseenutc lastseenat lastseendate lastobserved lastonline lastactive
+        lastsighting lastreported lastreportedat""",
+    "not_before": "notbefore embargo embargoeduntil embargountil",
+    "valid_until": "validuntil validto expires expiresat expiry expirydate expiration expirationdate",
+    "confidence": "confidence confidencelevel confidencescore",
+    "sightings": "sightings sightingscount sightingcount count hits occurrences timesseen numberofreports",
+    "producer": "producer reporter reportedby provider source sources",
+    "malware": "malware malwareprintable malwarename malwarefamily family familyname signature",
+    "techniques": """technique techniques techniqueid mitre mitreattack mitretechnique mitretechniques attack
+        attackid attackids ttp ttps""",
+    "phases": "killchain killchains killchainphase killchainphases phase",
+    "tags": "tags tag labels label threat threattype",
+    "comment": "comment comments note notes",
+}
+_FIELDS = {name: (field, rank) for field, names in _NAMES.items() for rank, name in enumerate(names.split())}
+
+_NOTHING = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "null", "nil", "unknown", "unknown malware"})
+_LIST = re.compile(r"[,;|\n]")
+_PHASE = re.compile(r"(?P<phase>[^()]+?)\s*\((?P<chain>[^()]+)\)")
+# Source: STIX 2.1 appendix A, the None / Low / Med / High scale.
+_CONFIDENCE_WORDS = {"low": 15, "med": 50, "medium": 50, "high": 85}
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORDS = re.compile(r"[^a-z0-9]+")
+_WHO = r"(?:victim|customer|employee|tenant|subscriber|constituent|patient)"
+_ATTACKED = r"(?:target(?:ed)?|infected|affected|impacted|compromised|clients?)"
+_THING = r"""(?:ip(?:v4|v6)?(?:_?addr(?:ess)?)?|addr|address|e?_?mail(?:_?address)?|host(?:_?name)?|fqdn|dns
+    |domain(?:_?name)?|url|uri|(?:web_?)?site|user(?:_?name)?|account|name|machine|computer|system|asset|device
+    |org|organi[sz]ation|company|location|external|network|cidr|mac)s?(?:_|$)"""
+_VICTIM = re.compile(rf"(?:^|_)(?:{_WHO}|{_ATTACKED}_?{_THING})|^(?:targets?|clients?)$", re.VERBOSE)
+
+
+def is_victim(name: str) -> bool:
+    """Whether a column or key of this name describes a victim, a target, a customer or an employee.
+
+    ``victim``, ``customer``, ``employee``, ``tenant``, ``subscriber``, ``constituent`` and ``patient`` do so
+    with anything after them. ``target``, ``client``, ``infected``, ``affected``, ``impacted`` and
+    ``compromised`` do so before a word for a person, a machine or an address: ``target_url`` and
+    ``client_ip`` do; ``target_os``, ``client_ja3``, ``infected_file`` do not. When in doubt it is a victim:
+    what is refused is counted with its place, and what is disclosed cannot be had back.
+    """
+    return _VICTIM.search(_WORDS.sub("_", _CAMEL.sub("_", name).lower()).strip("_")) is not None
+
+
+def is_context(name: str) -> bool:
+    """Whether a column or key of this name says something about an indicator."""
+    return type_name(name) in _FIELDS
+
+
+def context_of(mapping: Mapping[str, object], notes: Counter[str] | None = None) -> Context | None:
+    """What a row or a record says about its indicators; ``None`` if nothing.
+
+    Args:
+        mapping: names of columns or keys, and what stands there: text, numbers, or lists of texts.
+        notes: counts ``unknown-marking`` where a marking is none of TLP's or PAP's.
+    """
+    told: dict[str, list[object]] = {}
+    ranked = sorted(
+        (rank, field, name)
+        for name in mapping
+        if isinstance(name, str)
+        for field, rank in [_FIELDS.get(type_name(name), ("", 0))]
+        if field
+    )
+    for _, field, name in ranked:
+        if not _is_nothing(mapping[name]):
+            told.setdefault(field, []).append(mapping[name])
+    return _context(told, notes if notes is not None else Counter()) if told else None
+
+
+def _context(told: dict[str, list[object]], notes: Counter[str]) -> Context | None:
+    words = [word for value in told.get("tags", ()) for word in _parts(value)]
+    markings = [w for w in words if w.lower().startswith(("tlp:", "pap:"))]
+    tlp = [*(t for v in told.get("tlp", ()) for t in _parts(v)), *(w for w in markings if w[0] in "tT")]
+    pap = [*(t for v in told.get("pap", ()) for t in _parts(v)), *(w for w in markings if w[0] in "pP")]
+    phases = [_phase(part) for value in told.get("phases", ()) for part in _parts(value)]
+    context = Context(
+        tlp=_most_closed(Tlp, tlp, notes),
+        pap=_most_closed(Pap, pap, notes),
+        first_seen=_first(as_time, told.get("first_seen")),
+        last_seen=_first(as_time, told.get("last_seen")),
+        not_before=_first(as_time, told.get("not_before")),
+        valid_until=_first(as_time, told.get("valid_until")),
+        confidence=_first(_confidence, told.get("confidence")),
+        sightings=_first(lambda v: as_count(v, most=_MAX_SIGHTINGS), told.get("sightings")),
+        producer=_first(_name, told.get("producer")) or "",
+        malware=as_texts(part for value in told.get("malware", ()) for part in _parts(value)),
+        techniques=as_texts(
+            t for v in told.get("techniques", ()) for p in _parts(v) if (t := as_technique(p))
+        ),
+        phases=as_texts(phase for phase in phases if ":" in phase),
+        tags=as_texts([*(w for w in words if w not in markings), *(p for p in phases if ":" not in p)]),
+        comment=_first(lambda v: as_text(v, most=1024), told.get("comment")) or "",
+    )
+    return context or None
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
+
+
+def _first(read: Callable[[Any], Any], values: Iterable[object] | None) -> Any:
+    return next((found for value in values or () if (found := read(value)) not in (None, "")), None)
+
+
+def _parts(value: object) -> list[str]:
+    """The texts of a list, or of a cell that separates them by commas, semicolons, bars, or ``#one #two``."""
+    if isinstance(value, list | tuple):
+        parts: list[Any] = list(value[:_MAX_PARTS])
+    elif isinstance(value, str):
+        hashtags = value.startswith("#") and not _LIST.search(value)
+        parts = value.split() if hashtags else _LIST.split(value, _MAX_PARTS)
+    else:
+        return []
+    texts = (part.strip().lstrip("#") for part in parts if isinstance(part, str))
+    return [text for text in texts if not _is_nothing(text)]
+
+
+def _most_closed(kind: type[Marking], texts: list[str], notes: Counter[str]) -> Marking | None:
+    """The most closed of some markings; what is none is counted, so that the operator can look."""
+    found: list[Marking] = []
+    for text in texts:
+        try:
+            found.append(kind.parse(text))  # type: ignore[attr-defined]
+        except ValueError:
+            notes[UNKNOWN_MARKING] += 1
+    return max(found, key=list(kind).index, default=None)
+
+
+def _confidence(value: object) -> int | None:
+    if isinstance(value, str):
+        value = value.strip().removesuffix("%").strip().lower()
+        value = _CONFIDENCE_WORDS.get(value, value)
+    return as_count(value, most=100)
+
+
+def _name(value: object) -> str:
+    """Who it was. A link in a column of sources is a reference, and names nobody."""
+    text = as_text(value)
+    return "" if "://" in text else text
+
+
+def _phase(text: str) -> str:
+    found = _PHASE.fullmatch(text.strip())
+    return f"{found['chain']}:{found['phase']}" if found else text
