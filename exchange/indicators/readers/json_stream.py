@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import IO, Any
 
 import ijson
@@ -12,8 +13,13 @@ from exchange.indicators.readers.source import Source
 MAX_VALUE_BYTES = 16 << 20
 """The most bytes of JSON between two values: one object of a bundle, one attribute of an event."""
 
+MAX_DEPTH = 64
+"""The most objects and lists inside each other."""
+
 _MOST_TO_LOCATE = 32 << 20
 _BLOCK = 1 << 16
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
 Event = tuple[str, str, Any]
 """Where (``Event.Attribute.item``), what (``start_map``, ``string``, ...), and the value."""
@@ -23,7 +29,8 @@ def items(source: Source, prefix: str) -> Iterator[Any]:
     """The values at a place of a document, such as ``objects.item``, from the beginning of the source.
 
     Raises:
-        InputError: no JSON, which names the line; or a single value of more than ``MAX_VALUE_BYTES``.
+        InputError: no JSON, which names the line; a single value of more than ``MAX_VALUE_BYTES``; or more
+            than ``MAX_DEPTH`` levels.
     """
     return _translated(source, lambda stream: ijson.items(stream, prefix, use_float=True, buf_size=_BLOCK))
 
@@ -34,7 +41,8 @@ def events(source: Source) -> Iterator[Event]:
     The bound on memory is the caller's business: a token is at most ``MAX_VALUE_BYTES``.
 
     Raises:
-        InputError: no JSON, which names the line; or a single token of more than ``MAX_VALUE_BYTES``.
+        InputError: no JSON, which names the line; a single token of more than ``MAX_VALUE_BYTES``; or more
+            than ``MAX_DEPTH`` levels.
     """
     return _translated(source, lambda stream: ijson.parse(stream, use_float=True, buf_size=_BLOCK))
 
@@ -44,6 +52,7 @@ class _Metered:
 
     def __init__(self, stream: IO[bytes], source: Source) -> None:
         self._stream, self._source = stream, source
+        self._nesting = _Nesting()
         self.since = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -54,7 +63,34 @@ class _Metered:
                 f"{self._source.name}: a single value of more than {MAX_VALUE_BYTES >> 20} MiB of JSON",
                 hint="is it the right --format?",
             )
+        if self._nesting.after(data) > MAX_DEPTH:
+            raise InputError(
+                f"{self._source.name}: JSON nested more than {MAX_DEPTH} deep", hint="no feed is like that"
+            )
         return data
+
+
+class _Nesting:
+    """How deep JSON is nested, told before a parser sees it.
+
+    A parser keeps the place of every level that is open, so that what it keeps grows with the square of the
+    depth: 20 kB of brackets take it a gigabyte.
+    """
+
+    def __init__(self) -> None:
+        self._depth, self._in_string, self._held = 0, False, b""
+
+    def after(self, data: bytes) -> int:
+        """The greatest depth in one more block."""
+        data = self._held + data
+        whole = data.rstrip(b"\\")
+        self._held = data[len(whole) :]  # what it escapes is in the next block
+        parts = whole.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+        brackets = b"".join(parts[self._in_string :: 2]).translate(None, _NO_BRACKETS)
+        self._in_string ^= len(parts) % 2 == 0
+        depths = list(accumulate(map(_STEPS.__getitem__, brackets), initial=self._depth))
+        self._depth = depths[-1]
+        return max(depths)
 
 
 def _translated(source: Source, parse: Callable[[_Metered], Iterator[Any]]) -> Iterator[Any]:
