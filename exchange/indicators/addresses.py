@@ -7,9 +7,12 @@ Source: IANA IPv4 and IPv6 Special-Purpose Address Registries; RFC 4291, RFC 595
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from exchange.indicators.types import Indicator, IndicatorType, Refused
+from exchange.indicators.rules import Rule
+from exchange.indicators.types import IndicatorType, Refused
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 DOTTED_QUAD = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
@@ -52,38 +55,11 @@ GLOBAL_QUAD = rf"(?!(?:{'|'.join(map(str, _SPECIAL_OCTETS))})\.){DOTTED_QUAD}"
 """Matches most global IPv4 addresses: those under a first octet in which nothing is special."""
 
 _QUAD = re.compile(DOTTED_QUAD)
-_PARTS = re.compile(
-    r"(?:(?P<bare4>[0-9.]+)|(?P<bare6>[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*)|\[(?P<in6>[^\]/]*)\])"
-    r"(?:%[^\]/:]*)?(?::(?P<port>[^/:]*))?(?:/(?P<prefix>.*))?",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def canonical_address(text: str) -> Indicator:
-    """An address or a network, with or without a port or a zone, which are dropped.
-
-    Host bits of a network are cleared; a network of one address is that address; an IPv4-mapped IPv6 address
-    or network is the IPv4 one.
-
-    Args:
-        text: already cleaned.
-
-    Raises:
-        Refused: ``bad-address``, ``bad-port``, ``bad-prefix``, ``not-global``.
-    """
-    parts = _PARTS.fullmatch(text)
-    if not parts:
-        raise Refused("bad-address")
-    host = parts["bare4"] or parts["bare6"] or (parts["in6"] or "").partition("%")[0]
-    if parts["port"] is not None:
-        check_port(parts["port"])
-    address = _parse(host)
-    prefix = parts["prefix"]
-    if prefix is None:
-        return _address(address)
-    if not re.fullmatch(r"[0-9]{1,3}", prefix) or int(prefix) > address.max_prefixlen:
-        raise Refused("bad-prefix")
-    return _network(ip_network((address, int(prefix)), strict=False))
+_WITH_PORT = re.compile(r"([0-9.]+|\[[^\]/]*\]):([^/:]*)(/.*)?", re.DOTALL)
+_BRACKETED = re.compile(r"\[([^\]/]*)\](/.*)?", re.DOTALL)
+_ZONE = re.compile(r"%[^/]*")
+_PREFIX = re.compile(r"[0-9]{1,3}")
+_V4_BITS, _V6_BITS = 32, 128
 
 
 def check_port(port: str) -> None:
@@ -92,40 +68,108 @@ def check_port(port: str) -> None:
         raise Refused("bad-port")
 
 
-def _parse(host: str) -> IPv4Address | IPv6Address:
+def family(value: str) -> IndicatorType:
+    """The type of a canonical address or network."""
+    if "/" in value:
+        return IndicatorType.CIDR
+    return IndicatorType.IPV6 if ":" in value else IndicatorType.IPV4
+
+
+def _portless(text: str) -> str:
+    if not (parts := _WITH_PORT.fullmatch(text)):
+        return text
+    check_port(parts[2])
+    return parts[1] + (parts[3] or "")
+
+
+def _bare(text: str) -> str:
+    parts = _BRACKETED.fullmatch(text)
+    if parts is None:
+        return text
+    if ":" not in parts[1]:
+        raise Refused("bad-address")
+    return parts[1] + (parts[2] or "")
+
+
+def _zoneless(text: str) -> str:
+    return _ZONE.sub("", text) if ":" in text else text
+
+
+def _spelled(text: str) -> str:
+    """The one spelling of the address; what follows a slash stays as it is."""
+    host, slash, prefix = text.partition("/")
     if ":" not in host:
         if not _QUAD.fullmatch(host):
             raise Refused("bad-address")
-        return IPv4Address(host)
+        return text
     try:
-        return IPv6Address(host)
+        return str(IPv6Address(host)) + slash + prefix
     except ValueError:
         raise Refused("bad-address") from None
 
 
-def _address(address: IPv4Address | IPv6Address) -> Indicator:
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    _check_global(ip_network(address))
-    kind = IndicatorType.IPV4 if address.version == 4 else IndicatorType.IPV6  # noqa: PLR2004
-    return Indicator(kind, str(address))
+def _network(text: str) -> str:
+    """Host bits cleared; a network of one address is that address."""
+    host, slash, prefix = text.partition("/")
+    if not slash:
+        return text
+    bits = _V6_BITS if ":" in host else _V4_BITS
+    if not _PREFIX.fullmatch(prefix) or int(prefix) > bits:
+        raise Refused("bad-prefix")
+    return host if int(prefix) == bits else str(ip_network((host, int(prefix)), strict=False))
 
 
-def _network(network: IPv4Network | IPv6Network) -> Indicator:
-    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        quad = IPv4Address(int(network.network_address) & 0xFFFFFFFF)
-        network = IPv4Network((quad, network.prefixlen - _MAPPED.prefixlen))
-    if network.num_addresses == 1:
-        return _address(network.network_address)
-    _check_global(network)
-    return Indicator(IndicatorType.CIDR, str(network))
+def _unmapped(text: str) -> str:
+    if not text.startswith("::"):
+        return text
+    network = IPv6Network(text)
+    if not network.subnet_of(_MAPPED):
+        return text
+    quad = IPv4Address(int(network.network_address) & 0xFFFFFFFF)
+    prefix = network.prefixlen - _MAPPED.prefixlen
+    return str(quad) if prefix == _V4_BITS else f"{quad}/{prefix}"
 
 
-def _check_global(network: IPv4Network | IPv6Network) -> None:
+def _ranges(networks: Iterable[IPv4Network | IPv6Network]) -> tuple[list[int], list[int]]:
+    """First and last addresses of networks that do not overlap, in their order."""
+    ordered = sorted((int(n.network_address), int(n.broadcast_address)) for n in networks)
+    return [first for first, _ in ordered], [last for _, last in ordered]
+
+
+_FIRST_V4, _LAST_V4 = _ranges(NOT_GLOBAL_V4)
+_FIRST_V6, _LAST_V6 = _ranges(NOT_GLOBAL_V6)
+
+
+def _global(text: str) -> str:
     """Every address of it must be global: a network that reaches into a private one names no one place."""
-    if isinstance(network, IPv4Network):
-        special = any(network.overlaps(n) for n in NOT_GLOBAL_V4)
+    network: IPv4Network | IPv6Network
+    if ":" in text:
+        network, first, last = IPv6Network(text), _FIRST_V6, _LAST_V6
+        special = not network.subnet_of(GLOBAL_V6)
+    elif "/" in text:
+        network, first, last, special = IPv4Network(text), _FIRST_V4, _LAST_V4, False
     else:
-        special = not network.subnet_of(GLOBAL_V6) or any(network.overlaps(n) for n in NOT_GLOBAL_V6)
-    if special:
+        address = int(IPv4Address(text))
+        at = bisect_right(_FIRST_V4, address)
+        if at and _LAST_V4[at - 1] >= address:
+            raise Refused("not-global")
+        return text
+    at = bisect_right(first, int(network.broadcast_address))
+    if special or (at and last[at - 1] >= int(network.network_address)):
         raise Refused("not-global")
+    return text
+
+
+ADDRESS = (
+    Rule("port", "the same server on another port is the same server", _portless, lossy=True),
+    Rule("brackets", "they only keep an IPv6 address apart from its port", _bare),
+    Rule("zone", "a zone names an interface of the machine that saw the address", _zoneless, lossy=True),
+    Rule("address", "a strict dotted quad, or RFC 5952: lower case, zeros compressed", _spelled),
+    Rule("network", "host bits say nothing about a network; one of one address is that address", _network),
+    Rule("mapped", "an IPv4-mapped IPv6 address is the IPv4 address", _unmapped),
+    Rule("global", "an address that is not routed everywhere would match by accident", _global),
+)
+"""The rules of ``ipv4``, ``ipv6`` and ``cidr``: one family, of which ``family`` tells the type.
+
+Raise ``bad-address``, ``bad-port``, ``bad-prefix``, ``not-global``.
+"""

@@ -12,7 +12,8 @@ from ada_url import idna
 from publicsuffixlist import PublicSuffixList
 
 from exchange.indicators.addresses import check_port
-from exchange.indicators.types import Indicator, IndicatorType, Refused
+from exchange.indicators.rules import Rule, run
+from exchange.indicators.types import Refused
 
 MAX_DOMAIN_CHARS = 253
 MAX_EMAIL_CHARS = 254
@@ -46,15 +47,28 @@ def canonical_host(text: str) -> str:
     Raises:
         Refused: ``bad-domain``, ``too-long``, ``unknown-suffix``, ``public-suffix``.
     """
-    host = text.strip(".").lower()
-    if not host.isascii():
-        host = _to_ascii(host).strip(".")
+    return run(HOST, text)
+
+
+def _undotted(text: str) -> str:
+    return text.strip(".")
+
+
+def _ascii(text: str) -> str:
+    return text if text.isascii() else _to_ascii(text).strip(".")
+
+
+def _labels(host: str) -> str:
     if len(host) > MAX_DOMAIN_CHARS:
         raise Refused("too-long")
     if not _DOMAIN.fullmatch(host):
         raise Refused("bad-domain")
     if "xn--" in host and not _round_trips(host):
         raise Refused("bad-domain")
+    return host
+
+
+def _registered(host: str) -> str:
     if not is_below_suffix(host):
         raise Refused("public-suffix" if _suffixes().publicsuffix(host) else "unknown-suffix")
     return host
@@ -73,35 +87,56 @@ def _to_ascii(text: str) -> str:
         raise Refused("bad-domain") from None
 
 
-def canonical_domain(text: str) -> Indicator:
-    """A domain or host name; a port is dropped.
-
-    Args:
-        text: already cleaned.
-
-    Raises:
-        Refused: ``bad-domain``, ``too-long``, ``bad-port``, ``unknown-suffix``, ``public-suffix``.
-    """
+def _portless(text: str) -> str:
     name, colon, port = text.partition(":")
     if colon:
         check_port(port)
-    return Indicator(IndicatorType.DOMAIN, canonical_host(name))
+    return name
 
 
-def canonical_email(text: str) -> Indicator:
-    """An e-mail address, all lower case: lossy for the few servers whose local parts differ by case only.
-
-    Args:
-        text: already cleaned.
-
-    Raises:
-        Refused: ``bad-email``, ``too-long``, or a reason of its domain.
-    """
+def _local_part(text: str) -> str:
     local, at, name = text.rpartition("@")
     local = local.lower()
     if not at or len(local) > _MAX_LOCAL_CHARS or not _LOCAL.fullmatch(local):
         raise Refused("bad-email")
-    email = f"{local}@{canonical_host(name)}"
+    return f"{local}@{name}"
+
+
+def _after_at(rule: Rule) -> Rule:
+    """The rule, on the domain of an e-mail address."""
+
+    def apply(text: str) -> str:
+        local, _, name = text.rpartition("@")
+        return f"{local}@{rule.apply(name)}"
+
+    return Rule(rule.name, rule.why, apply, rule.lossy)
+
+
+def _short_enough(email: str) -> str:
     if len(email) > MAX_EMAIL_CHARS:
         raise Refused("too-long")
-    return Indicator(IndicatorType.EMAIL, email)
+    return email
+
+
+HOST = (
+    Rule("dots", "a dot at the end says that the name is whole, which it is", _undotted),
+    Rule("case", "names are compared without case", str.lower),
+    Rule("a-labels", "what the DNS is asked for: UTS #46, non-transitional, like browsers", _ascii),
+    Rule("labels", "letters, digits, hyphens and underscores; labels to 63, names to 253", _labels),
+    Rule(
+        "suffix",
+        "below a suffix of the public suffix list: neither internal nor a whole registry",
+        _registered,
+    ),
+)
+"""The rules of a host name. Raise ``bad-domain``, ``too-long``, ``unknown-suffix``, ``public-suffix``."""
+
+DOMAIN = (Rule("port", "the same host on another port is the same host", _portless, lossy=True), *HOST)
+"""The rules of ``domain``. Raise ``bad-port``, or what those of a host name do."""
+
+EMAIL = (
+    Rule("local part", "unquoted; lower case, though a server may tell them apart", _local_part, lossy=True),
+    *map(_after_at, HOST),
+    Rule("mailbox length", "no path of RFC 5321 is longer", _short_enough),
+)
+"""The rules of ``email``. Raise ``bad-email``, ``too-long``, or what those of a host name do."""

@@ -6,6 +6,7 @@ This is step 1 of the profile: whatever it does is part of ``cti-c14n/1`` and ca
 import re
 import unicodedata
 
+from exchange.indicators.rules import Rule, run
 from exchange.indicators.types import MAX_VALUE_CHARS, Refused
 
 # Soft hyphen, zero-width, direction marks and BOM: invisible, pasted along from reports and chats. Tabs and
@@ -15,20 +16,26 @@ _INVISIBLE = re.compile(
 )
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-_BRACKETED = re.compile(r"\s*[\[({]\s*(\.|dot|://|:|/|@|at)\s*[\])}]\s*", re.IGNORECASE)
-_SCHEME = re.compile(r"(?:h(?:xx|\*\*|tt)p(?P<s>s?)|(?P<f>f[xt]p))(?=:)", re.IGNORECASE)
+# A run of brackets is undone at once, and looked at from its beginning alone: a hostile line of thousands of
+# them costs no more than any other. The backslashes are those that Markdown puts before brackets.
+_BRACKETED = re.compile(
+    r"(?<![\s\[({\\])[\s\\]*[\[({][\s\[({\\]*(\.|dot|://|:|/|@|at)[\s\])}\\]*[\])}]\s*", re.IGNORECASE
+)
+_ESCAPED_DOT = re.compile(r"\\+\.")
+_SCHEME = re.compile(r"(?:(?:h(?!ttps?:)(?:[tx*_]{2}|\[tt\])p|meow)(?P<s>s?)|(?P<f>fxp))(?=:)", re.IGNORECASE)
 _MEANING = {"dot": ".", "at": "@"}
-_MAY_BE_DEFANGED = re.compile(r"[\[({\\]|^[hf]", re.IGNORECASE)
+_MARKS = re.compile(r"[\[({\\]")
 
 
 def refang(text: str) -> str:
-    r"""Undo defanging, ``[.] (.) {.} [dot] \. [:] [://] [/] [@] [at] hxxp fxp``, until nothing is left.
+    r"""Undo defanging until none is left: ``[.] (.) {.} [dot] \. [:] [://] [/] [@] [at] hxxp h**p fxp``.
 
-    One pass is not enough: ``[[.]]`` becomes ``[.]``, and a canonical form must not change when canonicalised
-    again.
+    One pass is not enough: ``[:[/]/]`` becomes ``[://]``, and a canonical form must not change when
+    canonicalised again.
     """
-    while _MAY_BE_DEFANGED.search(text):
-        plain = _BRACKETED.sub(lambda m: _MEANING.get(m[1].lower(), m[1]), text).replace("\\.", ".")
+    while _MARKS.search(text) or _SCHEME.match(text):
+        plain = _BRACKETED.sub(lambda m: _MEANING.get(m[1].lower(), m[1]), text)
+        plain = _ESCAPED_DOT.sub(".", plain)
         if scheme := _SCHEME.match(plain):
             plain = ("ftp" if scheme["f"] else "http" + scheme["s"].lower()) + plain[scheme.end() :]
         if plain == text:
@@ -51,11 +58,47 @@ def clean(text: str) -> str:
     Raises:
         Refused: ``empty``, ``too-long`` or ``bad-character``.
     """
+    return run(CLEAN, text)
+
+
+def _bounded(text: str) -> str:
     if len(text) > MAX_VALUE_CHARS:
         raise Refused("too-long")
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text.strip())).strip()
-    if _NOT_TEXT.search(text):
+    return text
+
+
+def _visible(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _characters(text: str) -> str:
+    if not text.isprintable() and _NOT_TEXT.search(text):
         raise Refused("bad-character")
-    if not (text := refang(text).strip()):
+    return text
+
+
+def _something(text: str) -> str:
+    if not text:
         raise Refused("empty")
     return text
+
+
+_LENGTH = Rule("length", "what is longer than any indicator is none", _bounded)
+_INVISIBLES = Rule(
+    "invisible", "zero-width characters, soft hyphens, BOMs and line breaks are pasted along", _visible
+)
+_NFC = Rule("nfc", "one spelling of composed characters (Unicode NFC)", _nfc)
+_TRIM = Rule("trim", "white space around a value is layout", str.strip)
+_CHARACTERS = Rule("characters", "control characters are no text", _characters)
+_EMPTY = Rule("empty", "something must be left", _something)
+_REFANG = Rule("refang", "brackets and misspelled schemes keep reports from being clicked on", refang)
+
+RAW = (_LENGTH, _INVISIBLES, _NFC, _TRIM, _CHARACTERS, _EMPTY)
+"""Step 1 for names of files and mutexes, in which brackets and backslashes mean what they are."""
+
+CLEAN = (*RAW[:-1], _REFANG, _TRIM, _EMPTY)
+"""Step 1 for all other types."""

@@ -57,7 +57,7 @@ REASONS = {
     "bad-address": "not an address: strict dotted quad without leading zeros, or RFC 4291",
     "bad-port": "what follows the colon is not a port number",
     "bad-prefix": "the prefix length is not a number that the address family allows",
-    "not-global": "not globally routable: private, loopback, link-local, multicast, documentation, reserved",
+    "not-global": "means nothing outside one network: private, local, multicast, documentation, reserved",
     "bad-domain": "not a domain name: an empty, over-long or malformed label, or an invalid A-label",
     "unknown-suffix": "under no suffix of the public suffix list: an internal name, a file name, a slip",
     "public-suffix": "itself a public suffix, under which anybody may register",
@@ -66,14 +66,20 @@ REASONS = {
     "unsupported-scheme": "a URL of another scheme than http, https and ftp",
     "bad-email": "not local@domain with an unquoted ASCII local part of at most 64 characters",
     "bad-digest": "a digest has hexadecimal digits only",
-    "bad-digest-length": "an MD5 has 32, a SHA-1 40 and a SHA-256 64 hexadecimal digits",
-    "empty-digest": "the digest of the empty file, or all zeros: it stands for no file",
+    "bad-digest-length": "not as many hexadecimal digits as its type has: an MD5 32, a SHA-256 64",
+    "empty-digest": "the digest of nothing, or all zeros: it stands for no file and no server",
+    "bad-fingerprint": "not a JA4 of a TLS client as FoxIO writes it: ten characters, two digests of twelve",
+    "bad-mac": "not six octets in hexadecimal digits",
+    "bad-asn": "no number of an autonomous system, neither asplain nor asdot",
+    "bad-cve": "not CVE, a year since 1999 and a number of at least four digits",
+    "bad-btc": "no Bitcoin address of the main network, or its checksum is wrong",
+    "bad-name": "no name of a mutex or a file: nothing is left of it, or it has wildcards or separators",
     "victim-field": "a field that describes a victim or a customer: such things never enter a set",
     "not-for-detection": "its producer does not mean it for detection (to_ids is false)",
     "revoked": "withdrawn by its producer; what we had of it from this feed goes as well",
     "pattern-and": "a STIX pattern whose conditions must hold together: no single value stands for it",
     "pattern-followedby": "a STIX pattern over an order of events",
-    "pattern-comparison": "a STIX pattern with another comparison than equality: LIKE, MATCHES, ISSUBSET, <, NOT",
+    "pattern-comparison": "a STIX pattern with a comparison other than equality: LIKE, MATCHES, <, NOT",
     "pattern-qualifier": "a STIX pattern with WITHIN, REPEATS or START: a value alone does not say that",
     "pattern-language": "a pattern in another language than STIX: Snort, YARA, Sigma",
     "bad-pattern": "no STIX pattern",
@@ -88,8 +94,8 @@ class Refused(Exception):
 
     Attributes:
         reason: a key of ``REASONS``.
-        place: where in its file the value stands, in the words of the format: a path, an identifier, a column;
-            ``""`` where the reader does not say. Never a value.
+        place: where in its file the value stands, in the words of the format: a path, an identifier, a
+            column; ``""`` where the reader does not say. Never a value.
         kind: the type of a value that is an indicator, but a revoked one.
     """
 
