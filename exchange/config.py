@@ -20,6 +20,7 @@ ENVIRONMENT = "COSIGHT_HOME"
 DEFAULT_LISTEN = "127.0.0.1:7443"
 IDENTITY_KEY, LOG_KEY, CA_KEY = "identity", "log", "ca"
 NODE_KEYS = (IDENTITY_KEY, LOG_KEY, CA_KEY)
+WARNING_LIST_MODES = ("block", "inform", "off")
 ROOT_KEY = "root"
 """The founder's; it may live offline and be put in place only to admit a member."""
 
@@ -151,6 +152,7 @@ class Settings:
         store: database URL, or ``""`` for the SQLite file in the home.
         peers: ``HOST:PORT`` by member id; goes before the address in the roster.
         limits: what peers may cost this node.
+        warning_lists: ``block``, ``inform`` or ``off`` by the name of a list, where it is not the default.
     """
 
     member: str
@@ -158,6 +160,7 @@ class Settings:
     store: str = field(default="", repr=False)  # a URL may hold a password
     peers: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    warning_lists: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +275,11 @@ class Home:
         """Directory of the signed rosters, one file an epoch."""
         return self.path / "rosters"
 
+    @property
+    def warning_lists(self) -> Path:
+        """Directory of the node's own warning lists; made when there is one."""
+        return self.path / "warninglists"
+
     def key_file(self, name: str) -> Path:
         """Where a private key is."""
         return self.path / "keys" / f"{name}.pem"
@@ -311,6 +319,9 @@ def _settings(table: dict[str, Any]) -> Settings:
             raise ValueError(f"peers.{peer} is not a member id")
         if not isinstance(address, str) or not is_address(address):
             raise ValueError(f"peers.{peer} is not HOST:PORT")
+    for name, mode in settings.warning_lists.items():
+        if mode not in WARNING_LIST_MODES:
+            raise ValueError(f"warning_lists.{name} is none of {', '.join(WARNING_LIST_MODES)}")
     for limit in fields(Limits):
         if not 0 < getattr(settings.limits, limit.name) < 1 << 31:
             raise ValueError(f"limits.{limit.name} is not a positive number below 2^31")

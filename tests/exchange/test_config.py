@@ -128,6 +128,12 @@ def test_everything_can_be_set(home):
         ('member = "acme"\n[peers]\nGlobex = "a:1"', "peers.Globex is not a member id"),
         ('member = "acme"\n[peers]\nglobex = 7', "peers.globex is not HOST:PORT"),
         ('member = "acme"\n[peers]\nglobex = "a"', "peers.globex is not HOST:PORT"),
+        ('member = "acme"\nwarning_lists = 1', "warning_lists is not a table"),
+        (
+            'member = "acme"\n[warning_lists]\nsinkholes = "ask"',
+            "warning_lists.sinkholes is none of block, inf",
+        ),
+        ('member = "acme"\n[warning_lists]\nsinkholes = ["off"]', "warning_lists.sinkholes is none of block"),
     ],
 )
 def test_what_is_wrong_in_the_configuration_is_named(home, text, why):
