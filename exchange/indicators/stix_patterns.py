@@ -1,11 +1,11 @@
 """STIX patterns, cut into what each alone makes them true: an equality of one path and one literal.
 
 A pattern is a tree of AND, OR, FOLLOWEDBY and qualifiers over comparisons. What stands under ORs only is an
-alternative: whoever sees that one value has seen what the pattern describes. Everything else is refused by reason.
-The parser keeps a stack of its own and reads each character a bounded number of times, so that neither depth nor
-length of a pattern can hurt.
+alternative: whoever sees that one value has seen what the pattern describes. Everything else is refused by
+reason. The parser keeps a stack of its own and reads each character a bounded number of times, so that
+neither the depth nor the length of a pattern can hurt.
 
-Source: STIX 2.1 section 9 and appendix, the STIX patterning grammar; 2.0 part 5 differs in nothing accepted here.
+Source: STIX 2.1 section 9 and its grammar of patterns; STIX 2.0 part 5 differs in nothing accepted here.
 """
 
 import re
@@ -35,10 +35,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_KEYWORDS = frozenset(
-    "AND OR NOT FOLLOWEDBY LIKE MATCHES ISSUPERSET ISSUBSET EXISTS LAST IN START STOP SECONDS WITHIN REPEATS TIMES"
-    " true false".split()
-)
+_NAMES_OF_KEYWORDS = """AND OR NOT FOLLOWEDBY LIKE MATCHES ISSUPERSET ISSUBSET EXISTS LAST IN START STOP
+SECONDS WITHIN REPEATS TIMES true false"""
+_KEYWORDS = frozenset(_NAMES_OF_KEYWORDS.split())
 _ORDERABLE = frozenset({"int", "float", "string", "binary", "hex", "time"})
 _BOOLEANS = frozenset({"true", "false"})
 _EQUAL = frozenset({"=", "=="})

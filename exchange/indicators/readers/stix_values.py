@@ -1,6 +1,6 @@
 """Which paths of STIX objects hold indicators, and of which type.
 
-A pattern says ``file:hashes.MD5 = '...'``, an observable says ``{"type": "file", "hashes": {"MD5": "..."}}``: the
+A pattern says ``file:hashes.MD5 = '...'``, an observable ``{"type": "file", "hashes": {"MD5": "..."}}``: the
 same path, so both are looked up here, and a bundle gives the same indicators in either form.
 
 Source: STIX 2.1 section 6 and 2.0 part 4; beyond them, objects that OpenCTI, MISP and MVT write.
@@ -8,8 +8,10 @@ Source: STIX 2.1 section 6 and 2.0 part 4; beyond them, objects that OpenCTI, MI
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from exchange.indicators.readers.base import type_name
+from exchange.indicators.readers.context_columns import is_victim
 from exchange.indicators.stix_patterns import Atom
 from exchange.indicators.types import IndicatorType, Refused
 
@@ -49,26 +51,26 @@ _CERTIFICATES = frozenset({("x509-certificate", "hashes"), ("app", "cert")})
 _OF_CERTIFICATES = frozenset({"md5", "sha1", "sha256"})
 _OF_TRAFFIC = {kind.value: kind for kind in (_T.JA3, _T.JA3S, _T.JA4, _T.JARM, _T.HASSH)}
 
-# To whom a message went is who was attacked; and no custom property that names a victim is ever read.
-_RECIPIENTS = frozenset({"to_refs", "cc_refs", "bcc_refs"})
-_VICTIM = re.compile(r"victim|customer", re.IGNORECASE)
+# To whom a message went is who was attacked.
+RECIPIENTS = frozenset({"to_refs", "cc_refs", "bcc_refs"})
+ID = re.compile(r"[a-z0-9-]{1,64}--[0-9a-fA-F-]{36}")
+_PROPERTY = re.compile(r"[a-z0-9_-]{1,64}")
 
 _UNSUPPORTED = Refused("unsupported-type")
 _MOST_HASHES = 64
 # Objects of objects: what they are made of stands beside them, as objects of their own.
-COMPOSED = frozenset({"network-traffic", "email-message", "process"})
-OBSERVABLES = COMPOSED | frozenset(
-    "artifact autonomous-system directory domain-name email-addr file ipv4-addr ipv6-addr mac-addr mutex software url"
-    " user-account windows-registry-key x509-certificate hostname x-opencti-hostname cryptocurrency-wallet"
-    " x-opencti-cryptocurrency-wallet user-agent phone-number".split()
-)
+COMPOSED = frozenset({"network-traffic", "email-message"})
+_SIMPLE = """artifact autonomous-system cryptocurrency-wallet directory domain-name email-addr file hostname
+ipv4-addr ipv6-addr mac-addr mutex process software url user-account user-agent windows-registry-key
+x-opencti-hostname x509-certificate"""
+OBSERVABLES = COMPOSED | frozenset(_SIMPLE.split())
 
 
 def kind_of(atom: Atom) -> IndicatorType | Refused | None:
     """The type that an atom's path says its value has; ``None`` where the value says it."""
     path = atom.path
-    if path[1] in _RECIPIENTS or any(map(is_of_victim, path)):
-        return Refused("victim-field", f"{path[0]}:{'.'.join(path[1:])}")
+    if path[1] in RECIPIENTS or any(map(is_of_victims, path)):
+        return Refused("victim-field", f"{path[0]}:{property_name(path[1])}")
     kind = _KINDS[path] if path in _KINDS else _hash_of(path)
     if kind is IndicatorType.ASN:
         return kind if atom.literal in ("int", "string") else _UNSUPPORTED
@@ -77,9 +79,15 @@ def kind_of(atom: Atom) -> IndicatorType | Refused | None:
     return kind if atom.literal == "string" else _UNSUPPORTED
 
 
-def is_of_victim(name: str) -> bool:
-    """Whether a property is named for whom an attack has hit."""
-    return _VICTIM.search(name) is not None
+@lru_cache(maxsize=4096)
+def is_of_victims(name: str) -> bool:
+    """Whether what a property holds or refers to is whom an attack has hit, or who received or saw it."""
+    return name in RECIPIENTS or name == "where_sighted_refs" or is_victim(name)
+
+
+def property_name(name: str) -> str:
+    """A property as a place may name it: one that is written unlike any could be a value itself."""
+    return name if _PROPERTY.fullmatch(name) else "a property of another name than STIX allows"
 
 
 def atoms_of(thing: Mapping[str, object]) -> Iterator[Atom]:
