@@ -46,7 +46,7 @@ _TYPES = {
     IndicatorType.IPV6: "ipv6 ipv6addr",
     IndicatorType.CIDR: "cidr netblock network subnet ipv4cidr ipv6cidr iprange",
     IndicatorType.DOMAIN: "domain hostname host fqdn domainname c2domain hostnameport domainport",
-    IndicatorType.URL: "url uri link c2url",
+    IndicatorType.URL: "url uri c2url",
     IndicatorType.URL_HOST: "urlhost",
     IndicatorType.EMAIL: "email emailaddr emailaddress emailsrc emaildst mail",
     IndicatorType.MD5: "md5 md5hash hashmd5 filehashmd5 filemd5 md5sum",
@@ -89,7 +89,9 @@ TYPE_COLUMN_NAMES = frozenset(
     {"type", "ioctype", "indicatortype", "observabletype", "observabletypes", "kind"}
 )
 """Names of columns and keys that hold the type of the value beside them."""
-_OTHER = "filepath path file regkey registry registrykey yara sha3384 ssdeep tlsh useragent wallet"
+_OTHER = (
+    "link reference filepath path file regkey registry registrykey yara sha3384 ssdeep tlsh useragent wallet"
+)
 _UNSUPPORTED = Refused("unsupported-type")
 OTHER_TYPES = frozenset(_OTHER.split())
 

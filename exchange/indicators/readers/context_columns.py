@@ -45,6 +45,9 @@ _NAMES = {
 _FIELDS = {name: (field, rank) for field, names in _NAMES.items() for rank, name in enumerate(names.split())}
 
 _NOTHING = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "null", "nil", "unknown", "unknown malware"})
+_STATED = re.compile(
+    r"\b(TLP|PAP)\s?[:=]\s?(CLEAR|WHITE|GREEN|AMBER(?:\s?\+\s?STRICT)?|RED)\b", re.IGNORECASE
+)
 _LIST = re.compile(r"[,;|\n]")
 _PHASE = re.compile(r"(?P<phase>[^()]+?)\s*\((?P<chain>[^()]+)\)")
 # Source: STIX 2.1 appendix A, the None / Low / Med / High scale.
@@ -96,6 +99,12 @@ def context_of(mapping: Mapping[str, object], notes: Counter[str] | None = None)
         if not _is_nothing(mapping[name]):
             told.setdefault(field, []).append(mapping[name])
     return _context(told, notes if notes is not None else Counter()) if told else None
+
+
+def marked(text: str) -> Context | None:
+    """The markings that a text states for all of itself, as ``# TLP:AMBER``; the most closed of several."""
+    stated = [(found[1].lower(), "".join(found[2].split())) for found in _STATED.finditer(text)]
+    return context_of({name: [level for of, level in stated if of == name] for name in ("tlp", "pap")})
 
 
 def _context(told: dict[str, list[object]], notes: Counter[str]) -> Context | None:

@@ -7,7 +7,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,6 +20,29 @@ MAX_LINE_CHARS = 1 << 20
 SAMPLE_CHARS = 1 << 16
 
 _GZIP = b"\x1f\x8b"
+# What people have instead of a text file, by its first bytes, and what to do about it.
+_UNPACK = "unpack it first"
+_SAVE_AS_TEXT = "save its text or its table, or ask its producer for STIX, MISP or CSV"
+_OTHER_KINDS = {
+    b"%PDF-": ("a PDF document", _SAVE_AS_TEXT),
+    b"PK\x03\x04": ("a ZIP archive, or a document of an office suite", "unpack it, or save its table as CSV"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("a document of an old office suite", _SAVE_AS_TEXT),
+    b"{\\rtf": ("an RTF document", _SAVE_AS_TEXT),
+    b"\x89PNG": ("an image", "look for the list behind it"),
+    b"\xff\xd8\xff": ("an image", "look for the list behind it"),
+    b"GIF8": ("an image", "look for the list behind it"),
+    b"BZh": ("compressed with bzip2", _UNPACK),
+    b"\xfd7zXZ\x00": ("compressed with xz", _UNPACK),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", _UNPACK),
+    b"\x1f\x8b": ("gzip within gzip", _UNPACK),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", _UNPACK),
+    b"Rar!\x1a\x07": ("a RAR archive", _UNPACK),
+    b"SQLite format 3\x00": ("a database of SQLite", "export its table as CSV"),
+    b"\x7fELF": ("a program", "cosight reads what is known about programs, not programs"),
+    b"MZ\x90\x00": ("a program", "cosight reads what is known about programs, not programs"),
+}
+_TAR_MAGIC_AT = 257
+
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte that is not UTF-8
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
@@ -44,11 +67,12 @@ class Source:
         self._raw = raw
         self._zipped = raw.read(2) == _GZIP
         try:
-            head = self._stream().read(3)
+            head = self._stream().read(_TAR_MAGIC_AT + 5)
         except _DAMAGED as e:
             raise self._damaged() from e
         if not head:
             raise InputError(f"{self.name} is empty", hint="was it fetched whole?")
+        _check_kind(self.name, head)
         self.encoding = next((e for bom, e in _BOMS.items() if head.startswith(bom)), "utf-8")
         self.sample = self._sample()
 
@@ -136,14 +160,25 @@ class Source:
         return self.fail("the gzip data are damaged or cut short", hint="fetch the file again")
 
 
+def _check_kind(name: str, head: bytes) -> None:
+    """Refuse what is plainly no text, in words that help.
+
+    Raises:
+        InputError: it is a document, an archive, an image or a program.
+    """
+    if head[_TAR_MAGIC_AT:] == b"ustar":
+        raise InputError(f"{name} is a tar archive", hint=_UNPACK)
+    for magic, (kind, hint) in _OTHER_KINDS.items():
+        if head.startswith(magic):
+            raise InputError(f"{name} is {kind}", hint=hint)
+
+
 class _Borrowing(TextIOWrapper):
     """A decoder that leaves what it reads from open, for whoever reads it next."""
 
     def __del__(self) -> None:
-        try:
+        with suppress(ValueError):
             self.detach()
-        except ValueError:
-            pass
 
 
 class _Recoded(RawIOBase):
@@ -160,7 +195,7 @@ class _Recoded(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 (as the base class has it)
+    def readinto(self, buffer: Any) -> int:
         try:
             # A quarter: a character of UTF-16 takes up to three bytes in UTF-8, a surrogate pair four.
             data = self._text.read(len(buffer) // 4).encode() if self._text else self._bytes.read(len(buffer))

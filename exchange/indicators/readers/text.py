@@ -1,4 +1,7 @@
-"""Plain text: one value a line, defanged or not; ``#`` and ``;`` start comments."""
+"""Plain text: one value a line, defanged or not; ``#``, ``;`` and ``//`` start comments.
+
+A comment that says ``TLP:AMBER`` says it of the whole file.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,11 +10,13 @@ from itertools import islice
 from exchange.indicators.batch import Candidate
 from exchange.indicators.canonical import recognise
 from exchange.indicators.readers.base import Format, Options
+from exchange.indicators.readers.context_columns import marked
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import Refused
 
 # A "#" inside a URL starts its fragment, so a trailing comment needs white space before it.
 _COMMENT = re.compile(r"(?:^|\s)(?:[#;]|//).*")
+_COMMENT_MARKS = ("#", ";", "//")
 _BARE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/?=&@%-]*")
 _LIST_MARK = re.compile(r"^(?:[-*•]\s+)?")
 _WRAPPING = "\"'`<>,"
@@ -29,9 +34,15 @@ def value_of(line: str) -> str:
 
 
 def _candidates(source: Source, _options: Options) -> Iterator[Candidate]:
+    context = marked(comments(source.sample))
     for line in source.lines():
         if value := value_of(line):
-            yield value, None, None
+            yield value, None, context
+
+
+def comments(sample: str) -> str:
+    """The lines of comment of a sample."""
+    return "\n".join(line for line in sample.splitlines() if line.lstrip().startswith(_COMMENT_MARKS))
 
 
 def _score(sample: str) -> float:
