@@ -14,11 +14,19 @@ from pathlib import Path
 from typing import Self
 
 from exchange.errors import ConfigError
-from exchange.indicators.types import IndicatorType
-from exchange.indicators.warninglists.lists import ListType, WarningList, list_files, list_name
+from exchange.indicators.types import PROFILE, IndicatorType
+from exchange.indicators.warninglists.lists import ListType, WarningList, by_name
 from exchange.indicators.warninglists.matchers import Matcher
 
-__all__ = ["BLOCKED_UNLESS_SAID", "ListType", "Mode", "WarningList", "WarningLists"]
+__all__ = [
+    "BLOCKED_UNLESS_SAID",
+    "ListType",
+    "Mode",
+    "WarningList",
+    "WarningLists",
+    "default_mode",
+    "shipped_folder",
+]
 
 
 class Mode(StrEnum):
@@ -39,6 +47,10 @@ BLOCKED_UNLESS_SAID = frozenset(
     }
 )  # fmt: skip
 """Lists that block without a setting. Others inform: one that names whole services hides what they host."""
+
+
+_RULES = f"{PROFILE}, comparison 1\n"
+"""Changes with what a list means, so that whoever goes by the digest looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class WarningLists:
         self.modes = {name: modes.get(name, default_mode(name)) for name in self._lists}
         self.own = own
         facts = [f"{name} {self.modes[name]} {found.digest}\n" for name, found in self._lists.items()]
-        self.digest = hashlib.sha256("".join(facts).encode()).hexdigest()
+        self.digest = hashlib.sha256("".join([_RULES, *facts]).encode()).hexdigest()
 
     @classmethod
     def load(
@@ -96,13 +108,12 @@ class WarningLists:
             InputError: a list cannot be read; names the file and the place.
             ConfigError: a mode is set for a list that is not there.
         """
-        own = list_files(folder) if folder is not None and folder.is_dir() else []
-        paths = {list_name(path): path for path in (list_files(shipped_folder()) if shipped else [])}
-        paths |= {list_name(path): path for path in own}
+        own = by_name(folder) if folder is not None and folder.is_dir() else {}
+        paths = (by_name(shipped_folder()) if shipped else {}) | own
         return cls(
             {name: WarningList.read(path) for name, path in paths.items()},
             {name: Mode(mode) for name, mode in (modes or {}).items()},
-            frozenset(map(list_name, own)),
+            frozenset(own),
         )
 
     def __iter__(self) -> Iterator[WarningList]:

@@ -30,7 +30,7 @@ from exchange.indicators.warninglists.networks import Networks
 MAX_LIST_BYTES = 64 << 20
 MAX_ENTRIES = 1_000_000
 MAX_TITLE_CHARS = 256
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -169,8 +169,26 @@ def list_name(path: Path) -> str:
     return name
 
 
+def by_name(path: Path) -> dict[str, Path]:
+    """The files of lists in a folder by the names of the lists.
+
+    They are its own ``NAME.json``, and ``NAME/list.json`` in it or, as MISP publishes them, in its ``lists``;
+    gzipped or not.
+
+    Raises:
+        InputError: there is no such folder, it cannot be read, or two lists have one name.
+    """
+    found: dict[str, Path] = {}
+    for file in list_files(path):
+        name = list_name(file)
+        if name in found:
+            raise InputError(f"{found[name]} and {file} are both called {name}", hint="remove one")
+        found[name] = file
+    return found
+
+
 def list_files(path: Path) -> list[Path]:
-    """The files of lists in a folder: its own, those of its folders, or of ``lists`` as MISP publishes them.
+    """The files that ``by_name`` names, in alphabetical order.
 
     Raises:
         InputError: there is no such folder, or it cannot be read.
@@ -205,7 +223,7 @@ def unzipped(data: bytes, path: Path) -> bytes:
     Raises:
         InputError: the gzip data are damaged, or larger than any list.
     """
-    if not data.startswith(_GZIP):
+    if not data.startswith(GZIP):
         return data
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
