@@ -1,0 +1,76 @@
+"""The result of a match as ``cosight match --json`` printed it, read back with suspicion."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+from exchange.config import is_member_id
+from exchange.errors import InputError
+from exchange.indicators import Indicator, IndicatorType, Refused, canonicalise
+
+_HINT = "it must be the object that cosight match --json prints, whole and unchanged"
+_TYPES = frozenset(IndicatorType)
+_MAX_SESSION_CHARS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """What an export needs of a result.
+
+    Attributes:
+        session: identifies the session in both ledgers.
+        peer: the other member.
+        items: the shared indicators, each once.
+    """
+
+    session: str
+    peer: str
+    items: tuple[Indicator, ...]
+
+    @classmethod
+    def parse(cls, data: bytes, *, name: str) -> Self:
+        """Read a result.
+
+        Args:
+            data: JSON in UTF-8.
+            name: of the file, for the error.
+
+        Raises:
+            InputError: it is no result of a match, or one that tells no items; names the place.
+        """
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError) as e:
+            place = f", line {e.lineno}" if isinstance(e, json.JSONDecodeError) else ""
+            raise InputError(f"{name}{place}: not JSON", hint=_HINT) from None
+        result = found.get("result") if isinstance(found, dict) else None
+        if not isinstance(found, dict) or not isinstance(result, dict) or "items" not in result:
+            raise InputError(f"{name}: not the result of a match", hint=_HINT)
+        session, peer, items = found.get("session"), found.get("peer"), result["items"]
+        if not isinstance(session, str) or not 0 < len(session) <= _MAX_SESSION_CHARS:
+            raise InputError(f"{name}, session: not the name of a session", hint=_HINT)
+        if not isinstance(peer, str) or not is_member_id(peer):
+            raise InputError(f"{name}, peer: not a member id", hint=_HINT)
+        if items is None:
+            raise InputError(f"{name}: this match told no items", hint="match again with: --reveal overlap")
+        if not isinstance(items, list):
+            raise InputError(f"{name}, result.items: not a list", hint=_HINT)
+        read = (_indicator(item, f"{name}, result.items[{i}]") for i, item in enumerate(items))
+        return cls(session, peer, tuple(dict.fromkeys(read)))
+
+
+def _indicator(item: Any, place: str) -> Indicator:
+    """One item, which must stand there as a match writes it: anything else did not come from one."""
+    kind, value = (item.get("type"), item.get("value")) if isinstance(item, dict) else (None, None)
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise InputError(f"{place}: not an indicator of a type that we know", hint=_HINT)
+    if not isinstance(value, str):
+        raise InputError(f"{place}.value: not a text", hint=_HINT)
+    indicator = Indicator(IndicatorType(kind), value)
+    try:
+        canonical = canonicalise(indicator.type, value)
+    except Refused:
+        canonical = None
+    if canonical != indicator:
+        raise InputError(f"{place}: not in canonical form", hint=_HINT)
+    return indicator
