@@ -31,6 +31,7 @@ _HOST = re.compile(r"\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[
 _PORTS = range(1 << 16)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_BYTES = 1 << 20
+_MAX_DAYS = 36_500
 
 _TEMPLATE = """\
 # What this node is and how it may be reached. Anything left out has the value shown in docs/operations.md.
@@ -152,6 +153,7 @@ class Settings:
         store: database URL, or ``""`` for the SQLite file in the home.
         peers: ``HOST:PORT`` by member id; goes before the address in the roster.
         limits: what peers may cost this node.
+        expiry: after how many days without news an indicator of a type no longer enters a set.
         warning_lists: ``block``, ``inform`` or ``off`` by the name of a list, where it is not the default.
     """
 
@@ -160,6 +162,7 @@ class Settings:
     store: str = field(default="", repr=False)  # a URL may hold a password
     peers: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    expiry: Mapping[str, int] = field(default_factory=dict)
     warning_lists: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -314,6 +317,15 @@ def _settings(table: dict[str, Any]) -> Settings:
         raise ValueError("member is not a lower-case DNS label of at most 40 characters")
     if not is_address(settings.listen):
         raise ValueError("listen is not HOST:PORT")
+    _check_named(settings)
+    for limit in fields(Limits):
+        if not 0 < getattr(settings.limits, limit.name) < 1 << 31:
+            raise ValueError(f"limits.{limit.name} is not a positive number below 2^31")
+    return settings
+
+
+def _check_named(settings: Settings) -> None:
+    """Refuse what the tables cannot hold whose keys are the operator's."""
     for peer, address in settings.peers.items():
         if not is_member_id(peer):
             raise ValueError(f"peers.{peer} is not a member id")
@@ -322,10 +334,9 @@ def _settings(table: dict[str, Any]) -> Settings:
     for name, mode in settings.warning_lists.items():
         if mode not in WARNING_LIST_MODES:
             raise ValueError(f"warning_lists.{name} is none of {', '.join(WARNING_LIST_MODES)}")
-    for limit in fields(Limits):
-        if not 0 < getattr(settings.limits, limit.name) < 1 << 31:
-            raise ValueError(f"limits.{limit.name} is not a positive number below 2^31")
-    return settings
+    for name, days in settings.expiry.items():
+        if type(days) is not int or not 0 < days <= _MAX_DAYS:
+            raise ValueError(f"expiry.{name} is not a number of days from 1 to {_MAX_DAYS:,}")
 
 
 def _check_table(prefix: str, table: dict[str, Any], kind: type[Settings | Limits]) -> None:

@@ -12,6 +12,7 @@ from exchange.agreement import Agreement
 from exchange.config import Home, is_address
 from exchange.disclosure import Desk, Items, Outcome, Wish, match
 from exchange.errors import ConfigError, LedgerError
+from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
 from exchange.policy import Policy
 from exchange.rpc.client import PeerLink
@@ -51,7 +52,7 @@ class Node:
         self.load_policy()  # a policy that cannot be read is found now, not at the first proposal
         self._store: Store | None = None
         if items is None:
-            items = self._store = Store.open(home.store_url)
+            items = self._store = open_store(home)
         origin = ledger.origin(home.member, self.alliance.alliance)
         self.ledger = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
         self.desk = Desk(
@@ -152,6 +153,24 @@ def _checked(address: str) -> str:
     if not is_address(address):
         raise ConfigError(f"{address!r} is no address", hint="write HOST:PORT, such as 127.0.0.1:7443")
     return address
+
+
+def open_store(home: Home) -> Store:
+    """The indicators of a home, under its settings.
+
+    Raises:
+        ConfigError: the settings name a type that there is none of.
+        StoreError: the database cannot be used.
+    """
+    known = {str(kind): kind for kind in IndicatorType}
+    if unknown := home.settings.expiry.keys() - known:
+        raise ConfigError(
+            f"{home.config_file}: expiry.{min(unknown)} is no type of indicators",
+            hint=f"one of: {', '.join(known)}",
+        )
+    return Store.open(
+        home.store_url, expiry={known[name]: days for name, days in home.settings.expiry.items()}
+    )
 
 
 def read_policy(home: Home) -> Policy:

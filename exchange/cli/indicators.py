@@ -84,7 +84,7 @@ def indicators(
     try:
         counts = [c for c in store.counts() if types is None or c.type in types]
         distinct = {
-            str(t): n for t in IndicatorType if (types is None or t in types) and (n := store.size([t]))
+            str(t): n for t in IndicatorType if (types is None or t in types) and (n := store.size([t], now=utc_now()))
         }
     finally:
         store.close()

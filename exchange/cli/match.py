@@ -1,6 +1,7 @@
 """``serve`` and ``match``: the two ends of a session."""
 
 import asyncio
+import json
 import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 
 from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import MAX_TEXT, Rung
-from exchange.cli import SHARE, app
+from exchange.cli import SHARE, app, export
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
 from exchange.cli.psi import Lines
@@ -18,7 +19,7 @@ from exchange.config import write_atomic
 from exchange.disclosure import Outcome, Wish
 from exchange.errors import ConfigError
 from exchange.indicators import Indicator, IndicatorType
-from exchange.node import Node
+from exchange.node import Node, utc_now
 
 TYPES = ", ".join(IndicatorType)
 SHOWN = 5
@@ -48,7 +49,7 @@ def serve(
                 "member": node.home.member,
                 "alliance": node.alliance.alliance,
                 "address": f"{host}:{port}",
-                "items": node.desk.items.size(list(IndicatorType)),
+                "items": node.desk.items.size(list(IndicatorType), now=utc_now()),
             }
             line = f" of {node.alliance.alliance} answers at {host}:{port}; Ctrl-C stops it"
             emit(as_json, result, lambda: say((node.home.member, "bold"), line))
@@ -77,7 +78,13 @@ def match(
         str | None, typer.Option(help="The peer's HOST:PORT, if the roster's is not right.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write every match here: type, tab, value.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write every match here: as export does for .stix.json, .misp.json and .csv, as --json does for "
+            ".json, else type, tab, value.",
+        ),
     ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
@@ -87,9 +94,14 @@ def match(
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
     if len(purpose) > MAX_TEXT or not purpose.isprintable():
         raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
+    opened = open_home(home)
+    form = None if out is None else format_of(out.name)
+    if form is not None and reveal is Rung.SIZE:
+        raise typer.BadParameter(f"a match of sizes tells no items to write as {form}", param_hint="--out")
     if out is not None:
         check_writable(out)
-    with Node(open_home(home)) as node:
+    ids = None if form is None else export.identifiers(opened)  # a bad key is found before the session is spent
+    with Node(opened) as node:
         chosen = tuple(sorted(set(types or held_types(node))))
         if not chosen:
             raise ConfigError("we hold no indicators", code="empty-store", hint="run: cosight import FILE...")
@@ -102,15 +114,18 @@ def match(
         )
         with waiting(f"matching with {peer}", as_json):
             outcome = asyncio.run(node.match(peer, wish, address=address))
-    if out is not None:
-        lines = "".join(f"{m.type}\t{m.value}\n" for m in outcome.matches or [])
-        write_atomic(out, f"type\tvalue\n{lines}".encode())
+    if out is not None and (form is None or ids is None):
+        write_atomic(out, as_file(outcome, out.name))
+    elif out is not None:
+        selected = export.selection(opened, MatchResult(outcome.session, outcome.peer, tuple(outcome.matches or ())))
+        write_atomic(out, render(form, selected, ids))
+        export.show_selected(selected)
     emit(as_json, as_result(outcome), lambda: show_outcome(outcome))
 
 
 def held_types(node: Node) -> list[IndicatorType]:
     """The types that we hold anything of."""
-    return [t for t in IndicatorType if node.desk.items.size([t])]
+    return [t for t in IndicatorType if node.desk.items.size([t], now=utc_now())]
 
 
 def as_result(o: Outcome) -> dict[str, Any]:

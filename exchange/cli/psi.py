@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
@@ -58,11 +59,11 @@ class Lines:
         distinct = distinct_lines(path)
         return cls(hashing.item_rows(KIND, distinct), np.arange(len(distinct), dtype=np.int64))
 
-    def size(self, _types: Collection[IndicatorType]) -> int:
+    def size(self, _types: Collection[IndicatorType], *, now: datetime) -> int:  # noqa: ARG002
         """How many there are."""
         return len(self.rows)
 
-    def item_set(self, _types: Collection[IndicatorType]) -> "Lines":
+    def item_set(self, _types: Collection[IndicatorType], *, now: datetime) -> "Lines":  # noqa: ARG002
         """All of them."""
         return self
 

@@ -34,10 +34,10 @@ class ItemSet(Protocol):
 class Items(Protocol):
     """Where our set comes from."""
 
-    def size(self, types: Collection[IndicatorType], /) -> int:
-        """How many distinct items of these types we would put in."""
+    def size(self, types: Collection[IndicatorType], /, *, now: datetime) -> int:
+        """How many distinct items of these types we would put in now."""
 
-    def item_set(self, types: Collection[IndicatorType], /) -> ItemSet:
+    def item_set(self, types: Collection[IndicatorType], /, *, now: datetime) -> ItemSet:
         """The items themselves."""
 
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:

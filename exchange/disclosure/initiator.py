@@ -53,7 +53,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         LedgerError: the ledger cannot be written; nothing left.
     """
     start = perf_counter()
-    ours = await asyncio.to_thread(desk.items.size, wish.types)
+    ours = await asyncio.to_thread(desk.items.size, wish.types, now=desk.clock())
     policy = desk.policy()
     proposal = _proposal(desk, wish, policy, size_class(ours))
     entry = Entry(desk, peer, "initiator", proposal, policy)
@@ -68,7 +68,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         entry.peer_signature = answer.signature
         await asyncio.to_thread(_allow, entry, history, ours, answer.padded)
         if wish.rung is not Rung.SIZE:
-            items = await asyncio.to_thread(desk.items.item_set, wish.types)
+            items = await asyncio.to_thread(desk.items.item_set, wish.types, now=desk.clock())
             async with asyncio.timeout(agreement.deadline_s):
                 found = await _run(entry, agreement, items, link)
     await in_thread(

@@ -113,7 +113,7 @@ class Responder:
                     raise PeerMisbehaved("the peer did not sign the agreement", code="bad-signature")
                 entry.peer_signature = signature
                 entry.check_policy()
-                items = await asyncio.to_thread(desk.items.item_set, entry.proposal.types)
+                items = await asyncio.to_thread(desk.items.item_set, entry.proposal.types, now=desk.clock())
                 params = params_of(agreement)
                 if len(items.rows) > params.n_s:
                     raise CosightError(
@@ -181,7 +181,7 @@ class Responder:
         if len(busy) >= limits.max_sessions or busy.count(entry.peer) >= limits.max_sessions_per_peer:
             raise SessionRefused("too many sessions at once", code="busy")
         self._allow(entry, None)  # first without our size: to refuse must not take time that depends on it
-        ours = desk.items.size(p.types)
+        ours = desk.items.size(p.types, now=desk.clock())
         self._allow(entry, ours)
         return ours
 

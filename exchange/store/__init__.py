@@ -1,5 +1,8 @@
 """What a node keeps: its indicators and its ledger, in a database it owns."""
 
-from exchange.store.indicators import Count, ImportReport, ItemSet, Store
+from exchange.store.feeds import FeedInfo, Forgotten
+from exchange.store.held import Held
+from exchange.store.indicators import Count, ItemSet, Store
+from exchange.store.report import ImportReport
 
-__all__ = ["Count", "ImportReport", "ItemSet", "Store"]
+__all__ = ["Count", "FeedInfo", "Forgotten", "Held", "ImportReport", "ItemSet", "Store"]

@@ -6,7 +6,7 @@ is killed in the middle. SQLite is the embedded default; any other SQLAlchemy UR
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -26,6 +26,7 @@ from sqlalchemy import (
     insert,
     make_url,
     select,
+    update,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -156,8 +157,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def create_tables(engine: Engine, tables: MetaData, *, part: str, version: int) -> None:
+def create_tables(
+    engine: Engine,
+    tables: MetaData,
+    *,
+    part: str,
+    version: int,
+    migrate: Callable[[Connection, int], bool] = lambda _connection, _version: False,
+) -> None:
     """Create the tables of one part of the store where they are missing, and check its schema version.
+
+    Args:
+        engine: the database.
+        tables: what to create.
+        part: which part of the store they are.
+        version: of these tables.
+        migrate: brings the tables of an older version up to this one, if there is a way, and says whether.
 
     Raises:
         StoreError: a newer cosight wrote this database, or an older one whose schema has no migration.
@@ -168,6 +183,8 @@ def create_tables(engine: Engine, tables: MetaData, *, part: str, version: int) 
         if found is None:
             tables.create_all(connection)
             connection.execute(insert(_meta).values(part=part, version=version))
+        elif found < version and migrate(connection, found):
+            connection.execute(update(_meta).where(_meta.c.part == part).values(version=version))
         elif found != version:
             raise StoreError(
                 f"the database {_name(engine)} has version {found} of the {part} tables, not {version}",

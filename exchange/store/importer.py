@@ -1,97 +1,237 @@
 """How an import gets into the tables fast: in sorted runs, set by set instead of row by row."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, insert, literal, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    literal,
+    select,
+    true,
+    union,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crypto import rows
 from crypto.hashing import HASH_BYTES, item_rows
-from exchange.indicators import Batch, IndicatorType, Tlp
-from exchange.store.schema import indicator, observation, source, staged
+from exchange.indicators import Batch, IndicatorType
+from exchange.store.sayings import NOTHING, Sayings
+from exchange.store.schema import context, indicator, leaving, observation, revoked, staged, told
 
 RUN_SIZE = 500_000
 """Values that are sorted and stored together: about 100 MB while they wait."""
 
+RUN_SAYINGS = 25_000
+"""Distinct contexts of a run, at most; they are ten times as large as values."""
+
 _ROWS_PER_STATEMENT = 200
 
 
-class Importer:
-    """One import into an open write transaction: ``add`` batches, then ``finish``."""
+@dataclass(slots=True)
+class _Column:
+    """The values of one type that wait, and the number of what is said of each."""
 
-    def __init__(self, connection: Connection, *, source: str, tlp: Tlp, now: datetime) -> None:
+    values: list[str] = field(default_factory=list)
+    told: "array[int]" = field(default_factory=lambda: array("q"))
+
+
+class Importer:
+    """What one import writes of its values into an open write transaction: ``add`` batches, then ``finish``.
+
+    Args:
+        connection: in the transaction.
+        feed: the number of the feed.
+        delivery: the number of this import.
+        sayings: makes an empty collection of what is said, under the markings of this import.
+    """
+
+    def __init__(
+        self, connection: Connection, *, feed: int, delivery: int, sayings: Callable[[], Sayings]
+    ) -> None:
         self._connection = connection
+        self._feed, self._delivery = feed, delivery
+        self._sayings, self._new_sayings = sayings(), sayings
         self._insert: Callable[[Table], Any] = (
             sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         )
-        self._source_id = self._name_source(source, tlp)
-        self._tlp, self._now = tlp.value, now.astimezone(UTC).isoformat(timespec="seconds")
         self._new = Counter[str]()
-        self._run: dict[IndicatorType, list[str]] = {}
-        self._waiting = 0
-        staged.create(connection, checkfirst=False)
+        self._run: dict[IndicatorType, _Column] = {}
+        self._withdrawn: dict[IndicatorType, list[str]] = {}
+        self._waiting = self._written = self._runs = 0
+        for table in (staged, told, revoked, leaving):
+            table.create(connection, checkfirst=False)
         self._stage = _multi_insert(connection, staged)
 
     def add(self, batch: Batch) -> None:
         """Take the values of a batch; they are stored when enough have come together."""
         for kind, values in batch.values.items():
-            self._run.setdefault(kind, []).extend(values)
+            column = self._run.setdefault(kind, _Column())
+            start = len(column.values)
+            column.values.extend(values)
+            column.told.frombytes(bytes(column.told.itemsize * len(values)))
+            for position, said in batch.contexts.get(kind, {}).items():
+                column.told[start + position] = self._sayings.number(said)
             self._waiting += len(values)
-        if self._waiting >= RUN_SIZE:
+        for kind, values in batch.withdrawn.items():
+            self._withdrawn.setdefault(kind, []).extend(values)
+            self._waiting += len(values)
+        if self._waiting >= RUN_SIZE or len(self._sayings) >= RUN_SAYINGS:
             self._store_run()
 
-    def finish(self) -> Counter[str]:
-        """Store what is left. Returns how many indicators of each type are new."""
+    def finish(self, *, keep: bool) -> Counter[str]:
+        """Store what is left, and mark what leaves the feed in ``leaving``. Returns what is new, by type.
+
+        Args:
+            keep: only what was withdrawn leaves, and not what was not given again.
+        """
         self._store_run()
-        staged.drop(self._connection)
+        in_feed = observation.c.feed_id == self._feed
+        given = revoked.join(indicator, revoked.c.digest == indicator.c.digest).join(
+            observation, and_(in_feed, observation.c.indicator_id == indicator.c.id)
+        )
+        gone = [select(observation.c.indicator_id).select_from(given)]
+        if not keep:
+            stale = select(observation.c.indicator_id).where(
+                in_feed, observation.c.last_delivery < self._delivery
+            )
+            gone.append(stale)
+        self._connection.execute(insert(leaving).from_select(["indicator_id"], union(*gone)))
+        for table in (staged, told, revoked):
+            table.drop(self._connection)
         return +self._new
 
     def _store_run(self) -> None:
         execute = self._connection.execute
-        columns = (indicator.c.type, indicator.c.value, indicator.c.digest)
-        told = select(
-            indicator.c.id,
-            literal(self._source_id),
-            literal(self._tlp),
-            literal(self._now),
-            literal(self._now),
-        ).join_from(staged, indicator, staged.c.digest == indicator.c.digest)
-        again = self._insert(observation).from_select(list(observation.c.keys()), told.where(true()))
-        note = again.on_conflict_do_update(
-            index_elements=[observation.c.indicator_id, observation.c.source_id],
-            set_={name: again.excluded[name] for name in ("tlp", "last_imported")},
-        )
-        for kind, values in self._run.items():
-            self._fill_staged(kind, values)
+        for kind, column in self._run.items():
+            self._fill_staged(kind, column)
+            self._write_sayings()
             found = select(literal(kind.value), staged.c.value, staged.c.digest).where(true())
-            added = execute(self._insert(indicator).from_select(columns, found).on_conflict_do_nothing())
+            into = (indicator.c.type, indicator.c.value, indicator.c.digest)
+            added = execute(self._insert(indicator).from_select(into, found).on_conflict_do_nothing())
             self._new[kind.value] += added.rowcount
-            execute(note)
+            differing = self._said_before() if self._runs and len(self._sayings) > 1 else []
+            execute(self._note())
+            if differing:
+                self._say_together(differing)
             execute(delete(staged))
-        self._run, self._waiting = {}, 0
+        for kind, values in self._withdrawn.items():
+            digests = [{"digest": row.tobytes()} for row in item_rows(kind, values)]
+            execute(self._insert(revoked).on_conflict_do_nothing(), digests)
+        execute(delete(told))
+        self._run, self._withdrawn, self._sayings = {}, {}, self._new_sayings()
+        self._waiting = self._written = 0
+        self._runs += 1
 
-    def _fill_staged(self, kind: IndicatorType, values: list[str]) -> None:
+    def _fill_staged(self, kind: IndicatorType, column: _Column) -> None:
         """Put the distinct ones of these values into ``staged``, by digest."""
+        values, said = column.values, np.frombuffer(column.told, np.int64).copy()
         items = item_rows(kind, values)
         first = rows.unique(items)
+        if len(first) < len(values) and said.any():
+            self._merge_repeated(values, first, said)
         leading = items[first, :8].copy().view(">u8")[:, 0].astype(np.uint64)
         order = first[np.argsort(leading)]
         blob = items[order].tobytes()
-        cells: list[bytes | str] = [b""] * (2 * len(order))
-        cells[0::2] = [blob[i : i + HASH_BYTES] for i in range(0, len(blob), HASH_BYTES)]
-        cells[1::2] = map(values.__getitem__, order.tolist())
+        cells: list[Any] = [None] * (3 * len(order))
+        cells[0::3] = [blob[i : i + HASH_BYTES] for i in range(0, len(blob), HASH_BYTES)]
+        cells[1::3] = map(values.__getitem__, order.tolist())
+        cells[2::3] = said[order].tolist()
         self._stage(cells)
 
-    def _name_source(self, name: str, tlp: Tlp) -> int:
-        named = self._insert(source).values(name=name, tlp=tlp.value)
-        self._connection.execute(
-            named.on_conflict_do_update(index_elements=[source.c.name], set_={"tlp": named.excluded.tlp})
+    def _merge_repeated(self, values: list[str], first: np.ndarray, said: np.ndarray) -> None:
+        """Give the first of equal values what is said of all of them."""
+        repeated = np.ones(len(values), bool)
+        repeated[first] = False
+        groups: dict[str, list[int]] = {values[i]: [] for i in np.flatnonzero(repeated)}
+        for position, value in enumerate(values):
+            if (group := groups.get(value)) is not None:
+                group.append(position)
+        for group in groups.values():
+            said[group[0]] = self._sayings.merge(frozenset(said[group].tolist()))
+
+    def _write_sayings(self) -> None:
+        """Write what is said and was not written yet."""
+        entries = [self._sayings.row(number) for number in range(self._written, len(self._sayings))]
+        self._written += len(entries)
+        for table in (told, context):
+            names = table.c.keys()
+            wanted = [
+                {"feed_id": self._feed, **entry} for entry in entries if table is told or entry["digest"]
+            ]
+            columns = [{name: row[name] for name in names if name in row} for row in wanted]
+            if columns:
+                self._connection.execute(self._insert(table).on_conflict_do_nothing(), columns)
+
+    def _note(self) -> Any:
+        """Note of everything staged that this delivery gave it, and what it said."""
+        given = staged.join(indicator, staged.c.digest == indicator.c.digest)
+        numbers = (literal(self._delivery), literal(self._delivery))
+        if len(self._sayings) == 1:
+            marking: ColumnElement[Any] = literal(self._sayings.row(NOTHING)["tlp"])
+            said: ColumnElement[Any] = literal(None, context.c.id.type)
+        else:
+            given = given.join(told, told.c.number == staged.c.told).outerjoin(context, self._says())
+            marking, said = told.c.tlp, context.c.id
+        query = select(literal(self._feed), indicator.c.id, marking, said, *numbers).select_from(given)
+        noted = self._insert(observation).from_select(list(observation.c.keys()), query.where(true()))
+        # An earlier run of this import may have given it too; what the last import said is over.
+        old, new = observation.c, noted.excluded
+        again, said_now = old.last_delivery == self._delivery, new.context_id
+        return noted.on_conflict_do_update(
+            index_elements=[old.feed_id, old.indicator_id],
+            set_={
+                "tlp": case((and_(again, old.tlp > new.tlp), old.tlp), else_=new.tlp),
+                "context_id": case((and_(again, new.context_id.is_(None)), old.context_id), else_=said_now),
+                "last_delivery": new.last_delivery,
+            },
+        )  # fmt: skip
+
+    def _says(self) -> ColumnElement[bool]:
+        return and_(context.c.feed_id == self._feed, context.c.digest == told.c.digest)
+
+    def _said_before(self) -> Sequence[Any]:
+        """Of what is staged, what an earlier run of this import said something else of."""
+        both = (
+            staged.join(told, told.c.number == staged.c.told)
+            .join(indicator, staged.c.digest == indicator.c.digest)
+            .join(
+                observation,
+                and_(
+                    observation.c.feed_id == self._feed,
+                    observation.c.indicator_id == indicator.c.id,
+                    observation.c.last_delivery == self._delivery,
+                ),
+            )
+            .join(context, and_(context.c.id == observation.c.context_id, context.c.digest != told.c.digest))
         )
-        return int(self._connection.execute(select(source.c.id).where(source.c.name == name)).scalar_one())
+        query = select(indicator.c.id, staged.c.told, context.c.document).select_from(both)
+        return self._connection.execute(query).all()
+
+    def _say_together(self, differing: Sequence[Any]) -> None:
+        """Give these indicators what both runs say together."""
+        numbers = {i: self._sayings.merge_with(number, document) for i, number, document in differing}
+        self._write_sayings()
+        digests = {number: self._sayings.row(number)["digest"] for number in set(numbers.values())}
+        which = and_(observation.c.feed_id == self._feed, observation.c.indicator_id == bindparam("which"))
+        said = select(context.c.id).where(
+            context.c.feed_id == self._feed, context.c.digest == bindparam("said")
+        )
+        self._connection.execute(
+            update(observation).where(which).values(context_id=said.scalar_subquery()),
+            [{"which": i, "said": digests[number]} for i, number in numbers.items()],
+        )
 
 
 def _multi_insert(connection: Connection, table: Table) -> Callable[[Sequence[Any]], None]:

@@ -1,48 +1,35 @@
 """The indicators a node holds, who told it, and under which marking."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Select, String, cast, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, String, cast, func, select
 
 from crypto.hashing import HASH_BYTES
 from crypto.rows import Rows
 from exchange.errors import InputError, StoreError
 from exchange.indicators import Batch, Indicator, IndicatorType, Tlp
+from exchange.indicators.batch import MAX_PLACES
+from exchange.indicators.tlp import UNMARKED
+from exchange.store import feeds, screening
 from exchange.store.engine import create_tables, open_engine, reading, writing
+from exchange.store.feeds import FeedInfo, Forgotten
+from exchange.store.held import Held, held
 from exchange.store.importer import Importer
-from exchange.store.schema import PART, VERSION, indicator, observation, source, tables
+from exchange.store.migration import migrate
+from exchange.store.report import ImportReport
+from exchange.store.sayings import Sayings
+from exchange.store.schema import PART, VERSION, feed, indicator, observation, source, tables
+from exchange.store.screening import WarningLists
+from exchange.store.travel import RULES, Terms, travels
 
 _IDS_PER_QUERY = 10_000
 _IDS_PER_SLICE = 1 << 16
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """What became of the values of one import: ``read == accepted + duplicates + sum(refused.values())``.
-
-    Attributes:
-        read: candidate values seen.
-        accepted: indicators new to the store.
-        duplicates: those it held already, from whatever source, and repetitions.
-        refused: values that are no indicators, by reason.
-        by_type: the accepted ones, by type.
-    """
-
-    read: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    by_type: dict[str, int] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``cosight import --json`` prints it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +56,32 @@ class ItemSet:
 
 
 class Store:
-    """The indicators of one node. Safe to use from several threads and processes at once."""
+    """The indicators of one node. Safe to use from several threads and processes at once.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: the database, with its tables in place.
+        expiry: after how many days without a sighting (without an import, where none is stated) an indicator
+            of a type no longer enters a set.
+    """
+
+    def __init__(self, engine: Engine, *, expiry: Mapping[IndicatorType, int] = MappingProxyType({})) -> None:
         self._engine = engine
+        self._expiry = expiry
 
     @classmethod
-    def open(cls, url: str) -> "Store":
+    def open(cls, url: str, *, expiry: Mapping[IndicatorType, int] = MappingProxyType({})) -> "Store":
         """Open the store, creating it when it is not there.
 
         Args:
             url: an SQLAlchemy URL, such as ``sqlite:////var/lib/cosight/store.db``.
+            expiry: in days, by type.
 
         Raises:
             StoreError: the database cannot be used.
         """
         engine = open_engine(url, durable=False)
-        create_tables(engine, tables, part=PART, version=VERSION)
-        return cls(engine)
+        create_tables(engine, tables, part=PART, version=VERSION, migrate=migrate)
+        return cls(engine, expiry=expiry)
 
     def close(self) -> None:
         """Close every connection."""
@@ -97,87 +92,206 @@ class Store:
         batches: Iterable[Batch],
         *,
         source: str,
-        tlp: str,
+        feed: str = "",
+        tlp: str | None = None,
+        own: bool = False,
+        keep: bool = False,
         now: datetime,
         progress: Callable[[int], None] | None = None,
+        lists: WarningLists | None = None,
+        cursor: Callable[[], str | None] | None = None,
     ) -> ImportReport:
-        """Take indicators from a source in one transaction: all of them or, whatever happens, none.
+        """Take one delivery of a feed in one transaction: all of it or, whatever happens, nothing.
 
-        What the source gave us before keeps the time of its first import and gets the marking of this one.
+        What the feed gives now replaces what it gave before: what it no longer gives leaves, and what it says
+        now of the rest counts. What it says several times of one indicator is merged (``sayings.merged``);
+        what its producer has withdrawn leaves even if the same delivery gives it elsewhere.
 
         Args:
             batches: from ``exchange.indicators.read``.
             source: who told us, in the operator's words.
-            tlp: the marking of all of them, TLP 2.0.
+            feed: which of the source's streams; ``""`` if it has one.
+            tlp: the marking of what is not marked, and the most open one that any of it may have: a stated
+                marking is only ever tightened. ``None``: what is stated stands, and unmarked is AMBER.
+            own: these are our own sightings, and not copied from anybody.
+            keep: what is not given again stays, for deliveries that hold nothing but changes.
             now: the time to note.
             progress: called after every batch with the number of values read so far.
+            lists: every new indicator is looked up in these, and all of them when the lists have changed.
+            cursor: called when all is read: where the next delivery goes on.
 
         Raises:
             InputError: from the reader; or no such marking; or the source has no name. Nothing was changed.
             StoreError: the database refused. Nothing was changed.
         """
-        marking = _marking(tlp)
+        unmarked, floor = (UNMARKED, Tlp.CLEAR) if tlp is None else (_marking(tlp),) * 2
         if not source.strip():
             raise InputError("the source of an import needs a name", hint="say --source NAME")
-        read, refused = 0, Counter[str]()
+        seconds = int(now.timestamp())
+        seen = _Seen()
         with writing(self._engine) as connection:
-            importer = Importer(connection, source=source.strip(), tlp=marking, now=now)
+            last = connection.scalar(select(func.max(indicator.c.id))) or 0
+            feed_id, number = feeds.begin(
+                connection, source_name=source.strip(), feed_name=feed, own=own, now=seconds
+            )
+            importer = Importer(
+                connection,
+                feed=feed_id,
+                delivery=number,
+                sayings=lambda: Sayings(unmarked=unmarked, floor=floor),
+            )
             for batch in batches:
-                read += len(batch)
-                refused += batch.refused
+                seen.add(batch)
                 importer.add(batch)
                 if progress:
-                    progress(read)
-            by_type = importer.finish()
-        accepted = by_type.total()
-        duplicates = read - refused.total() - accepted
+                    progress(seen.read)
+            new = importer.finish(keep=keep)
+            delta = feeds.settle(
+                connection, feed_id=feed_id, number=number, last_before=last, new=new, now=seconds
+            )
+            feeds.purge(connection, now=seconds)
+            if cursor is not None:
+                feeds.set_cursor(connection, feed_id, cursor())
+            if lists is None:
+                if new:
+                    screening.outdate(connection)
+            elif screening.is_current(connection, lists):
+                screening.screen_after(connection, lists, last)
+            else:
+                screening.screen_all(connection, lists)
+            hits = {} if lists is None else screening.hits(connection, feed_id)
+        accepted, refused = delta.new.total(), seen.refused
         return ImportReport(
-            read, accepted, duplicates, dict(sorted(refused.items())), dict(sorted(by_type.items()))
+            read=seen.read,
+            accepted=accepted,
+            duplicates=seen.read - refused.total() - accepted,
+            refused=dict(sorted(refused.items())),
+            by_type=dict(sorted(delta.new.items())),
+            added=delta.added,
+            removed=delta.removed,
+            unchanged=delta.unchanged,
+            blocked=hits.get("block", {}),
+            informed=hits.get("inform", {}),
+            places=dict(sorted(seen.places.items())),
+            notes=dict(sorted(seen.notes.items())),
         )
+
+    def cursor(self, source: str, feed: str = "") -> str | None:
+        """Where the next delivery of a feed goes on; ``None`` if it never came, or comes whole every time."""
+        with reading(self._engine) as connection:
+            return feeds.cursor(connection, source, feed)
+
+    def feeds(self) -> list[FeedInfo]:
+        """Every feed that was imported and not forgotten, by source and name."""
+        with reading(self._engine) as connection:
+            return feeds.listing(connection)
+
+    def forget(self, source: str, feed: str | None = None) -> Forgotten:
+        """Erase all that a feed gave, or a whole source; what other feeds give too stays theirs.
+
+        A match that is running now can no longer name what is erased.
+
+        Raises:
+            InputError: there is no such feed.
+            StoreError: the database refused. Nothing was changed.
+        """
+        with writing(self._engine) as connection:
+            forgotten = feeds.forget(connection, source_name=source, feed_name=feed)
+        if forgotten is None:
+            raise InputError("nothing was ever imported from there", hint="see: cosight indicators")
+        return forgotten
+
+    def screen(
+        self, lists: WarningLists, *, progress: Callable[[int], None] | None = None
+    ) -> dict[str, dict[str, int]]:
+        """Look every indicator up in the warning lists, unless that was done with the same ones.
+
+        Returns:
+            How many are on each list, by mode and list.
+
+        Raises:
+            StoreError: the database refused. Nothing was changed.
+        """
+        with reading(self._engine) as connection:
+            if screening.is_current(connection, lists):
+                return screening.hits(connection)
+        with writing(self._engine) as connection:
+            screening.screen_all(connection, lists, progress)
+            return screening.hits(connection)
+
+    def held(self, indicators: Sequence[Indicator]) -> list[list[Held]]:
+        """What each feed says of some indicators, in their order; nothing of what we do not hold."""
+        with reading(self._engine) as connection:
+            return held(connection, indicators)
 
     def counts(self) -> list[Count]:
         """What we hold, by type, source and marking; an indicator of two sources counts for both."""
         keys = (indicator.c.type, source.c.name, observation.c.tlp)
-        query = select(*keys, func.count()).select_from(observation.join(indicator).join(source))
+        query = select(*keys, func.count(func.distinct(indicator.c.id))).select_from(
+            observation.join(indicator, indicator.c.id == observation.c.indicator_id)
+            .join(feed, feed.c.id == observation.c.feed_id)
+            .join(source)
+        )
+        markings = list(Tlp)
         with reading(self._engine) as connection:
             rows = connection.execute(query.group_by(*keys).order_by(*keys)).all()
-        return [Count(IndicatorType(t), name, Tlp(tlp), n) for t, name, tlp, n in rows]
+        return [Count(IndicatorType(t), name, markings[tlp], n) for t, name, tlp, n in rows]
 
-    def size(self, types: Collection[IndicatorType], *, tlp_ceiling: str | None = None) -> int:
+    def size(
+        self, types: Collection[IndicatorType], /, *, tlp_ceiling: str | None = None, now: datetime
+    ) -> int:
         """How many items ``item_set`` would have.
 
         Raises:
             InputError: there is no such marking.
             StoreError: the database refused.
         """
+        terms = self._terms(tlp_ceiling, now)
         with reading(self._engine) as connection:
-            query = select(func.count()).select_from(indicator).where(indicator.c.type.in_(_names(types)))
-            if (closed := _closed(connection, tlp_ceiling)) is not None:
-                query = query.where(indicator.c.id.not_in(closed))
-            return connection.scalar(query) or 0
+            return _count(connection, types, travels(connection, terms))
 
-    def item_set(self, types: Collection[IndicatorType], *, tlp_ceiling: str | None = None) -> ItemSet:
-        """The items of some types that at least one source lets travel.
+    def barred(
+        self, types: Collection[IndicatorType], /, *, tlp_ceiling: str | None = None, now: datetime
+    ) -> dict[str, int]:
+        """How many indicators do not enter the set, by the rule that holds them back.
 
-        A marking binds what its source gave us: an indicator that a second source gave us more openly is as
-        open as that.
-
-        Args:
-            types: which.
-            tlp_ceiling: the most closed marking to include; ``None`` for all. RED is never included.
+        Where several rules do, the first in the order of ``travel.RULES`` counts: together with ``size``
+        these numbers add up to what we hold.
 
         Raises:
             InputError: there is no such marking.
             StoreError: the database refused.
         """
+        terms = self._terms(tlp_ceiling, now)
         with reading(self._engine) as connection:
-            digests, ids = _packed(connection, types)
-            closed = _closed(connection, tlp_ceiling)
-            barred = connection.scalars(closed).all() if closed is not None else []
+            left = [
+                _count(connection, types, travels(connection, terms, RULES[:n]))
+                for n in range(len(RULES) + 1)
+            ]
+        return {rule: left[n] - left[n + 1] for n, rule in enumerate(RULES)}
+
+    def item_set(
+        self, types: Collection[IndicatorType], /, *, tlp_ceiling: str | None = None, now: datetime
+    ) -> ItemSet:
+        """The items of some types that at least one feed lets travel, and no warning list keeps.
+
+        A marking binds what its feed gave us: an indicator that a second feed gave us more openly is as open
+        as that. The same holds of embargo and expiry.
+
+        Args:
+            types: which.
+            tlp_ceiling: the most closed marking to include; ``None`` for all. RED is never included.
+            now: the time that embargoes and expiry are judged by.
+
+        Raises:
+            InputError: there is no such marking.
+            StoreError: the database refused.
+        """
+        terms = self._terms(tlp_ceiling, now)
+        with reading(self._engine) as connection:
+            digests, ids = _packed(connection, types, travels(connection, terms))
         # Digests are as good as random: sorting by any part of them hides the order of the imports.
         order = np.argsort(digests[:, :8].copy().view(np.uint64)[:, 0])
-        if barred:
-            order = order[np.isin(ids[order], np.array(barred), invert=True)]
         return ItemSet(digests[order], ids[order])
 
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
@@ -198,6 +312,27 @@ class Store:
             raise StoreError("the store does not hold an indicator it was asked for", hint="was it replaced?")
         return [found[i] for i in wanted]
 
+    def _terms(self, ceiling: str | None, now: datetime) -> Terms:
+        return Terms(_marking(ceiling or Tlp.RED), now, self._expiry)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a reader told, summed up over the batches."""
+
+    read: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, batch: Batch) -> None:
+        self.read += len(batch) + batch.derived
+        self.refused += batch.refused
+        self.notes += batch.notes
+        for reason, found in batch.places.items():
+            places = self.places.setdefault(reason, [])
+            places += found[: MAX_PLACES - len(places)]
+
 
 def _marking(tlp: str) -> Tlp:
     try:
@@ -210,28 +345,24 @@ def _names(types: Collection[IndicatorType]) -> list[str]:
     return sorted(kind.value for kind in types)
 
 
-def _closed(connection: Connection, ceiling: str | None) -> Select[tuple[int]] | None:
-    """The identifiers that no source lets travel under this ceiling, or ``None`` when there are none."""
-    allowed = [marking.value for marking in _marking(ceiling or Tlp.RED).up_to()]
-    closed, opened = observation.alias("closed"), observation.alias("opened")
-    is_closed = closed.c.tlp.not_in(allowed)
-    # Most stores hold nothing above the ceiling, and to find that out is quick.
-    if not connection.scalar(select(exists().where(is_closed))):
-        return None
-    elsewhere = exists().where(opened.c.indicator_id == closed.c.indicator_id, opened.c.tlp.in_(allowed))
-    return select(closed.c.indicator_id).where(is_closed, ~elsewhere).distinct()
+def _count(connection: Connection, types: Collection[IndicatorType], travels: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(indicator)
+    return connection.scalar(query.where(indicator.c.type.in_(_names(types)), travels)) or 0
 
 
-def _packed(connection: Connection, types: Collection[IndicatorType]) -> tuple[Rows, NDArray[np.int64]]:
+def _packed(
+    connection: Connection, types: Collection[IndicatorType], travels: ColumnElement[bool]
+) -> tuple[Rows, NDArray[np.int64]]:
     """Digests and identifiers, joined by the database: a million row objects would take far longer."""
     digest, number = indicator.c.digest, indicator.c.id
     hexed = func.hex(digest) if connection.dialect.name == "sqlite" else func.encode(digest, "hex")
     query = select(func.aggregate_strings(hexed, ""), func.aggregate_strings(cast(number, String), ","))
+    query = query.where(indicator.c.type.in_(_names(types)), travels)
     last = connection.scalar(select(func.max(number))) or 0
     digests, ids = [], [np.empty(0, np.int64)]
     for start in range(1, last + 1, _IDS_PER_SLICE):
         of_slice = number.between(start, start + _IDS_PER_SLICE - 1)
-        hexes, numbers = connection.execute(query.where(of_slice, indicator.c.type.in_(_names(types)))).one()
+        hexes, numbers = connection.execute(query.where(of_slice)).one()
         digests.append(bytes.fromhex(hexes or ""))
         ids.append(np.fromstring(numbers or "", np.int64, sep=","))
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, HASH_BYTES), np.concatenate(ids)

@@ -1,11 +1,26 @@
-"""The tables of the indicators. ``exchange.store.engine`` keeps the version of the schema beside them."""
+"""The tables of the indicators. ``exchange.store.engine`` keeps the version of the schema beside them.
 
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table
+Times are whole seconds since 1970, UTC. A marking is its rank in ``Tlp``: the most closed is the largest.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from crypto.hashing import HASH_BYTES
 
 PART = "indicators"
-VERSION = 1
+VERSION = 2
 
 tables = MetaData()
 
@@ -14,10 +29,46 @@ source = Table(
     tables,
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False, unique=True),
-    Column("tlp", String, nullable=False),  # the marking of its last import
 )
 
-# The digest is the item row. It identifies type and value, so that its index is the only one they need.
+# One stream of a source. What it gives replaces what it gave before.
+feed = Table(
+    "feed",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("source_id", ForeignKey(source.c.id), nullable=False),
+    Column("name", String, nullable=False),
+    Column("own", Boolean, nullable=False),  # our own sightings, and not copied from anybody
+    Column("cursor", String),  # where the next import goes on, in the words of the protocol it comes by
+    UniqueConstraint("source_id", "name"),
+)
+
+# One import of a feed. The numbers never go back, so that a feed's latest is its largest.
+delivery = Table(
+    "delivery",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", ForeignKey(feed.c.id), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What a feed says of indicators, once for all that it says it of: as JSON, and what a query needs of it.
+context = Table(
+    "context",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", ForeignKey(feed.c.id), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("last_seen", BigInteger),
+    Column("not_before", BigInteger),
+    Column("valid_until", BigInteger),
+    Column("document", String, nullable=False),
+    UniqueConstraint("feed_id", "digest"),
+)
+
+# The digest is the item row. It identifies type and value, so that its index is the only one they need. A
+# number is never given twice: a running match names its results by it.
 indicator = Table(
     "indicator",
     tables,
@@ -25,26 +76,77 @@ indicator = Table(
     Column("type", String, nullable=False),
     Column("value", String, nullable=False),
     Column("digest", LargeBinary(HASH_BYTES), nullable=False, unique=True),
+    Column(
+        "withdrawn", BigInteger
+    ),  # since when no feed gives it; the row stays for a while, for such a match
+    sqlite_autoincrement=True,
 )
+_withdrawn = indicator.c.withdrawn
+Index("indicator_withdrawn", _withdrawn, sqlite_where=_withdrawn.is_not(None))
 
-# Who told us, under which marking, and when first and last (ISO 8601, UTC).
+# Who told us, under which marking, and in which deliveries first and last. By feed, because an import looks
+# at all that its feed gave before, and at nothing else. The importer writes what its own transaction has just
+# looked up: to check each number again as a foreign key would take a third of an import.
 observation = Table(
     "observation",
     tables,
-    Column("indicator_id", ForeignKey(indicator.c.id), primary_key=True),
-    Column("source_id", ForeignKey(source.c.id), primary_key=True),
-    Column("tlp", String, nullable=False),
-    Column("first_imported", String, nullable=False),
-    Column("last_imported", String, nullable=False),
+    Column("feed_id", Integer, primary_key=True),
+    Column("indicator_id", Integer, primary_key=True, index=True),
+    Column("tlp", Integer, nullable=False),
+    Column("context_id", Integer),
+    Column("first_delivery", Integer, nullable=False),
+    Column("last_delivery", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
+warning_list = Table(
+    "warning_list",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("mode", String, nullable=False),
+)
+
+listed = Table(
+    "listed",
+    tables,
+    Column("indicator_id", Integer, primary_key=True),
+    Column("list_id", ForeignKey(warning_list.c.id), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# The lists that every indicator has been looked up in, as their digest; no row while that is true of none.
+screened = Table("screened", tables, Column("digest", String, primary_key=True))
+
 # What a running import holds of one type, by digest: a B-tree that is fed in order is several times faster.
-_temporary = MetaData()
+temporary = MetaData()
 staged = Table(
     "staged",
-    _temporary,
+    temporary,
     Column("digest", LargeBinary(HASH_BYTES), nullable=False),
     Column("value", String, nullable=False),
+    Column("told", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+
+# What is said of those: the marking that follows, and the digest of the context if there is one.
+told = Table(
+    "told",
+    temporary,
+    Column("number", Integer, primary_key=True),
+    Column("tlp", Integer, nullable=False),
+    Column("digest", LargeBinary),
+    prefixes=["TEMPORARY"],
+)
+
+# What leaves a feed in a running import: because it was not given again, or because it was withdrawn.
+leaving = Table(
+    "leaving", temporary, Column("indicator_id", Integer, primary_key=True), prefixes=["TEMPORARY"]
+)
+
+revoked = Table(
+    "revoked",
+    temporary,
+    Column("digest", LargeBinary(HASH_BYTES), primary_key=True),
     prefixes=["TEMPORARY"],
 )

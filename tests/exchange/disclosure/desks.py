@@ -31,10 +31,10 @@ class Set:
 
     words: list[str]
 
-    def size(self, _types: Any) -> int:
+    def size(self, _types: Any, *, now: Any) -> int:
         return len(self.words)
 
-    def item_set(self, _types: Any) -> "Set":
+    def item_set(self, _types: Any, *, now: Any) -> "Set":
         return self
 
     @property

@@ -283,7 +283,7 @@ async def test_a_refusal_by_policy_does_not_look_at_our_set():
     _, bob, wire = pair()
     bob.policy_text = "version = 1"
 
-    def looked(_types):
+    def looked(_types, **_how):
         raise AssertionError("our set was looked at")
 
     bob.items.size = looked
