@@ -1,5 +1,6 @@
 """One file per format. A module of this folder is a format if it has ``FORMAT``; nothing else lists it."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +16,20 @@ from exchange.indicators.readers.source import Source
 
 BATCH_SIZE = 50_000
 
+_LEAST = 0.1
+_NOT_READ = {
+    re.compile(r"\s*<(?:!doctype\s+)?html", re.IGNORECASE): (
+        "a web page, and no list of indicators",
+        "was it fetched through a page of login or of consent?",
+    ),
+    re.compile(r"\s*<[?!a-zA-Z]"): ("XML that is no OpenIOC", "ask its producer for STIX, MISP or CSV"),
+    re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{\]"0-9])'): (
+        "JSON of a kind that is not known",
+        "STIX, MISP, or objects with a value and a type are; to take one of these: --format",
+    ),
+}
+"""Beginnings of what would be read as text otherwise, with nothing but refusals to show for it."""
+
 
 @cache
 def _formats() -> dict[str, Format]:
@@ -26,6 +41,27 @@ def _formats() -> dict[str, Format]:
 def formats() -> list[str]:
     """The names of the formats that can be read, in alphabetical order."""
     return sorted(_formats())
+
+
+def detect(source: Source, options: Options = Options()) -> str:  # noqa: B008 (frozen)
+    """The name of the format that the first lines of an input fit best.
+
+    Raises:
+        InputError: it is JSON or markup of a kind that no reader knows.
+    """
+    return _detect(source, options).name
+
+
+def _detect(source: Source, options: Options) -> Format:
+    if options.columns:
+        return _formats()["csv"]
+    scores = {f.name: f.score(source.sample) for f in _formats().values()}
+    best = max(scores, key=scores.__getitem__)
+    if scores[best] < _LEAST:
+        for beginning, (kind, hint) in _NOT_READ.items():
+            if beginning.match(source.sample):
+                raise InputError(f"{source.name}: {kind}", hint=hint)
+    return _formats()[best]
 
 
 def read(
@@ -48,10 +84,7 @@ def read(
     if format not in ("auto", *_formats()):
         raise InputError(f"there is no format {format!r}", hint=f"one of: auto, {', '.join(formats())}")
     with Source.open(path) as source:
-        if format == "auto":
-            chosen = max(_formats().values(), key=lambda f: f.score(source.sample))
-        else:
-            chosen = _formats()[format]
+        chosen = _formats()[format] if format != "auto" else _detect(source, options)
         candidates = chosen.candidates(source, options)
         while True:
             batch = Batch.of(islice(candidates, BATCH_SIZE), url_hosts=options.url_hosts)

@@ -7,6 +7,7 @@ Maltrail (``family<TAB>trail``) and the tables of vendors are all of this kind.
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -17,13 +18,17 @@ from exchange.indicators.batch import Candidate
 from exchange.indicators.context import Context
 from exchange.indicators.readers.base import Format, Options, stated_type
 from exchange.indicators.readers.context_columns import UNKNOWN_MARKING, context_of, marked
-from exchange.indicators.readers.layout import Layout, Row, cell, find, rows_of, stated
+from exchange.indicators.readers.layout import Layout, Row, cell, find, recognised, rows_of, stated
 from exchange.indicators.readers.source import Source
+from exchange.indicators.readers.stix_values import kind_of
 from exchange.indicators.readers.text import comments
+from exchange.indicators.stix_patterns import alternatives
 from exchange.indicators.types import Refused
 
 _ABSENT = frozenset({"", "-", "n/a", "N/A", "None", "none", "null", "NULL", "nan", "NaN"})
 _MANY_LINES = Refused("not-one-value")
+_SEPARATORS = re.compile(r"[;,|\s]+")
+_MAY_BE_SEVERAL = re.compile(r"[;,|\s]|^\[.*=", re.DOTALL)
 _REMEMBERED = 4096
 
 Said: TypeAlias = Callable[[Row], Context | None]
@@ -49,9 +54,36 @@ def _candidates(source: Source, options: Options) -> Iterator[Candidate]:
 def _values(row: Row, layout: Layout, context: Context | None) -> Iterator[Candidate]:
     told = None if layout.type_column is None else stated_type(cell(row, layout.type_column))
     for column, kind in layout.columns:
-        if (value := cell(row, column)) not in _ABSENT:
+        value = cell(row, column)
+        if value in _ABSENT:
+            continue
+        if not _MAY_BE_SEVERAL.search(value):
+            yield value, kind or told, context
+        elif value.startswith("[") and "=" in value:
+            yield from _of_pattern(value, context)
+        elif parts := _parts(value):
+            yield from ((part, kind or told, context) for part in parts)
+        else:
             # A quote that nobody closed swallows the lines after it.
             yield value, _MANY_LINES if "\n" in value else kind or told, context
+
+
+def _parts(value: str) -> list[str]:
+    """The values of a cell that holds several and nothing else. A URL may have all these characters in it."""
+    parts = [] if "://" in value else [part for part in _SEPARATORS.split(value) if part]
+    return parts if len(parts) > 1 and all(map(recognised, parts)) else []
+
+
+def _of_pattern(text: str, context: Context | None) -> Iterator[Candidate]:
+    """What a cell with a STIX pattern says: Sekoia and others export them so."""
+    try:
+        for found in alternatives(text):
+            if isinstance(found, str):
+                yield "", Refused(found), None
+            else:
+                yield found.value, kind_of(found), context
+    except Refused as e:
+        yield "", e, None
 
 
 def _said(layout: Layout, whole: Context | None, notes: Counter[str]) -> Said:

@@ -118,9 +118,7 @@ def stated(sample: str, names: Sequence[str]) -> Layout:
             hint="one name for each column, separated by commas",
         )
     first = next(iter(_sample_rows(sample, fitting)), [])
-    header = not any(_recognised(cell(first, i), kind) for i, kind in layout.columns) and _names_columns(
-        first
-    )
+    header = not any(recognised(cell(first, i), kind) for i, kind in layout.columns) and _names_columns(first)
     return replace(layout, delimiter=fitting, header=header)
 
 
@@ -176,7 +174,7 @@ def _comment_header(sample: str, delimiter: str, width: int) -> Row | None:
 
 def _names_columns(row: Row) -> bool:
     """Whether a row is a header: no indicator in it, and a column of values named, or half of all columns."""
-    if any(_recognised(cell(row, i)) for i in range(len(row))):
+    if any(recognised(cell(row, i)) for i in range(len(row))):
         return False
     layout = _named_layout("", row)
     known = len(layout.context) + len(layout.victims) + (layout.type_column is not None)
@@ -257,10 +255,11 @@ def _names_types(rows: list[Row], column: int) -> bool:
 def _agrees(row: Row, column: int, type_column: int | None) -> bool:
     """Whether a cell is an indicator, of the type its row states if it states one of the profile."""
     kind = None if type_column is None else stated_type(cell(row, type_column))
-    return not isinstance(kind, Refused) and _recognised(cell(row, column), kind)
+    return not isinstance(kind, Refused) and recognised(cell(row, column), kind)
 
 
-def _recognised(text: str, kind: IndicatorType | None = None) -> bool:
+def recognised(text: str, kind: IndicatorType | None = None) -> bool:
+    """Whether a text is an indicator, of a type if one is given."""
     try:
         if kind is None:
             recognise(text)
