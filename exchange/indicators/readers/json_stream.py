@@ -13,11 +13,16 @@ from exchange.indicators.readers.source import Source
 MAX_VALUE_BYTES = 16 << 20
 """The most bytes of JSON between two values: one object of a bundle, one attribute of an event."""
 
+END = object()
+"""What ``picked`` yields where an object ends that was not picked itself."""
+
 MAX_DEPTH = 64
 """The most objects and lists inside each other."""
 
 _MOST_TO_LOCATE = 32 << 20
 _BLOCK = 1 << 16
+_TOKEN_BYTES = 64  # about what a value takes in memory beside its text
+_SCALARS = frozenset({"string", "number", "boolean", "null"})
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
@@ -47,6 +52,43 @@ def events(source: Source) -> Iterator[Event]:
     return _translated(source, lambda stream: ijson.parse(stream, use_float=True, buf_size=_BLOCK))
 
 
+def picked(source: Source, wanted: Callable[[str], bool], *, without: str = "") -> Iterator[tuple[str, Any]]:
+    """The objects and scalars at some places, each with its place, in the order of the document.
+
+    Lists are never picked, only what is in them. Where an object ends that is not part of a picked one comes
+    its place and ``END``.
+
+    Args:
+        source: the document.
+        wanted: whether what is at a place is picked.
+        without: a key whose texts are not kept, such as that of attached files.
+
+    Raises:
+        InputError: as ``events`` does.
+    """
+    builder, depth, size = None, 0, 0
+    for place, event, value in events(source):
+        if builder is None:
+            if event == "end_map":
+                yield place, END
+            elif event == "start_map" and wanted(place):
+                builder, root, depth, size = ijson.ObjectBuilder(), place, 1, 0
+                builder.event(event, value)
+            elif event in _SCALARS and wanted(place):
+                yield place, value
+            continue
+        if without and event == "string" and place.endswith(f".{without}"):
+            value = ""  # noqa: PLW2901 (what it was is not kept)
+        size += _TOKEN_BYTES + (len(value) if isinstance(value, str) else 0)
+        if size > MAX_VALUE_BYTES:
+            raise _too_large(source)
+        builder.event(event, value)
+        depth += event.startswith("start_") - event.startswith("end_")
+        if not depth:
+            yield root, builder.value
+            builder = None
+
+
 class _Metered:
     """Counts the bytes read since the last value came out."""
 
@@ -59,10 +101,7 @@ class _Metered:
         data = self._stream.read(size)
         self.since += len(data)
         if self.since > MAX_VALUE_BYTES:
-            raise InputError(
-                f"{self._source.name}: a single value of more than {MAX_VALUE_BYTES >> 20} MiB of JSON",
-                hint="is it the right --format?",
-            )
+            raise _too_large(self._source)
         if self._nesting.after(data) > MAX_DEPTH:
             raise InputError(
                 f"{self._source.name}: JSON nested more than {MAX_DEPTH} deep", hint="no feed is like that"
@@ -101,6 +140,13 @@ def _translated(source: Source, parse: Callable[[_Metered], Iterator[Any]]) -> I
             yield value
     except (ijson.JSONError, UnicodeError, OverflowError, RecursionError) as e:
         raise _not_json(source) from e
+
+
+def _too_large(source: Source) -> InputError:
+    return InputError(
+        f"{source.name}: a single value of more than {MAX_VALUE_BYTES >> 20} MiB of JSON",
+        hint="is it the right --format?",
+    )
 
 
 def _not_json(source: Source) -> InputError:
