@@ -83,7 +83,7 @@ REASONS = {
     "pattern-qualifier": "a STIX pattern with WITHIN, REPEATS or START: a value alone does not say that",
     "pattern-language": "a pattern in another language than STIX: Snort, YARA, Sigma",
     "bad-pattern": "no STIX pattern",
-    "bad-object": "no STIX object: not a JSON object that says its type",
+    "bad-object": "no object of STIX or attribute of MISP: not a JSON object that says its type",
     "bad-composite": "a composite of MISP whose parts are not what its type says",
 }
 """Every reason a value can be refused for, stable and kebab-case, and what it means."""
