@@ -34,18 +34,19 @@ def parse(text: str) -> httpx.URL:
         raise _bad("that is no address of a TAXII server")
     try:
         url = httpx.URL(text[len("taxii+") :])
-    except (httpx.InvalidURL, ValueError):  # an unusable host name is a ValueError of the IDNA library
+        host = url.host
+    except (httpx.InvalidURL, ValueError):  # an impossible host name is a ValueError of the IDNA library
         raise _bad("the address of the TAXII server is no URL") from None
     if url.userinfo:
         raise _bad(
             "credentials do not belong into an address",
             "put them into COSIGHT_TAXII_USER and COSIGHT_TAXII_PASSWORD, or into ~/.netrc",
         )
-    if not url.host or not (url.port is None or 0 < url.port < 1 << 16):
+    if not host or not (url.port is None or 0 < url.port < 1 << 16):
         raise _bad("the address of the TAXII server lacks a host, or has no possible port")
     if url.query or url.fragment:
         raise _bad("the address of the TAXII server has a query or a fragment")
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not _is_loopback(host):
         raise _bad(
             "plain HTTP shows credentials and indicators to everybody on the way", "use taxii+https://"
         )
@@ -83,7 +84,7 @@ def is_identifier(text: object) -> bool:
 
 def same_origin(a: httpx.URL, b: httpx.URL) -> bool:
     """Whether both lead to the same server: scheme, host and port."""
-    return (a.scheme, a.host, a.port) == (b.scheme, b.host, b.port)
+    return (a.scheme, a.raw_host, a.port) == (b.scheme, b.raw_host, b.port)
 
 
 def _path(url: httpx.URL) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -62,6 +63,7 @@ class Wire:
         self._client = httpx.Client(
             verify=_trust(ca) if url.scheme == "https" else True, trust_env=url.scheme == "https",
             headers=_HEADERS | credentials.find(url.host, environ).headers,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx.Timeout(limits.silence_s, connect=min(20, limits.silence_s)),
         )  # fmt: skip
 
@@ -191,7 +193,9 @@ class Wire:
             if "CERTIFICATE_VERIFY_FAILED" in str(e):
                 raise self.unavailable("shows a certificate that we do not trust", _UNTRUSTED) from None
             raise self.unavailable("cannot be reached", "check the address and the network") from None
-        except httpx.TransportError:
+        except UnicodeError:  # of the library that reads host names, where a redirect has an impossible one
+            raise self.misbehaved("sends us to what is no URL") from None
+        except httpx.RequestError:
             raise self.unavailable("broke off the connection, or speaks no HTTP", "try again") from None
 
 
