@@ -25,7 +25,7 @@ _NOT_READ = {
     re.compile(r"\s*<[?!a-zA-Z]"): ("XML that is no OpenIOC", "ask its producer for STIX, MISP or CSV"),
     re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{\]"0-9])'): (
         "JSON of a kind that is not known",
-        "STIX, MISP, or objects with a value and a type are; to take one of these: --format",
+        "known are STIX, MISP, and objects with a value and a type",
     ),
 }
 """Beginnings of what would be read as text otherwise, with nothing but refusals to show for it."""

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from exchange.indicators.context import Context, Pap, as_count, as_technique, as_text, as_texts, as_time
+from exchange.indicators.context import (
+    MAX_COMMENT_CHARS,
+    Context,
+    Pap,
+    as_count,
+    as_technique,
+    as_text,
+    as_texts,
+    as_time,
+)
 from exchange.indicators.readers.base import type_name
 from exchange.indicators.tlp import Tlp
 
@@ -108,38 +117,33 @@ def marked(text: str) -> Context | None:
 
 
 def _context(told: dict[str, list[object]], notes: Counter[str]) -> Context | None:
-    words = [word for value in told.get("tags", ()) for word in _parts(value)]
-    markings = [w for w in words if w.lower().startswith(("tlp:", "pap:"))]
-    tlp = [*(t for v in told.get("tlp", ()) for t in _parts(v)), *(w for w in markings if w[0] in "tT")]
-    pap = [*(t for v in told.get("pap", ()) for t in _parts(v)), *(w for w in markings if w[0] in "pP")]
-    phases = [_phase(part) for value in told.get("phases", ()) for part in _parts(value)]
-    context = Context(
-        tlp=_most_closed(Tlp, tlp, notes),
-        pap=_most_closed(Pap, pap, notes),
-        first_seen=_first(as_time, told.get("first_seen")),
-        last_seen=_first(as_time, told.get("last_seen")),
-        not_before=_first(as_time, told.get("not_before")),
-        valid_until=_first(as_time, told.get("valid_until")),
-        confidence=_first(_confidence, told.get("confidence")),
-        sightings=_first(lambda v: as_count(v, most=_MAX_SIGHTINGS), told.get("sightings")),
-        producer=_first(_name, told.get("producer")) or "",
-        malware=as_texts(part for value in told.get("malware", ()) for part in _parts(value)),
-        techniques=as_texts(
-            t for v in told.get("techniques", ()) for p in _parts(v) if (t := as_technique(p))
-        ),
-        phases=as_texts(phase for phase in phases if ":" in phase),
-        tags=as_texts([*(w for w in words if w not in markings), *(p for p in phases if ":" not in p)]),
-        comment=_first(lambda v: as_text(v, most=1024), told.get("comment")) or "",
-    )
-    return context or None
+    fields: dict[str, Any] = {field: _READ[field](values) for field, values in told.items() if field in _READ}
+    words = _texts(told.get("tags", ()))
+    phases = [_phase(text) for text in _texts(told.get("phases", ()))]
+    for field, kind in (("tlp", Tlp), ("pap", Pap)):
+        markings = [word for word in words if word.lower().startswith(f"{field}:")]
+        words = [word for word in words if word not in markings]
+        if markings or field in told:
+            fields[field] = _most_closed(kind, [*_texts(told.get(field, ())), *markings], notes)
+    if words or phases:
+        fields["tags"] = as_texts([*words, *(phase for phase in phases if ":" not in phase)])
+        fields["phases"] = as_texts(phase for phase in phases if ":" in phase)
+    return Context(**fields) or None
 
 
 def _is_nothing(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
 
 
-def _first(read: Callable[[Any], Any], values: Iterable[object] | None) -> Any:
-    return next((found for value in values or () if (found := read(value)) not in (None, "")), None)
+def _first(read: Callable[[object], Any], nothing: Any = None) -> Callable[[list[object]], Any]:
+    """A function that finds the first of some values that says anything."""
+    return lambda values: next(
+        (found for value in values if (found := read(value)) not in (None, "")), nothing
+    )
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return [part for value in values for part in _parts(value)]
 
 
 def _parts(value: object) -> list[str]:
@@ -182,3 +186,14 @@ def _name(value: object) -> str:
 def _phase(text: str) -> str:
     found = _PHASE.fullmatch(text.strip())
     return f"{found['chain']}:{found['phase']}" if found else text
+
+
+_READ: dict[str, Callable[[list[object]], Any]] = {
+    **dict.fromkeys(("first_seen", "last_seen", "not_before", "valid_until"), _first(as_time)),
+    "confidence": _first(_confidence),
+    "sightings": _first(lambda value: as_count(value, most=_MAX_SIGHTINGS)),
+    "producer": _first(_name, ""),
+    "malware": lambda values: as_texts(_texts(values)),
+    "techniques": lambda values: as_texts(found for text in _texts(values) if (found := as_technique(text))),
+    "comment": _first(lambda value: as_text(value, most=MAX_COMMENT_CHARS), ""),
+}
