@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 TRY, SET_UP, SHARE, ACCOUNT = "See it work", "Set up", "Share", "Account for it"
 """Panels of ``cosight --help``."""
-ORDER = ("demo", "psi", "init", "import", "indicators", "serve", "match")
+ORDER = ("demo", "psi", "init", "import", "indicators", "serve", "match", "export")
 
 
 def _version(value: bool) -> None:
@@ -80,6 +80,7 @@ def complete() -> typer.Typer:
     from exchange.cli import (  # noqa: F401, PLC0415  each module adds its commands to the app
         administration,
         demo,
+        export,
         indicators,
         ledger,
         match,

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +15,10 @@ from exchange.cli import SHARE, app, export
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
 from exchange.cli.psi import Lines
-from exchange.config import write_atomic
+from exchange.config import Home, write_atomic
 from exchange.disclosure import Outcome, Wish
 from exchange.errors import ConfigError
+from exchange.export import MatchResult, format_of, render
 from exchange.indicators import Indicator, IndicatorType
 from exchange.node import Node, utc_now
 
@@ -82,8 +83,8 @@ def match(
         typer.Option(
             "--out",
             "-o",
-            help="Write every match here: as export does for .stix.json, .misp.json and .csv, as --json does for "
-            ".json, else type, tab, value.",
+            help="Write every match here: .stix.json, .misp.json and .csv as export, .json as --json does, "
+            "else type, tab, value.",
         ),
     ] = None,
     home: HomeOption = DEFAULT_HOME,
@@ -95,12 +96,7 @@ def match(
     if len(purpose) > MAX_TEXT or not purpose.isprintable():
         raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
     opened = open_home(home)
-    form = None if out is None else format_of(out.name)
-    if form is not None and reveal is Rung.SIZE:
-        raise typer.BadParameter(f"a match of sizes tells no items to write as {form}", param_hint="--out")
-    if out is not None:
-        check_writable(out)
-    ids = None if form is None else export.identifiers(opened)  # a bad key is found before the session is spent
+    write = None if out is None else writer(opened, out, reveal, as_json)
     with Node(opened) as node:
         chosen = tuple(sorted(set(types or held_types(node))))
         if not chosen:
@@ -114,18 +110,47 @@ def match(
         )
         with waiting(f"matching with {peer}", as_json):
             outcome = asyncio.run(node.match(peer, wish, address=address))
-    if out is not None and (form is None or ids is None):
-        write_atomic(out, as_file(outcome, out.name))
-    elif out is not None:
-        selected = export.selection(opened, MatchResult(outcome.session, outcome.peer, tuple(outcome.matches or ())))
-        write_atomic(out, render(form, selected, ids))
-        export.show_selected(selected)
+    if write is not None:
+        write(outcome)
     emit(as_json, as_result(outcome), lambda: show_outcome(outcome))
 
 
 def held_types(node: Node) -> list[IndicatorType]:
     """The types that we hold anything of."""
     return [t for t in IndicatorType if node.desk.items.size([t], now=utc_now())]
+
+
+def writer(home: Home, out: Path, rung: Rung, as_json: bool) -> Callable[[Outcome], None]:
+    """What writes a match into a file, in the form that the file's name asks for.
+
+    What may be wrong with the file or with our keys is found here: afterwards the session is spent.
+
+    Raises:
+        ConfigError: the file cannot be written, or the key of our identifiers cannot be used.
+    """
+    check_writable(out)
+    form = format_of(out.name)
+    if form is None:
+        return lambda outcome: write_atomic(out, _as_file(outcome, as_json=out.suffix == ".json"))
+    if rung is Rung.SIZE:
+        raise typer.BadParameter(f"a match of sizes has no items to write as {form}", param_hint="--out")
+    ids = export.identifiers(home)
+
+    def write(outcome: Outcome) -> None:
+        result = MatchResult(outcome.session, outcome.peer, tuple(outcome.matches or ()))
+        selected = export.selection(home, result)
+        write_atomic(out, render(form, selected, ids))
+        if not as_json:
+            export.show_selected(selected)
+
+    return write
+
+
+def _as_file(outcome: Outcome, *, as_json: bool) -> bytes:
+    if as_json:
+        return json.dumps(as_result(outcome), ensure_ascii=False).encode() + b"\n"
+    lines = "".join(f"{m.type}\t{m.value}\n" for m in outcome.matches or [])
+    return f"type\tvalue\n{lines}".encode()
 
 
 def as_result(o: Outcome) -> dict[str, Any]:

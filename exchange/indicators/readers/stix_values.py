@@ -42,6 +42,7 @@ _KINDS: dict[tuple[str, ...], IndicatorType | None] = {
     ("vulnerability", "name"): _T.CVE,
     ("cryptocurrency-wallet", "value"): _T.BTC,
     ("cryptocurrency-wallet", "address"): _T.BTC,
+    ("x-cosight-url-host", "value"): _T.URL_HOST,  # what exchange.export writes
 }
 _DIGESTS = {
     kind.value: kind
