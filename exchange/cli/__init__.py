@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 TRY, SET_UP, SHARE, ACCOUNT = "See it work", "Set up", "Share", "Account for it"
 """Panels of ``cosight --help``."""
-ORDER = ("demo", "psi", "init", "import", "indicators", "serve", "match", "export")
+ORDER = ("demo", "psi", "canon", "init", "import", "indicators", "serve", "match", "export")
 
 
 def _version(value: bool) -> None:
@@ -79,6 +79,7 @@ def complete() -> typer.Typer:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from exchange.cli import (  # noqa: F401, PLC0415  each module adds its commands to the app
         administration,
+        canon,
         demo,
         export,
         indicators,
@@ -86,6 +87,7 @@ def complete() -> typer.Typer:
         match,
         membership,
         psi,
+        warninglists,
     )
 
     app.registered_commands.sort(key=lambda command: ORDER.index(command.name or _named(command)))

@@ -19,7 +19,7 @@ _BACKSLASHES = re.compile(r"\\+")
 _NAMESPACE = re.compile(
     r"(?:\\?(?:sessions\\[0-9]+\\)?basenamedobjects\\|\\?global\\|\\?local\\|\\?session\\[0-9]+\\)+"
 )
-_DEFANGED_DOT = re.compile(r"[\[({]+(?:\.|dot)[\])}]+", re.IGNORECASE)
+_DEFANGED_DOT = re.compile(r"(?<![\[({])[\[({]+(?:\.|dot)[\])}]+", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[/\\]")
 _IN_NO_NAME = re.compile(r'[<>"|?*/\\]')
 

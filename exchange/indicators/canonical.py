@@ -52,7 +52,7 @@ _DOTLESS = re.compile(
 )
 
 Guess: TypeAlias = tuple[IndicatorType, str]
-"""The type that a value turns out to have, and by what one sees it."""
+"""The type that a value turns out to have, and by what one sees it, in words."""
 
 
 def cleaning(kind: IndicatorType) -> Rules:
@@ -100,22 +100,22 @@ def guess(text: str) -> Guess:
         Refused: ``not-one-value``, ``bad-digest-length``, ``no-scheme``.
     """
     if SCHEME.match(text):
-        return _T.URL, "it has a scheme"
+        return _T.URL, "a URL: it has a scheme"
     if len(text.split(maxsplit=1)) > 1:
         raise Refused("not-one-value")
     if _HEX.fullmatch(text):
         if len(text) not in BY_LENGTH:
             raise Refused("bad-digest-length")
-        return BY_LENGTH[len(text)], f"it has {len(text)} hexadecimal digits"
+        return BY_LENGTH[len(text)], f"{BY_LENGTH[len(text)]}: it has {len(text)} hexadecimal digits"
     if "@" in text and "/" not in text:
-        return _T.EMAIL, "it has an @ and no slash"
+        return _T.EMAIL, "an e-mail address: it has an @ and no slash"
     if "." not in text and (shape := _DOTLESS.fullmatch(text)):
-        return _BY_NAME[str(shape.lastgroup)], "nothing else is written like it"
+        return _BY_NAME[str(shape.lastgroup)], f"{shape.lastgroup}: nothing else is written like it"
     if _ADDRESS_LIKE.fullmatch(text):
-        return _T.IPV4, "numbers with dots or colons are an address, or a network"
+        return _T.IPV4, "an address or a network: numbers with dots or colons"
     if "/" in text:
         raise Refused("no-scheme")
-    return _T.DOMAIN, "it is none of the others"
+    return _T.DOMAIN, "a domain: it is nothing else"
 
 
 def of_kind(kind: IndicatorType, value: str) -> Indicator:

@@ -99,7 +99,7 @@ def test_the_documents_show_commands() -> None:
 @pytest.mark.parametrize(("page", "line"), SHOWN, ids=lambda text: text)
 def test_commands_and_options_that_are_shown_exist(page: str, line: str) -> None:
     words = shlex.split(line.replace("[", "").replace("]", ""))
-    options = [w.partition("=")[0] for w in words if w.startswith("-")]
+    options = [w.partition("=")[0] for w in words if w.startswith("-") and w != "-"]
     plain = [w for w in words if not w.startswith("-")]
     command = max((known for known in commands() if tuple(plain[: len(known)]) == known), key=len, default=())
     if not command:
