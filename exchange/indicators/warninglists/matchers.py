@@ -7,6 +7,7 @@ Source: MISP, app/Model/Warninglist.php; docs/warninglists.md says where this di
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol, Self
@@ -240,6 +241,7 @@ def _pattern(position: int, entry: str) -> re.Pattern[str]:
     for letter in letters:
         flags |= _FLAGS[letter]
     try:
-        return re.compile(text, flags)
+        with warnings.catch_warnings(action="ignore"):  # of what a later Python may read differently
+            return re.compile(text, flags)
     except (re.error, OverflowError, RecursionError):
         raise BadEntry(position, "no regular expression that Python knows") from None
