@@ -11,6 +11,7 @@ Source: STIX 2.1 section 9 and its grammar of patterns; STIX 2.0 part 5 differs 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from exchange.indicators.types import Refused
@@ -45,6 +46,8 @@ _UNEQUAL = frozenset({"!=", "<>"})
 _ORDERED = frozenset({"<", ">", "<=", ">="})
 _OF_TEXTS = frozenset({"LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"})
 _END = "end"
+# Most patterns of most feeds are one equality, and their paths are few.
+_ONE_EQUALITY = re.compile(r"\[([^=\[\]()]{1,128})= *'([^'\\]*)'\]")
 
 
 class Atom(NamedTuple):
@@ -69,7 +72,22 @@ def alternatives(pattern: str) -> list[Atom | str]:
     """
     if len(pattern) > MAX_PATTERN_CHARS:
         raise Refused("too-long")
+    one = _ONE_EQUALITY.fullmatch(pattern)
+    if one and (path := _path_of(one[1])):
+        return [Atom(path, one[2])]
     return _Parser(pattern).alternatives()
+
+
+@lru_cache(maxsize=1024)
+def _path_of(before: str) -> tuple[str, ...] | None:
+    """The path that stands before an equals sign, if that is all that stands there."""
+    try:
+        match _Parser(f"[{before}='']").alternatives():
+            case [Atom(path=path)]:
+                return path
+    except Refused:
+        pass
+    return None
 
 
 @dataclass(slots=True)

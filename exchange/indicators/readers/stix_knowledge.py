@@ -13,12 +13,15 @@ from typing import NamedTuple, TypeVar
 
 from exchange.indicators.context import Context, Pap, as_count, as_technique, as_text, as_texts, as_time
 from exchange.indicators.readers.stix_markings import (
+    RED,
     UNKNOWN,
     WELL_KNOWN,
     definition,
+    mark_id,
     marks_of,
     marks_of_value,
-    most_closed,
+    most_closed_pap,
+    most_closed_tlp,
     stated,
     strings,
     travels_with,
@@ -27,13 +30,15 @@ from exchange.indicators.readers.stix_values import is_of_victims
 from exchange.indicators.tlp import Tlp
 
 MAX_NAMED = 20_000
-MAX_LINKS = 400_000
+MAX_LINKS = 300_000
 MAX_SEEN = 100_000
-MAX_OF_ONE = 64
-"""The most that is kept: named objects, linked objects, sighted objects; links or sightings of one object."""
+MAX_VICTIMS = 200_000
+"""How many named objects, links, sightings and victims of a feed are kept: together at most about 150 MiB."""
 
+_MOST_OF_ONE = 64
+_MOST_SETS = 4096
+_MOST_CONTEXTS = 512
 _MOST_SIGHTINGS = 1 << 40
-_MOST_CONTEXTS = 2048
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -82,7 +87,9 @@ class Knowledge:
         self._links: dict[int, tuple[_Link, ...]] = {}
         self._seen: dict[int, tuple[_Seen, ...]] = {}
         self._victims: dict[int, None] = {}
-        self._shared: dict[tuple[_Link, ...], tuple[_Link, ...]] = {}
+        self._n_links = self._n_seen = 0
+        self._sets_of_links: dict[tuple[_Link, ...], tuple[_Link, ...]] = {}
+        self._sets_of_marks: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._contexts: dict[Context, Context] = {}
 
     def learn(self, thing: object) -> None:
@@ -96,13 +103,15 @@ class Knowledge:
             case "relationship":
                 self._learn_relationship(thing)
             case "marking-definition":
-                self._put(self._markings, as_text(thing.get("id")), definition(thing), MAX_NAMED)
+                key = mark_id(as_text(thing.get("id")))
+                if key not in WELL_KNOWN:  # nobody says anew what these mean
+                    self._put(self._markings, key, definition(thing), MAX_NAMED)
             case "malware" | "tool" | "attack-pattern" | "identity" as kind:
-                self._put(self._named, _key(thing.get("id")), _named(kind, thing), MAX_NAMED)
+                self._put(self._named, _key(thing.get("id")), self._name(kind, thing), MAX_NAMED)
             case "sighting":
-                self._add_seen(strings(thing.get("sighting_of_ref")), _sighting(thing))
+                self._add_seen(strings(thing.get("sighting_of_ref")), self._sighting(thing))
             case "observed-data":
-                self._add_seen(strings(thing.get("object_refs")), _observation(thing))
+                self._add_seen(strings(thing.get("object_refs")), self._observation(thing))
 
     def is_victim(self, thing: Thing) -> bool:
         """Whether an object is what an attack has hit, or who received or saw it."""
@@ -113,7 +122,7 @@ class Knowledge:
         key = _key(thing.get("id"))
         seen = self._seen.get(key, ())
         if thing.get("type") == "observed-data":
-            seen += (_observation(thing),)
+            seen += (self._observation(thing),)
         marks, apart = marks_of_value(thing)
         told = {name: value for name, value in thing.items() if name not in apart} if apart else thing
         labels = strings(thing.get("labels")) + strings(thing.get("indicator_types"))
@@ -153,42 +162,71 @@ class Knowledge:
 
     def _add_link(self, of: str, target: str, thing: Thing) -> None:
         known = self._links.get(_key(of), ())
-        if len(known) >= MAX_OF_ONE:
+        if len(known) >= _MOST_OF_ONE or self._n_links >= MAX_LINKS:
             self.note("stix-links-forgotten")
             return
-        links = (*known, _Link(_key(target), marks_of(thing)))
-        if len(self._shared) < MAX_NAMED:  # most indicators of a feed indicate the same few things
-            links = self._shared.setdefault(links, links)
-        self._put(self._links, _key(of), links, MAX_LINKS)
+        links = (*known, _Link(_key(target), self._kept(marks_of(thing))))
+        if len(self._sets_of_links) < _MOST_SETS:  # most indicators of a feed indicate the same few things
+            links = self._sets_of_links.setdefault(links, links)
+        self._links[_key(of)] = links
+        self._n_links += 1
 
     def _add_seen(self, refs: list[str], seen: _Seen) -> None:
-        for ref in refs:
+        for ref in filter(None, refs):
             known = self._seen.get(_key(ref), ())
-            if len(known) < MAX_OF_ONE:
-                self._put(self._seen, _key(ref), (*known, seen), MAX_SEEN)
-            else:
+            if len(known) >= _MOST_OF_ONE or self._n_seen >= MAX_SEEN:
                 self.note("stix-links-forgotten")
+                continue
+            self._seen[_key(ref)] = (*known, seen)
+            self._n_seen += 1
 
     def _add_victims(self, refs: object) -> None:
         for ref in strings(refs):
-            self._put(self._victims, _key(ref), None, MAX_LINKS)
+            self._put(self._victims, _key(ref), None, MAX_VICTIMS)
 
     def _put(self, table: dict[_K, _V], key: _K, value: _V, most: int) -> None:
+        if not key:
+            return  # what has no id cannot be referred to
         if key in table or len(table) < most:
             table[key] = value
         else:
             self.note("stix-links-forgotten")
 
-    def _marked(self, marks: Iterable[str], labels: Iterable[str]) -> tuple[Tlp | None, Pap | None]:
+    def _kept(self, marks: tuple[str, ...]) -> tuple[str, ...]:
+        """Most feeds have few sets of markings; of one that has very many, the last count as RED."""
+        if marks in self._sets_of_marks or len(self._sets_of_marks) < _MOST_SETS:
+            return self._sets_of_marks.setdefault(marks, marks)
+        return (RED,)
+
+    def _marked(self, marks: Iterable[str], labels: list[str]) -> tuple[Tlp | None, Pap | None]:
         told = [self._markings.get(mark, UNKNOWN) for mark in marks]
         told += [marking for label in labels if (marking := stated(label))]
         if not all(m.known for m in told):
             self.note("unknown-marking")
-        return most_closed((m.tlp for m in told), Tlp), most_closed((m.pap for m in told), Pap)
+        return most_closed_tlp(m.tlp for m in told), most_closed_pap(m.pap for m in told)
 
     def _travels(self, marks: tuple[str, ...], tlp: Tlp | None) -> bool:
-        own = most_closed((self._markings.get(mark, UNKNOWN).tlp for mark in marks), Tlp)
-        return travels_with(own, tlp)
+        told = (self._markings.get(mark, UNKNOWN).tlp for mark in marks)
+        return not marks or travels_with(most_closed_tlp(told), tlp)
+
+    def _name(self, kind: str, thing: Thing) -> _Named:
+        technique = ""
+        references = thing.get("external_references")
+        if kind == "attack-pattern" and isinstance(references, list):
+            told = (as_technique(r.get("external_id")) for r in references if isinstance(r, dict))
+            technique = next(filter(None, told), "")
+        return _Named(kind, as_text(thing.get("name")), technique, self._kept(marks_of(thing)))
+
+    def _sighting(self, thing: Thing) -> _Seen:
+        times = as_count(thing.get("count"), most=_MOST_SIGHTINGS)
+        first, last = as_time(thing.get("first_seen")), as_time(thing.get("last_seen"))
+        # Without a count it was seen, but nobody says how often.
+        return _Seen(1 if times is None else times, first, last, self._kept(marks_of(thing)), sighting=True)
+
+    def _observation(self, thing: Thing) -> _Seen:
+        times = as_count(thing.get("number_observed"), most=_MOST_SIGHTINGS) or 0
+        first, last = as_time(thing.get("first_observed")), as_time(thing.get("last_observed"))
+        return _Seen(times, first, last, self._kept(marks_of_value(thing)[0]), sighting=False)
 
     def _share(self, context: Context) -> Context:
         if len(self._contexts) >= _MOST_CONTEXTS:
@@ -198,28 +236,6 @@ class Knowledge:
 
 def _key(identifier: object) -> int:
     return hash(identifier) if isinstance(identifier, str) else 0
-
-
-def _named(kind: str, thing: Thing) -> _Named:
-    technique = ""
-    references = thing.get("external_references")
-    if kind == "attack-pattern" and isinstance(references, list):
-        told = (as_technique(r.get("external_id")) for r in references if isinstance(r, dict))
-        technique = next(filter(None, told), "")
-    return _Named(kind, as_text(thing.get("name")), technique, marks_of(thing))
-
-
-def _sighting(thing: Thing) -> _Seen:
-    count = as_count(thing.get("count"), most=_MOST_SIGHTINGS)
-    first, last = as_time(thing.get("first_seen")), as_time(thing.get("last_seen"))
-    # Without a count it was seen, but nobody says how often.
-    return _Seen(1 if count is None else count, first, last, marks_of(thing), sighting=True)
-
-
-def _observation(thing: Thing) -> _Seen:
-    count = as_count(thing.get("number_observed"), most=_MOST_SIGHTINGS) or 0
-    first, last = as_time(thing.get("first_observed")), as_time(thing.get("last_observed"))
-    return _Seen(count, first, last, marks_of_value(thing)[0], sighting=False)
 
 
 def _embargo(thing: Thing) -> datetime | None:

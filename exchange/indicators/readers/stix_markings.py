@@ -4,13 +4,16 @@ Source: STIX 2.1 section 7.2; OASIS cti-stix-common-objects, extension definitio
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from exchange.indicators.context import Pap
 from exchange.indicators.tlp import UNMARKED, Tlp
 
-_M = TypeVar("_M", Tlp, Pap)
 _MOST_MARKS = 64
+_MAX_ID_CHARS = 64
+_NONE_APART = frozenset[str]()
+_TLP_ORDER = {m: i for i, m in enumerate(Tlp)}
+_PAP_ORDER = {m: i for i, m in enumerate(Pap)}
 
 
 class Marking(NamedTuple):
@@ -22,6 +25,9 @@ class Marking(NamedTuple):
 
 
 UNKNOWN = Marking(known=False)
+RED = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
+"""What stands for more markings than can be kept: the most closed."""
+
 WELL_KNOWN = {
     f"marking-definition--{uuid}": Marking(tlp)
     for uuid, tlp in {
@@ -33,9 +39,8 @@ WELL_KNOWN = {
         "bab4a63c-aed9-4cf5-a766-dfca5abac2bb": Tlp.GREEN,
         "55d920b0-5e8b-4f79-9ee9-91f868d9b421": Tlp.AMBER,
         "939a9414-2ddd-4d32-a0cd-375ea402b003": Tlp.AMBER_STRICT,
-        "e828b379-4e03-4974-9ac4-e53a884c97c1": Tlp.RED,
     }.items()
-}
+} | {RED: Marking(Tlp.RED)}
 # A granular marking on one of these marks the value; on another property, that property alone.
 _ROOTS_OF_VALUES = frozenset(
     {"pattern", "value", "name", "hashes", "extensions", "number", "objects", "address"}
@@ -63,45 +68,63 @@ def definition(thing: Mapping[str, object]) -> Marking:
         return UNKNOWN
     if not all(m.known for m in said):
         return UNKNOWN
-    return Marking(most_closed((m.tlp for m in said), Tlp), most_closed((m.pap for m in said), Pap))
+    return Marking(most_closed_tlp(m.tlp for m in said), most_closed_pap(m.pap for m in said))
 
 
 def stated(text: str) -> Marking | None:
     """What a label such as ``tlp:amber`` or ``PAP:RED`` says; ``None`` for any other."""
-    scheme, colon, _ = text.strip().upper().partition(":")
-    if not colon or scheme not in ("TLP", "PAP"):
+    scheme = text.lstrip()[:4].upper()
+    if scheme not in ("TLP:", "PAP:"):
         return None
     try:
-        return Marking(tlp=Tlp.parse(text)) if scheme == "TLP" else Marking(pap=Pap.parse(text))
+        return Marking(tlp=Tlp.parse(text)) if scheme == "TLP:" else Marking(pap=Pap.parse(text))
     except ValueError:
         return UNKNOWN
 
 
 def marks_of(thing: Mapping[str, object]) -> tuple[str, ...]:
     """The ids of the markings of a whole object."""
-    return tuple(strings(thing.get("object_marking_refs"))[:_MOST_MARKS])
+    return _few(strings(thing.get("object_marking_refs")))
 
 
 def marks_of_value(thing: Mapping[str, object]) -> tuple[tuple[str, ...], frozenset[str]]:
     """The ids of the markings of an object's values, and the properties that are marked apart from them."""
-    marks, apart = marks_of(thing), set[str]()
     granular = thing.get("granular_markings")
+    if not granular:
+        return marks_of(thing), _NONE_APART
+    marks, apart = strings(thing.get("object_marking_refs")), set[str]()
     for one in granular if isinstance(granular, list) else ():
         if not isinstance(one, dict) or not isinstance(mark := one.get("marking_ref"), str):
             continue
         roots = {selector.partition(".")[0] for selector in strings(one.get("selectors"))}
         if not roots or roots & _ROOTS_OF_VALUES:
-            marks += (mark,)
+            marks.append(mark)
         apart |= roots - _ROOTS_OF_VALUES
-    return marks, frozenset(apart)
+    return _few(marks), frozenset(apart)
 
 
-def most_closed(markings: Iterable[_M | None], scale: type[_M]) -> _M | None:
+def mark_id(text: str) -> str:
+    """An id of a marking as it is compared: one that is longer than ids are is cut."""
+    return text[:_MAX_ID_CHARS]
+
+
+def _few(marks: list[str]) -> tuple[str, ...]:
+    if not marks:
+        return ()
+    different = tuple(dict.fromkeys(map(mark_id, marks)))
+    return different if len(different) <= _MOST_MARKS else (RED,)
+
+
+def most_closed_tlp(markings: Iterable[Tlp | None]) -> Tlp | None:
     """The most closed of some markings; ``None`` if there is none."""
-    return max((m for m in markings if m), key=list(scale).index, default=None)
+    return max(filter(None, markings), key=_TLP_ORDER.__getitem__, default=None)
+
+
+def most_closed_pap(markings: Iterable[Pap | None]) -> Pap | None:
+    """The most closed of some markings; ``None`` if there is none."""
+    return max(filter(None, markings), key=_PAP_ORDER.__getitem__, default=None)
 
 
 def travels_with(own: Tlp | None, tlp: Tlp | None) -> bool:
     """Whether something marked ``own`` may go wherever a value marked ``tlp`` goes."""
-    value = tlp or UNMARKED
-    return own is None or most_closed((own, value), Tlp) is value
+    return own is None or _TLP_ORDER[own] <= _TLP_ORDER[tlp or UNMARKED]

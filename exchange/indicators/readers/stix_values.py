@@ -59,6 +59,8 @@ _PROPERTY = re.compile(r"[a-z0-9_-]{1,64}")
 
 _UNSUPPORTED = Refused("unsupported-type")
 _MOST_HASHES = 64
+_MOST_STEPS = 16
+_MAX_NAME_CHARS = 250
 # Objects of objects: what they are made of stands beside them, as objects of their own.
 COMPOSED = frozenset({"network-traffic", "email-message"})
 _SIMPLE = """artifact autonomous-system cryptocurrency-wallet directory domain-name email-addr file hostname
@@ -70,6 +72,8 @@ OBSERVABLES = COMPOSED | frozenset(_SIMPLE.split())
 def kind_of(atom: Atom) -> IndicatorType | Refused | None:
     """The type that an atom's path says its value has; ``None`` where the value says it."""
     path = atom.path
+    if len(path) > _MOST_STEPS or max(map(len, path)) > _MAX_NAME_CHARS:
+        return _UNSUPPORTED
     if path[1] in RECIPIENTS or any(map(is_of_victims, path)):
         return Refused("victim-field", f"{path[0]}:{property_name(path[1])}")
     kind = _KINDS[path] if path in _KINDS else _hash_of(path)
@@ -80,9 +84,13 @@ def kind_of(atom: Atom) -> IndicatorType | Refused | None:
     return kind if atom.literal == "string" else _UNSUPPORTED
 
 
-@lru_cache(maxsize=4096)
 def is_of_victims(name: str) -> bool:
     """Whether what a property holds or refers to is whom an attack has hit, or who received or saw it."""
+    return _is_of_victims(name[:_MAX_NAME_CHARS])
+
+
+@lru_cache(maxsize=4096)
+def _is_of_victims(name: str) -> bool:
     return name in RECIPIENTS or name == "where_sighted_refs" or is_victim(name)
 
 
