@@ -9,6 +9,7 @@ from sqlalchemy import (
     Connection,
     Table,
     and_,
+    case,
     delete,
     exists,
     func,
@@ -26,6 +27,7 @@ from exchange.store.schema import (
     leaving,
     listed,
     observation,
+    revoked,
     source,
 )
 
@@ -104,9 +106,16 @@ def _add(connection: Connection, table: Table, **row: object) -> int:
 
 
 def settle(
-    connection: Connection, *, feed_id: int, number: int, last_before: int, new: Counter[str], now: int
+    connection: Connection,
+    *,
+    feed_id: int,
+    number: int,
+    last_before: int,
+    new: Counter[str],
+    keep: bool,
+    now: int,
 ) -> Delta:
-    """Let what is in ``leaving`` leave a feed, and count what its delivery changed.
+    """Let go what a feed no longer gives and what was withdrawn, and count what its delivery changed.
 
     Args:
         connection: in the transaction of the import.
@@ -114,26 +123,51 @@ def settle(
         number: the delivery.
         last_before: the highest number that an indicator had before this import.
         new: how many rows of indicators this import made, by type.
+        keep: only what was withdrawn goes, and not what was not given again.
         now: what to note.
     """
-    of_feed = observation.c.feed_id == feed_id
-    before = observation.c.first_delivery < number
-    delta = Delta(0, 0, 0, Counter(new))
-    go = and_(of_feed, observation.c.indicator_id.in_(select(leaving.c.indicator_id)))
-    delta.removed = _count(connection, go, before)
-    connection.execute(delete(observation).where(go))
-    delta.added = _count(connection, of_feed, observation.c.first_delivery == number)
-    delta.unchanged = _count(connection, of_feed, observation.c.last_delivery == number, before)
-    _withdraw(connection, delta, last_before=last_before, now=now)
-    _revive(connection, delta)
+    census = _census(connection, feed_id, number)
+    removed, new = 0, Counter(new)
+    if (census.stale and not keep) or connection.scalar(select(exists(revoked))):
+        removed = _let_go(connection, feed_id, number, keep=keep)
+        new.subtract(_withdraw(connection, last_before=last_before, now=now))
+        census = _census(connection, feed_id, number)
+    new.update(_revive(connection))
     _forget_sayings(connection, feed_id, number)
-    leaving.drop(connection)
-    delta.new = +delta.new
-    return delta
+    return Delta(census.added, removed, census.unchanged, +new)
 
 
-def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
-    return connection.scalar(select(func.count()).select_from(observation).where(*where)) or 0
+@dataclass(frozen=True, slots=True)
+class _Census:
+    """How many observations of a feed are new, were given again, and were not given again."""
+
+    added: int
+    unchanged: int
+    stale: int
+
+
+def _census(connection: Connection, feed_id: int, number: int) -> _Census:
+    added = observation.c.first_delivery == number
+    again = and_(observation.c.last_delivery == number, ~added)
+    counted = [func.sum(case((which, 1), else_=0)) for which in (added, again)]
+    query = select(*counted, func.count()).where(observation.c.feed_id == feed_id)
+    added_count, again_count, total = (n or 0 for n in connection.execute(query).one())
+    return _Census(added_count, again_count, total - added_count - again_count)
+
+
+def _let_go(connection: Connection, feed_id: int, number: int, *, keep: bool) -> int:
+    """Move what leaves the feed into ``leaving``. Returns how much of it was there before this import."""
+    of_feed, which = observation.c.feed_id == feed_id, observation.c.indicator_id
+    withdrawn = revoked.join(indicator, revoked.c.digest == indicator.c.digest)
+    gone = [select(which).select_from(withdrawn.join(observation, and_(of_feed, which == indicator.c.id)))]
+    if not keep:
+        gone.append(select(which).where(of_feed, observation.c.last_delivery < number))
+    connection.execute(insert(leaving).from_select(["indicator_id"], union(*gone)))
+    go = and_(of_feed, which.in_(select(leaving.c.indicator_id)))
+    before = select(func.count()).select_from(observation).where(go, observation.c.first_delivery < number)
+    removed = connection.scalar(before) or 0
+    connection.execute(delete(observation).where(go))
+    return removed
 
 
 def _by_type(connection: Connection, which: ColumnElement[bool]) -> dict[str, int]:
@@ -144,20 +178,25 @@ def _by_type(connection: Connection, which: ColumnElement[bool]) -> dict[str, in
 _observed = exists().where(observation.c.indicator_id == indicator.c.id)
 
 
-def _withdraw(connection: Connection, delta: Delta, *, last_before: int, now: int) -> None:
-    """Withdraw what left its last feed; what came and went within this import was never here."""
+def _withdraw(connection: Connection, *, last_before: int, now: int) -> dict[str, int]:
+    """Withdraw what left its last feed.
+
+    What came and went within this import was never here: it is deleted. Returns how many those are, by type.
+    """
     orphaned = and_(indicator.c.id.in_(select(leaving.c.indicator_id)), ~_observed)
     unseen = and_(orphaned, indicator.c.id > last_before)
-    delta.new.subtract(_by_type(connection, unseen))
+    by_type = _by_type(connection, unseen)
     connection.execute(delete(indicator).where(unseen))
     connection.execute(update(indicator).where(orphaned).values(withdrawn=now))
+    return by_type
 
 
-def _revive(connection: Connection, delta: Delta) -> None:
-    """Count as new what had been withdrawn and is given again."""
+def _revive(connection: Connection) -> dict[str, int]:
+    """Bring back what had been withdrawn and is given again. Returns how many, by type."""
     back = and_(indicator.c.withdrawn.is_not(None), _observed)
-    delta.new.update(_by_type(connection, back))
+    by_type = _by_type(connection, back)
     connection.execute(update(indicator).where(back).values(withdrawn=None))
+    return by_type
 
 
 def _forget_sayings(connection: Connection, feed_id: int, number: int) -> None:
@@ -165,6 +204,8 @@ def _forget_sayings(connection: Connection, feed_id: int, number: int) -> None:
     of_feed = observation.c.feed_id == feed_id
     said = select(observation.c.context_id).where(of_feed, observation.c.context_id.is_not(None))
     connection.execute(delete(context).where(context.c.feed_id == feed_id, context.c.id.not_in(said)))
+    if connection.scalar(select(func.min(delivery.c.id)).where(delivery.c.feed_id == feed_id)) == number:
+        return
     used = union(
         select(observation.c.first_delivery).where(of_feed),
         select(observation.c.last_delivery).where(of_feed),
@@ -212,7 +253,6 @@ def forget(connection: Connection, *, source_name: str, feed_name: str | None) -
     feeds = list(connection.scalars(which))
     if not feeds:
         return None
-    leaving.create(connection, checkfirst=False)
     of_feeds = observation.c.feed_id.in_(feeds)
     execute(
         insert(leaving).from_select(
@@ -224,7 +264,6 @@ def forget(connection: Connection, *, source_name: str, feed_name: str | None) -
     orphaned = and_(indicator.c.id.in_(select(leaving.c.indicator_id)), ~_observed)
     execute(delete(listed).where(listed.c.indicator_id.in_(select(indicator.c.id).where(orphaned))))
     erased = execute(delete(indicator).where(orphaned)).rowcount
-    leaving.drop(connection)
     for table in (context, delivery):
         execute(delete(table).where(table.c.feed_id.in_(feeds)))
     execute(delete(feed).where(feed.c.id.in_(feeds)))

@@ -1,5 +1,6 @@
 """How an import gets into the tables fast: in sorted runs, set by set instead of row by row."""
 
+import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,16 +11,17 @@ import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    LargeBinary,
     Table,
     and_,
     bindparam,
     case,
     delete,
+    func,
     insert,
     literal,
     select,
     true,
-    union,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -28,7 +30,7 @@ from crypto import rows
 from crypto.hashing import HASH_BYTES, item_rows
 from exchange.indicators import Batch, IndicatorType
 from exchange.store.sayings import NOTHING, Sayings
-from exchange.store.schema import context, indicator, leaving, observation, revoked, staged, told
+from exchange.store.schema import context, indicator, observation, revoked, staged, told
 
 RUN_SIZE = 500_000
 """Values that are sorted and stored together: about 100 MB while they wait."""
@@ -37,6 +39,7 @@ RUN_SAYINGS = 25_000
 """Distinct contexts of a run, at most; they are ten times as large as values."""
 
 _ROWS_PER_STATEMENT = 200
+_VALUES_PER_STATEMENT = 2_000
 
 
 @dataclass(slots=True)
@@ -70,8 +73,6 @@ class Importer:
         self._run: dict[IndicatorType, _Column] = {}
         self._withdrawn: dict[IndicatorType, list[str]] = {}
         self._waiting = self._written = self._runs = 0
-        for table in (staged, told, revoked, leaving):
-            table.create(connection, checkfirst=False)
         self._stage = _multi_insert(connection, staged)
 
     def add(self, batch: Batch) -> None:
@@ -90,26 +91,9 @@ class Importer:
         if self._waiting >= RUN_SIZE or len(self._sayings) >= RUN_SAYINGS:
             self._store_run()
 
-    def finish(self, *, keep: bool) -> Counter[str]:
-        """Store what is left, and mark what leaves the feed in ``leaving``. Returns what is new, by type.
-
-        Args:
-            keep: only what was withdrawn leaves, and not what was not given again.
-        """
+    def finish(self) -> Counter[str]:
+        """Store what is left. Returns how many rows of indicators were made, by type."""
         self._store_run()
-        in_feed = observation.c.feed_id == self._feed
-        given = revoked.join(indicator, revoked.c.digest == indicator.c.digest).join(
-            observation, and_(in_feed, observation.c.indicator_id == indicator.c.id)
-        )
-        gone = [select(observation.c.indicator_id).select_from(given)]
-        if not keep:
-            stale = select(observation.c.indicator_id).where(
-                in_feed, observation.c.last_delivery < self._delivery
-            )
-            gone.append(stale)
-        self._connection.execute(insert(leaving).from_select(["indicator_id"], union(*gone)))
-        for table in (staged, told, revoked):
-            table.drop(self._connection)
         return +self._new
 
     def _store_run(self) -> None:
@@ -144,11 +128,29 @@ class Importer:
         leading = items[first, :8].copy().view(">u8")[:, 0].astype(np.uint64)
         order = first[np.argsort(leading)]
         blob = items[order].tobytes()
+        ordered = list(map(values.__getitem__, order.tolist()))
+        if self._connection.dialect.name == "sqlite" and not said.any():
+            self._stage_silent(ordered, blob)
+            return
         cells: list[Any] = [None] * (3 * len(order))
         cells[0::3] = [blob[i : i + HASH_BYTES] for i in range(0, len(blob), HASH_BYTES)]
-        cells[1::3] = map(values.__getitem__, order.tolist())
+        cells[1::3] = ordered
         cells[2::3] = said[order].tolist()
         self._stage(cells)
+
+    def _stage_silent(self, values: list[str], digests: bytes) -> None:
+        """Put values of which nothing is said into ``staged``, in a third of the time that parameters take."""
+        each = func.json_each(bindparam("values")).table_valued("key", "value", name="each")
+        digest = func.substr(bindparam("digests", type_=LargeBinary), each.c.key * HASH_BYTES + 1, HASH_BYTES)
+        staging = insert(staged).from_select(
+            staged.c.keys(), select(digest, each.c.value, literal(NOTHING)).select_from(each)
+        )
+        for i in range(0, len(values), _VALUES_PER_STATEMENT):
+            some = {
+                "values": json.dumps(values[i : i + _VALUES_PER_STATEMENT]),
+                "digests": digests[HASH_BYTES * i : HASH_BYTES * (i + _VALUES_PER_STATEMENT)],
+            }
+            self._connection.execute(staging, some)
 
     def _merge_repeated(self, values: list[str], first: np.ndarray, said: np.ndarray) -> None:
         """Give the first of equal values what is said of all of them."""

@@ -24,7 +24,7 @@ from exchange.store.importer import Importer
 from exchange.store.migration import migrate
 from exchange.store.report import ImportReport
 from exchange.store.sayings import Sayings
-from exchange.store.schema import PART, VERSION, feed, indicator, observation, source, tables
+from exchange.store.schema import PART, VERSION, feed, indicator, observation, scratch, source, tables
 from exchange.store.screening import WarningLists
 from exchange.store.travel import RULES, Terms, travels
 
@@ -129,7 +129,7 @@ class Store:
             raise InputError("the source of an import needs a name", hint="say --source NAME")
         seconds = int(now.timestamp())
         seen = _Seen()
-        with writing(self._engine) as connection:
+        with writing(self._engine) as connection, scratch(connection):
             last = connection.scalar(select(func.max(indicator.c.id))) or 0
             feed_id, number = feeds.begin(
                 connection, source_name=source.strip(), feed_name=feed, own=own, now=seconds
@@ -145,9 +145,15 @@ class Store:
                 importer.add(batch)
                 if progress:
                     progress(seen.read)
-            new = importer.finish(keep=keep)
+            new = importer.finish()
             delta = feeds.settle(
-                connection, feed_id=feed_id, number=number, last_before=last, new=new, now=seconds
+                connection,
+                feed_id=feed_id,
+                number=number,
+                last_before=last,
+                new=new,
+                keep=keep,
+                now=seconds,
             )
             feeds.purge(connection, now=seconds)
             if cursor is not None:
@@ -195,7 +201,7 @@ class Store:
             InputError: there is no such feed.
             StoreError: the database refused. Nothing was changed.
         """
-        with writing(self._engine) as connection:
+        with writing(self._engine) as connection, scratch(connection):
             forgotten = feeds.forget(connection, source_name=source, feed_name=feed)
         if forgotten is None:
             raise InputError("nothing was ever imported from there", hint="see: cosight indicators")

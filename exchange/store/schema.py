@@ -3,10 +3,14 @@
 Times are whole seconds since 1970, UTC. A marking is its rank in ``Tlp``: the most closed is the largest.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -118,8 +122,8 @@ listed = Table(
 # The lists that every indicator has been looked up in, as their digest; no row while that is true of none.
 screened = Table("screened", tables, Column("digest", String, primary_key=True))
 
-# What a running import holds of one type, by digest: a B-tree that is fed in order is several times faster.
 temporary = MetaData()
+# What a running import holds of one type, by digest: a B-tree that is fed in order is several times faster.
 staged = Table(
     "staged",
     temporary,
@@ -139,14 +143,23 @@ told = Table(
     prefixes=["TEMPORARY"],
 )
 
-# What leaves a feed in a running import: because it was not given again, or because it was withdrawn.
+# What leaves a feed: because it was not given again, or was withdrawn, or the feed is forgotten.
 leaving = Table(
     "leaving", temporary, Column("indicator_id", Integer, primary_key=True), prefixes=["TEMPORARY"]
 )
 
+# What producers have withdrawn in a running import.
 revoked = Table(
     "revoked",
     temporary,
     Column("digest", LargeBinary(HASH_BYTES), primary_key=True),
     prefixes=["TEMPORARY"],
 )
+
+
+@contextmanager
+def scratch(connection: Connection) -> Iterator[None]:
+    """The temporary tables, for the length of one transaction; when that is undone, they are gone as well."""
+    temporary.create_all(connection, checkfirst=False)
+    yield
+    temporary.drop_all(connection, checkfirst=False)
