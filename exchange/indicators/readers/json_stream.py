@@ -23,6 +23,8 @@ _MOST_TO_LOCATE = 32 << 20
 _BLOCK = 1 << 16
 _TOKEN_BYTES = 64  # about what a value takes in memory beside its text
 _SCALARS = frozenset({"string", "number", "boolean", "null"})
+_FRESH: dict[str, Callable[[], Any]] = {"start_map": dict, "start_array": list}
+_ENDS = frozenset({"end_map", "end_array"})
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
@@ -61,32 +63,49 @@ def picked(source: Source, wanted: Callable[[str], bool], *, without: str = "") 
     Args:
         source: the document.
         wanted: whether what is at a place is picked.
-        without: a key whose texts are not kept, such as that of attached files.
+        without: a key of scalars that are not kept, such as that of attached files.
 
     Raises:
         InputError: as ``events`` does.
     """
-    builder, depth, size = None, 0, 0
-    for place, event, value in events(source):
-        if builder is None:
-            if event == "end_map":
-                yield place, END
-            elif event == "start_map" and wanted(place):
-                builder, root, depth, size = ijson.ObjectBuilder(), place, 1, 0
-                builder.event(event, value)
-            elif event in _SCALARS and wanted(place):
-                yield place, value
+    tokens = events(source)
+    for place, event, value in tokens:
+        if event == "end_map":
+            yield place, END
+        elif event == "start_map" and wanted(place):
+            yield place, _built(tokens, source, without)
+        elif event in _SCALARS and wanted(place):
+            yield place, value
+
+
+def _built(tokens: Iterator[Event], source: Source, without: str) -> dict[str, Any]:
+    """The object whose start was the last token."""
+    root: dict[str, Any] = {}
+    key, size = "", 0
+    open_ones: list[Any] = [root]
+    for _, event, value in tokens:
+        if event == "map_key":
+            key = value
+        elif event in _ENDS:
+            open_ones.pop()
+            if not open_ones:
+                break
             continue
-        if without and event == "string" and place.endswith(f".{without}"):
-            value = ""  # noqa: PLW2901 (what it was is not kept)
+        else:
+            fresh = _FRESH.get(event)
+            found = fresh() if fresh else "" if key == without else value
+            inner = open_ones[-1]
+            if isinstance(inner, dict):
+                inner[key] = found
+            else:
+                inner.append(found)
+            if fresh:
+                open_ones.append(found)
+            value = found  # noqa: PLW2901 (what is kept of it)
         size += _TOKEN_BYTES + (len(value) if isinstance(value, str) else 0)
         if size > MAX_VALUE_BYTES:
             raise _too_large(source)
-        builder.event(event, value)
-        depth += event.startswith("start_") - event.startswith("end_")
-        if not depth:
-            yield root, builder.value
-            builder = None
+    return root
 
 
 class _Metered:

@@ -167,7 +167,7 @@ class _Event:
         if isinstance(proposals := attribute.get("ShadowAttribute"), list):
             self._source.notes["proposals"] += len(proposals)
         own = {key: attribute[key] for key in _KEPT if key in attribute}
-        own |= {key: attribute.get(key) or holder.get(key) for key in _OF_OBJECT}
+        own |= {key: said for key in _OF_OBJECT if (said := attribute.get(key) or holder.get(key))}
         distribution = as_count(attribute.get("distribution"), most=_WIDEST_DISTRIBUTION)
         own["distribution"] = holder.get("distribution") if distribution is None else distribution
         own["names"] = names_of_tags(holder) + names_of_tags(attribute)

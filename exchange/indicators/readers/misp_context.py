@@ -62,6 +62,8 @@ _MAX_KNOWN = 1024
 
 def names_of_tags(holder: Mapping[str, Any]) -> tuple[str, ...]:
     """The tags of an event, an object or an attribute; a cluster of a galaxy as the tag it stands for."""
+    if not (holder.get("Tag") or holder.get("Galaxy")):
+        return ()
     names = [as_text(tag.get("name")) for tag in _dicts(holder.get("Tag"))]
     for galaxy in _dicts(holder.get("Galaxy")):
         for cluster in _dicts(galaxy.get("GalaxyCluster")):
