@@ -11,12 +11,11 @@ from pkgutil import iter_modules
 
 from exchange.errors import InputError
 from exchange.indicators.batch import Batch
-from exchange.indicators.readers.base import Format, Options
+from exchange.indicators.readers.base import LEAST_SCORE, Format, Options
 from exchange.indicators.readers.source import Source
 
 BATCH_SIZE = 50_000
 
-_LEAST = 0.1
 _NOT_READ = {
     re.compile(r"\s*<(?:!doctype\s+)?html", re.IGNORECASE): (
         "a web page, and no list of indicators",
@@ -57,7 +56,7 @@ def _detect(source: Source, options: Options) -> Format:
         return _formats()["csv"]
     scores = {f.name: f.score(source.sample) for f in _formats().values()}
     best = max(scores, key=scores.__getitem__)
-    if scores[best] < _LEAST:
+    if scores[best] < LEAST_SCORE:
         for beginning, (kind, hint) in _NOT_READ.items():
             if beginning.match(source.sample):
                 raise InputError(f"{source.name}: {kind}", hint=hint)

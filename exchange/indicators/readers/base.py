@@ -8,6 +8,9 @@ from exchange.indicators.batch import Candidate
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import IndicatorType, Refused
 
+LEAST_SCORE = 0.1
+"""A format that scores less is a guess."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -95,24 +95,28 @@ def stated(sample: str, names: Sequence[str]) -> Layout:
     Raises:
         InputError: a name means nothing, no column holds values, or the file has another number of columns.
     """
-    layout = _named_layout("", [*names])
+    short = [type_name(name) for name in names]
+    columns = tuple(
+        (i, TYPE_NAMES.get(name)) for i, name in enumerate(short) if name in TYPE_NAMES or name in VALUE_NAMES
+    )
+    layout = replace(_named_layout("", [*names]), columns=columns)
+    known = {i for i, _ in columns + layout.context + layout.victims} | {layout.type_column}
     for i, name in enumerate(names):
-        known = (
-            i in dict(layout.columns) or i == layout.type_column or i in dict(layout.context + layout.victims)
-        )
-        if not known and name not in _IGNORED:
+        if i not in known and name not in _IGNORED:
             raise InputError(
                 f"--columns: column {i + 1} has no meaning that is known",
                 hint="a type such as ip or sha256; value, type, tlp, tags, first_seen, victim; or - for none",
             )
-    if not layout.columns:
+    if not columns:
         raise InputError(
             "--columns: no column holds values", hint="call it value, or by its type: ip, url, md5"
         )
     widths = {delimiter: _width(_sample_rows(sample, delimiter)) for delimiter in DELIMITERS}
-    fitting = next((d for d, width in widths.items() if width == len(names)), None)
+    most = max(widths.values())
+    fitting = next(
+        (d for d, width in widths.items() if width == len(names) and (width > 1 or most == 1)), None
+    )
     if fitting is None:
-        most = max(widths.values())
         raise InputError(
             f"--columns names {len(names)} columns, and the file has {most}",
             hint="one name for each column, separated by commas",
@@ -134,7 +138,7 @@ def _seen_with(sample: str, delimiter: str) -> Layout | None:
     layout = _named_layout(delimiter, names or [])
     if not layout.columns:
         layout = _by_content(rows, layout, width)
-        if not layout.columns:
+        if not layout.columns and not layout.victims:
             return None
     elif layout.type_column is not None and not _names_types(rows, layout.type_column):
         layout = replace(layout, type_column=None)
@@ -173,12 +177,12 @@ def _comment_header(sample: str, delimiter: str, width: int) -> Row | None:
 
 
 def _names_columns(row: Row) -> bool:
-    """Whether a row is a header: no indicator in it, and a column of values named, or half of all columns."""
+    """Whether a row is a header: no indicator in it, and values or victims named, or half of all columns."""
     if any(recognised(cell(row, i)) for i in range(len(row))):
         return False
     layout = _named_layout("", row)
-    known = len(layout.context) + len(layout.victims) + (layout.type_column is not None)
-    return bool(layout.columns) or (known > 1 and 2 * known >= len(row))
+    known = len(layout.context) + (layout.type_column is not None)
+    return bool(layout.columns or layout.victims) or (known > 1 and 2 * known >= len(row))
 
 
 def _named_layout(delimiter: str, names: Row) -> Layout:
@@ -244,7 +248,7 @@ def _is_tlp(text: str) -> bool:
 
 def _is_filled(row: Row, layout: Layout, *, by_name: bool) -> bool:
     if by_name:
-        return any(cell(row, i) for i, _ in layout.columns)
+        return any(cell(row, i) for i, _ in layout.columns or layout.victims)
     return any(_agrees(row, i, layout.type_column) for i, _ in layout.columns)
 
 

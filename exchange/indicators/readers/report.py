@@ -203,7 +203,8 @@ def _score(sample: str) -> float:
     if not strong and not prose:
         return 0.0
     place = _Place()
-    if not any(True for line in lines for _ in _of_line(line.strip(), place)):
+    found = (one for line in lines for one in _of_line(line.strip(), place))
+    if not any(isinstance(one, str) and _is_value(one) for one in found):
         return 0.02
     return 0.9 if strong else 0.5 * prose / len(lines)
 

@@ -10,7 +10,7 @@ from itertools import islice
 from exchange.indicators.batch import Candidate
 from exchange.indicators.canonical import recognise
 from exchange.indicators.readers.base import Format, Options
-from exchange.indicators.readers.context_columns import marked
+from exchange.indicators.readers.context_columns import is_victim, marked
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import Refused
 
@@ -35,9 +35,16 @@ def value_of(line: str) -> str:
 
 def _candidates(source: Source, _options: Options) -> Iterator[Candidate]:
     context = marked(comments(source.sample))
+    victims = _victims(source.sample)
     for line in source.lines():
         if value := value_of(line):
-            yield value, None, context
+            yield ("", victims, None) if victims else (value, None, context)
+
+
+def _victims(sample: str) -> Refused | None:
+    """The refusal of all there is, where the first line names it a list of victims."""
+    name = next(filter(None, map(value_of, sample.splitlines())), "")
+    return Refused("victim-field", f"column {name}") if is_victim(name) and not _is_value(name) else None
 
 
 def comments(sample: str) -> str:
@@ -48,14 +55,15 @@ def comments(sample: str) -> str:
 def _score(sample: str) -> float:
     """The share of lines that are one value. Never 0: what is nothing else is text."""
     values = list(islice(filter(None, map(value_of, sample.splitlines())), _SAMPLE_LINES))
-    found = 0
-    for value in values:
-        try:
-            recognise(value)
-        except Refused:
-            continue
-        found += 1
-    return max(found / len(values) if values else 0.0, 0.01)
+    return max(sum(map(_is_value, values)) / len(values) if values else 0.0, 0.01)
+
+
+def _is_value(text: str) -> bool:
+    try:
+        recognise(text)
+    except Refused:
+        return False
+    return True
 
 
 FORMAT = Format("text", _score, _candidates)
