@@ -55,7 +55,7 @@ def _detect(source: Source, options: Options) -> Format:
     if options.columns:
         return _formats()["csv"]
     scores = {f.name: f.score(source.sample) for f in _formats().values()}
-    best = max(scores, key=scores.__getitem__)
+    best = max(scores, key=lambda name: (scores[name], name != "csv"))  # other formats may be tables, too
     if scores[best] < LEAST_SCORE:
         for beginning, (kind, hint) in _NOT_READ.items():
             if beginning.match(source.sample):
