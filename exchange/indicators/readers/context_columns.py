@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from exchange.indicators.context import (
@@ -72,6 +73,7 @@ _THING = r"""(?:ip(?:v4|v6)?(?:_?addr(?:ess)?)?|addr|address|e?_?mail(?:_?addres
 _VICTIM = re.compile(rf"(?:^|_)(?:{_WHO}|{_ATTACKED}_?{_THING})|^(?:targets?|clients?)$", re.VERBOSE)
 
 
+@lru_cache(maxsize=4096)
 def is_victim(name: str) -> bool:
     """Whether a column or key of this name describes a victim, a target, a customer or an employee.
 

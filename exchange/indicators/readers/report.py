@@ -17,7 +17,7 @@ from itertools import islice
 
 from exchange.indicators.batch import Candidate
 from exchange.indicators.canonical import recognise
-from exchange.indicators.readers.base import Format, Options
+from exchange.indicators.readers.base import DESCRIBING, Format, Options
 from exchange.indicators.readers.context_columns import is_victim, marked
 from exchange.indicators.readers.source import Source
 from exchange.indicators.readers.text import value_of
@@ -31,15 +31,20 @@ _RULE = re.compile(r"\|?(?:\s*:?-{3,}:?\s*\|)+(?:\s*:?-{3,}:?\s*)?")
 _ITEM = re.compile(r"(?:[-+•]|\*{1,5}|\.{1,5}|[0-9]{1,3}[.)])\s+(?P<text>.+)")
 _REFERENCES = re.compile(
     r"(?:references?|bibliography|sources?|(?:further|related) reading|(?:external |useful |related )?links?"
-    r"|resources|acknowledge?ments?|credits|reports?|blog(?: posts?)?|articles?|url of report|versions?)\W*",
+    r"|resources|acknowledge?ments?|credits)\W*",
     re.IGNORECASE,
+)
+_COLUMN_OF_REFERENCES = re.compile(
+    r"(?:references?|sources?|links?|reports?|blogs?|articles?|posts?|versions?)\W*", re.IGNORECASE
 )
 # The text of a link stays, its target goes; images and includes go whole. Defanging looks like an empty link.
 _LINK_TEXT = r"(?:[^\[\]]++|\[[^\[\]]*+\])++"
+_TARGET = r"[^\s\[\]]{1,2048}+"
 _LINKS = re.compile(
-    rf"!\[[^\[\]]*+\]\([^()\s]*+\)|(?:image|include)::?[^\s\[]++\[[^\]]*+\]|<(?:https?|mailto):[^<>\s]*+>"
+    rf"!\[[^\[\]]*+\]\([^()\s]*+\)|(?<!\w)(?:image|include)::?{_TARGET}\[[^\[\]]*+\]"
+    r"|<(?:https?|mailto):[^<>\s]*+>"
     rf"|\[(?P<markdown>{_LINK_TEXT})\]\([^()]*+\)"
-    r"|(?:link:|xref:|https?://)[^\s\[\]]++\[(?!(?:\.|dot|:|/|@|at)\])(?P<adoc>[^\[\]]*+)\]",
+    rf"|(?<![\w/:])(?:link:|xref:|https?://){_TARGET}\[(?!(?:\.|dot|:|/|@|at)\])(?P<adoc>[^\[\]]*+)\]",
     re.IGNORECASE,
 )
 _BAR = re.compile(r"(?<!\\)\|")
@@ -62,6 +67,7 @@ _STRONG = re.compile(r"\s*(?:`{3}|\|={3}|={1,6} [^\s=]|#{2,6} [^\s#]|\|.+\|)")
 _PROSE = re.compile(r"(?<!\S)[^\W\d_][^\W\d_'\u2019-]*(?:-[^\W\d_]+)*[.,;:]?(?!\S)")
 _PROSE_WORDS = 5
 _MOST_LAYERS = 8
+_MOST_COLUMNS = 256
 _SAMPLE_LINES = 400
 
 
@@ -134,9 +140,11 @@ def _of_row(line: str, place: _Place) -> Iterator[str | Refused]:
     if _RULE.fullmatch(line):
         return
     cells = [cell.strip() for cell in _BAR.split(line.removeprefix("|").removesuffix("|"))]
-    is_header = not place.columns or place.naming
+    is_header = (not place.columns or place.naming) and len(place.columns) < _MOST_COLUMNS
     if is_header:
-        place.columns += tuple("" if _is_value(cell) else cell.strip(_WRAPPING)[:64] for cell in cells)
+        place.columns += tuple(
+            "" if _is_value(cell) else cell.strip(_WRAPPING)[:64] for cell in cells[:_MOST_COLUMNS]
+        )
         place.naming, place.cells = place.in_table and len(cells) == 1, 0
     for i, cell in enumerate(cells):
         name = ""
@@ -148,7 +156,7 @@ def _of_row(line: str, place: _Place) -> Iterator[str | Refused]:
             if cell.strip("- "):
                 yield Refused("victim-field", f"column {name}")
             continue
-        whole = not place.references and not _REFERENCES.fullmatch(name)
+        whole = not place.references and not _COLUMN_OF_REFERENCES.fullmatch(name)
         for part in _BREAK.split(cell):
             yield from _of_text(part.strip(), whole=whole)
 
@@ -184,13 +192,13 @@ def _trim(word: str) -> str:
 
 
 def _is_value(word: str) -> bool:
-    if _FILE_LIKE.fullmatch(word) and not _DEFANGED.search(word):
+    """Whether a word is an indicator, and not a file, nor what a report says about an indicator."""
+    if len(word.split(maxsplit=1)) != 1 or (_FILE_LIKE.fullmatch(word) and not _DEFANGED.search(word)):
         return False
     try:
-        recognise(word)
+        return recognise(word).type not in DESCRIBING
     except Refused:
         return False
-    return True
 
 
 def _score(sample: str) -> float:
