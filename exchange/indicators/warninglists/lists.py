@@ -31,6 +31,7 @@ MAX_LIST_BYTES = 64 << 20
 MAX_ENTRIES = 1_000_000
 MAX_TITLE_CHARS = 256
 GZIP = b"\x1f\x8b"
+_LIKE_ADDRESS = re.compile(r"[][0-9a-fA-F:./]*")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -84,9 +85,10 @@ _ATTRIBUTES: dict[str, frozenset[IndicatorType]] = {
     )
     for name in names.split()
 }  # fmt: skip
+_ADDRESSES = frozenset({_T.IPV4, _T.IPV6, _T.CIDR})
 _COMPARABLE = {
     ListType.HOSTNAME: _HOSTS | {_T.URL, _T.EMAIL},
-    ListType.CIDR: frozenset({_T.IPV4, _T.IPV6, _T.CIDR, _T.URL_HOST}),
+    ListType.CIDR: _ADDRESSES | {_T.URL_HOST},
 }
 """Types of indicators that such a list can hit, whatever it says: a composite names both of its parts."""
 
@@ -146,6 +148,10 @@ class WarningList:
         kind = ListType(stated)
         kinds = _kinds(table.get("matching_attributes"), kind)
         entries = list(_entries(table.get("list")))
+        if kind in {ListType.STRING, ListType.SUBSTRING} and not any(
+            _LIKE_ADDRESS.fullmatch(entry) for _, entry in entries
+        ):
+            kinds -= _ADDRESSES
         try:
             matcher = _MATCHERS[kind].of([entry for _, entry in entries], kinds)
         except BadEntry as e:

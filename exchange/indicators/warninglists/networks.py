@@ -19,6 +19,7 @@ from exchange.indicators.warninglists.matchers import BadEntry
 
 _QUAD = re.compile(DOTTED_QUAD)
 _V4 = 4
+_PLACES = np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
 
 
 class Networks:
@@ -59,7 +60,8 @@ class Networks:
     def hits(self, kind: IndicatorType, values: Sequence[str]) -> list[int]:
         """The positions of the values that are listed, ascending."""
         if kind is IndicatorType.IPV4:
-            return np.flatnonzero(self._listed(_addresses(b"".join(map(inet_aton, values))))).tolist()
+            octets = np.fromstring(".".join(values), np.uint32, sep=".").reshape(-1, 4)
+            return np.flatnonzero(self._listed(octets @ _PLACES)).tolist()
         ranges = ((i, _range(kind, value)) for i, value in enumerate(values))
         return [i for i, found in ranges if found is not None and self._covers(*found)]
 

@@ -161,9 +161,13 @@ def test_a_list_is_read_with_what_it_says(write: Write) -> None:
 def test_what_may_be_left_out_as_in_misp(write: Write, tmp_path: Path) -> None:
     path = tmp_path / "bare" / "list.json"
     path.parent.mkdir()
-    path.write_text('{"name": "Bare", "list": {"evil.example.com": "with a comment", "x": ""}}')
+    path.write_text('{"name": "Bare", "list": {"evil.example.com": "with a comment", "8.8.8.8": ""}}')
     found = WarningList.read(path)
     assert (found.name, found.type, found.version, found.kinds, found.size) == ("bare", "string", 1, ALL, 2)
+    no_address = WarningList.read(write(list=["evil.example.com"]))
+    assert no_address.kinds == ALL - {T.IPV4, T.IPV6, T.CIDR}, (
+        "nobody looks for addresses where there are none"
+    )
     assert WarningList.read(write(type=["cidr"], list=["8.8.8.8"], version="12")).version == 12
     assert WarningList.read(write(list=[15169], matching_attributes=["AS"])).matcher.hits(T.ASN, ["15169"])
 
