@@ -139,7 +139,7 @@ class Importer:
         self._stage(cells)
 
     def _stage_silent(self, values: list[str], digests: bytes) -> None:
-        """Put values of which nothing is said into ``staged``, in a third of the time that parameters take."""
+        """Stage values of which nothing is said, in a third of the time that parameters take."""
         each = func.json_each(bindparam("values")).table_valued("key", "value", name="each")
         digest = func.substr(bindparam("digests", type_=LargeBinary), each.c.key * HASH_BYTES + 1, HASH_BYTES)
         staging = insert(staged).from_select(
