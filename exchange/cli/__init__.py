@@ -24,7 +24,20 @@ app = typer.Typer(
 )
 TRY, SET_UP, SHARE, ACCOUNT = "See it work", "Set up", "Share", "Account for it"
 """Panels of ``cosight --help``."""
-ORDER = ("demo", "psi", "canon", "init", "import", "indicators", "serve", "match", "export")
+ORDER = (
+    "demo",
+    "psi",
+    "canon",
+    "init",
+    "import",
+    "indicators",
+    "lookup",
+    "feeds",
+    "forget",
+    "serve",
+    "match",
+    "export",
+)
 
 
 def _version(value: bool) -> None:
@@ -82,6 +95,7 @@ def complete() -> typer.Typer:
         canon,
         demo,
         export,
+        import_,
         indicators,
         ledger,
         match,

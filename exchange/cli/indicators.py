@@ -1,6 +1,7 @@
-"""``import`` and ``indicators``: what we hold."""
+"""``indicators``, ``lookup``, ``feeds`` and ``forget``: what we hold, and from whom."""
 
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,66 +9,18 @@ import typer
 
 from exchange.cli import SHARE, app
 from exchange.cli.home import open_home
-from exchange.cli.output import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    counting,
-    emit,
-    error_json,
-    fail,
-    say,
-    stderr,
-    stdout,
-    table,
-)
-from exchange.errors import ConfigError, CosightError, InputError
-from exchange.indicators import IndicatorType, Tlp
-from exchange.indicators.readers import formats, read
-from exchange.node import utc_now
-from exchange.store import ImportReport, Store
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
+from exchange.indicators import IndicatorType, Refused, recognise
+from exchange.node import open_store, utc_now
+from exchange.store import Store
+from exchange.store.held import Held
 
-
-@app.command("import", rich_help_panel=SHARE)
-def import_(
-    files: Annotated[list[Path], typer.Argument(help="Files of indicators, gzipped or not.")],
-    format_: Annotated[
-        str, typer.Option("--format", help="auto, or one of: " + ", ".join(formats()))
-    ] = "auto",
-    source: Annotated[str | None, typer.Option(help="Who told us; the file's name if left out.")] = None,
-    tlp: Annotated[str, typer.Option(help="Marking: " + ", ".join(Tlp))] = Tlp.AMBER,
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Import indicators in their canonical form. A file goes in whole or not at all."""
-    store = Store.open(open_home(home).store_url)
-    reports: list[dict[str, Any]] = []
-    failed: list[CosightError] = []
-    try:
-        for path in files:
-            try:
-                with counting(f"importing {path.name}", as_json) as count:
-                    report = store.import_indicators(
-                        read(path, format=format_), source=source or source_name(path), tlp=tlp,
-                        now=utc_now(), progress=count,
-                    )  # fmt: skip
-                reports.append({"file": str(path), **report.to_json()})
-            except InputError as e:
-                failed.append(e)
-                reports.append({"file": str(path), "error": error_json(e)})
-    finally:
-        store.close()
-    result: dict[str, Any] = total([r for r in reports if "error" not in r]).to_json()
-    if len(files) > 1 or failed:
-        result["files"] = reports
-    if failed:
-        result["error"] = error_json(failed[0])
-    emit(as_json, result, lambda: _show(reports))
-    if failed:
-        if not as_json:
-            for error in failed:
-                fail(error, as_json=False)
-        raise typer.Exit(1)
+BARRED = {
+    "tlp": "marked RED, which travels to nobody",
+    "embargo": "under an embargo",
+    "expired": "expired",
+    "warning-list": "on a warning list that blocks",
+}
 
 
 @app.command(rich_help_panel=SHARE)
@@ -79,15 +32,13 @@ def indicators(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what we hold, by type, source and marking."""
-    store = Store.open(open_home(home).store_url)
-    try:
-        counts = [c for c in store.counts() if types is None or c.type in types]
-        distinct = {
-            str(t): n for t in IndicatorType if (types is None or t in types) and (n := store.size([t], now=utc_now()))
-        }
-    finally:
-        store.close()
+    """Show what we hold, by type, source and marking, and what of it would enter a match."""
+    wanted = list(types or IndicatorType)
+    now = utc_now()
+    with _store(home) as store:
+        counts = [c for c in store.counts() if c.type in wanted]
+        distinct = {str(t): n for t in wanted if (n := store.size([t], now=now))}
+        barred = {rule: n for rule, n in store.barred(wanted, now=now).items() if n}
     rows = [{"type": str(c.type), "source": c.source, "tlp": str(c.tlp), "count": c.count} for c in counts]
 
     def show() -> None:
@@ -98,40 +49,106 @@ def indicators(
             stdout.print(listed)
         goes_in = ", ".join(f"{n:,} {t}" for t, n in distinct.items())
         say("in a match: ", goes_in or "nothing; to change that: cosight import FILE...")
+        for rule, n in barred.items():
+            say(("held back: ", "dim"), f"{n:,} {BARRED[rule]}")
 
-    emit(as_json, {"indicators": rows, "in_a_match": distinct}, show)
-
-
-def source_name(path: Path) -> str:
-    """The name of a source where none is given: the file's, without its endings."""
-    name = path.name.split(".")[0]
-    if not name:
-        raise ConfigError(f"{path} has no name to call the source by", hint="give it one: --source NAME")
-    return name
+    emit(as_json, {"indicators": rows, "in_a_match": distinct, "held_back": barred}, show)
 
 
-def total(reports: list[dict[str, Any]]) -> ImportReport:
-    """The sum of several reports."""
-    sums: dict[str, Counter[str]] = {"refused": Counter(), "by_type": Counter()}
-    for report in reports:
-        for field, counter in sums.items():
-            counter.update(report[field])
-    numbers = {field: sum(r[field] for r in reports) for field in ("read", "accepted", "duplicates")}
-    return ImportReport(**numbers, refused=dict(sums["refused"]), by_type=dict(sums["by_type"]))
+@app.command(rich_help_panel=SHARE)
+def lookup(
+    values: Annotated[list[str], typer.Argument(help="Indicators, defanged or not.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what our own sources say of an indicator. Nothing leaves this machine."""
+    found: list[dict[str, Any]] = []
+    with _store(home) as store:
+        for text in values:
+            try:
+                one = recognise(text)
+            except Refused as refused:
+                found.append({"value": text, "type": None, "reason": refused.reason, "sources": []})
+            else:
+                told = [_told(held) for held in store.held([one])[0]]
+                found.append({"value": one.value, "type": str(one.type), "reason": None, "sources": told})
+
+    def show() -> None:
+        for one in found:
+            if one["reason"]:
+                say((one["value"], "bold"), "  no indicator: ", one["reason"])
+                continue
+            say((one["value"], "bold"), f"  {one['type']}", "" if one["sources"] else ": we do not hold it")
+            for told in one["sources"]:
+                own = ", our own sighting" if told["own"] else ""
+                say(
+                    f"  {told['source']} {told['feed']}: TLP:{told['tlp']}, first imported {told['first_imported']}{own}"
+                )
+                for key, value in told["context"].items():
+                    say(
+                        (f"    {key:<11} ", "dim"),
+                        ", ".join(value) if isinstance(value, list) else str(value),
+                    )
+
+    emit(as_json, {"values": found}, show)
 
 
-def _show(reports: list[dict[str, Any]]) -> None:
-    """A line for each file, and below it what went in and what did not."""
-    for r in reports:
-        if "error" in r:
-            continue
-        refused = sum(r["refused"].values())
-        say(
-            (Path(r["file"]).name, "bold"),
-            f": of {r['read']:,}, {r['accepted']:,} new, {r['duplicates']:,} known, {refused:,} refused",
-        )
-        for what, counts in (("new", r["by_type"]), ("refused", r["refused"])):
-            if counts:
-                say((f"  {what:<9}", "dim"), ", ".join(f"{n:,} {name}" for name, n in counts.items()))
-        if refused == r["read"]:
-            say(f"nothing in {r['file']} was an indicator; is --format right?", style="yellow", on=stderr)
+@app.command(rich_help_panel=SHARE)
+def feeds(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Show what was imported from whom, and when."""
+    with _store(home) as store:
+        listed = store.feeds()
+    rows = [
+        {
+            "source": f.source, "feed": f.feed, "own": f.own, "indicators": f.count,
+            "last_imported": f.last_imported.isoformat(timespec="seconds"),
+        }
+        for f in listed
+    ]  # fmt: skip
+
+    def show() -> None:
+        shown = table("", "source", "feed", "indicators", "last imported", "", numbers=("indicators",))
+        for f in listed:
+            when = f"{f.last_imported:%Y-%m-%d %H:%M}"
+            shown.add_row(f.source, f.feed, f"{f.count:,}", when, "our own" if f.own else "")
+        if listed:
+            stdout.print(shown)
+        else:
+            say("nothing was imported yet: cosight import FILE...")
+
+    emit(as_json, {"feeds": rows}, show)
+
+
+@app.command(rich_help_panel=SHARE)
+def forget(
+    source: Annotated[str, typer.Argument(help="Who told us, as `feeds` shows it.")],
+    feed: Annotated[str | None, typer.Option(help="Only this feed; all of the source if left out.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase what a source gave us; what others gave too stays theirs."""
+    with _store(home) as store:
+        gone = store.forget(source, feed)
+    emit(
+        as_json,
+        {"source": source, "feed": feed, "given": gone.given, "erased": gone.erased},
+        lambda: say((source, "bold"), f": {gone.given:,} indicators forgotten, {gone.erased:,} erased"),
+    )
+
+
+@contextmanager
+def _store(home: Path) -> Iterator[Store]:
+    store = open_store(open_home(home))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _told(held: Held) -> dict[str, Any]:
+    return {
+        "source": held.source, "feed": held.feed, "own": held.own, "tlp": str(held.tlp),
+        "first_imported": held.first_imported.isoformat(timespec="seconds"),
+        "last_imported": held.last_imported.isoformat(timespec="seconds"),
+        "context": held.context.to_json(),
+    }  # fmt: skip

@@ -1,0 +1,48 @@
+"""Feeds one reader with mutated bytes for a while: ``python -m tests.fuzz.readers FORMAT SECONDS``.
+
+Whatever comes in, a reader ends or raises ``InputError``; anything else stops the run with the input that did it.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["exchange.indicators"]):
+    from exchange.errors import InputError
+    from exchange.indicators.readers import read
+    from exchange.indicators.readers.base import Options
+
+from tests.fuzz.seeds import SEEDS
+
+_MAX_BYTES = 8192
+
+
+def main(format_: str, seconds: int) -> None:
+    """Fuzz the reader of a format (``auto`` for the detection) until the time is over."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        corpus = Path(folder, "corpus")
+        corpus.mkdir()
+        for i, seed in enumerate(SEEDS.get(format_) or sum(SEEDS.values(), [])):
+            (corpus / str(i)).write_bytes(seed)
+        path = Path(folder, "input")
+
+        def one(data: bytes) -> None:
+            path.write_bytes(data)
+            try:
+                for batch in read(path, format=format_, options=Options(every_attribute=True, url_hosts=True)):
+                    if len(batch) != sum(map(len, batch.values.values())) + batch.refused.total() - batch.derived:
+                        raise AssertionError("values got lost")
+            except InputError as e:
+                if "\n" in str(e) or len(str(e)) > 600:  # noqa: PLR2004 (a screenful)
+                    raise AssertionError("an error that quotes its input") from e
+
+        arguments = [sys.argv[0], str(corpus), f"-max_total_time={seconds}", f"-max_len={_MAX_BYTES}"]
+        arguments += ["-timeout=10", "-rss_limit_mb=1024", f"-artifact_prefix={folder}/", "-verbosity=0"]
+        atheris.Setup(arguments, one)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
