@@ -187,11 +187,13 @@ def _objects(source: Source) -> Iterator[object]:
                 yield from _flat(_parsed(line, source))
         return
     if source.sample.lstrip().startswith("["):
-        prefix = "item"
+        for thing in json_stream.items(source, "item"):
+            yield from _flat(thing) if isinstance(thing, dict) else [thing]
+    elif _OBJECTS.search(source.sample):
+        yield from json_stream.items(source, "objects.item")
     else:
-        prefix = "objects.item" if _OBJECTS.search(source.sample) else ""
-    for thing in json_stream.items(source, prefix):
-        yield from _flat(thing)
+        for thing in json_stream.items(source, ""):
+            yield from _flat(thing)
 
 
 def _flat(thing: object) -> Iterator[object]:
