@@ -58,7 +58,7 @@ class _Bundle:
     def __init__(self, export: Export, ids: Ids) -> None:
         self._export, self._ids = export, ids
         self._now = _time(export.now)
-        self._named: dict[str, tuple[Object, Tlp]] = {}
+        self._named: dict[tuple[str, str], tuple[Object, Tlp]] = {}
         self._paps: dict[str, Object] = {}
         self._items: list[Object] = []
         self._used: set[Tlp] = set()
@@ -174,14 +174,15 @@ class _Bundle:
 
     def _name(self, kind: str, name: str, tlp: Tlp, more: Object) -> str:
         """The identifier of something that is its name, and as open as the most open thing that names it."""
-        id_ = self._ids.stix(kind, name)
-        if id_ not in self._named:
+        thing, before = self._named.get((kind, name), ({}, tlp))
+        if not thing:
             by = {} if kind == "identity" else {"created_by_ref": self._us}
             times = {"created": _TIMELESS, "modified": _TIMELESS, "name": name}
-            self._named[id_] = {"type": kind, "spec_version": "2.1", "id": id_} | by | times | more, tlp
-        thing, before = self._named[id_]
-        self._named[id_] = thing, min(tlp, before, key=closed)
-        return id_
+            thing = (
+                {"type": kind, "spec_version": "2.1", "id": self._ids.stix(kind, name)} | by | times | more
+            )
+        self._named[kind, name] = thing, min(tlp, before, key=closed)
+        return str(thing["id"])
 
     def _marking(self, tlp: Tlp) -> list[str]:
         self._used.add(tlp)

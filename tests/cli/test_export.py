@@ -69,11 +69,11 @@ def test_the_result_may_come_by_pipe(alice: Home, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("name", "options", "begins"),
     [
-        ("out.stix.json", [], '{\n "type": "bundle"'),
-        ("out.misp.json", [], '{\n "Event"'),
+        ("out.stix.json", [], '{"type": "bundle"'),
+        ("out.misp.json", [], '{"Event"'),
         ("out.csv", [], "type,value,tlp"),
-        ("out", [], '{\n "type": "bundle"'),
-        ("out.csv", ["--format", "misp"], '{\n "Event"'),
+        ("out", [], '{"type": "bundle"'),
+        ("out.csv", ["--format", "misp"], '{"Event"'),
     ],
 )
 def test_the_form_is_named_or_read_off_the_file(
