@@ -88,6 +88,7 @@ class Knowledge:
         self._seen: dict[int, tuple[_Seen, ...]] = {}
         self._victims: dict[int, None] = {}
         self._n_links = self._n_seen = 0
+        self._marks_of_forgotten: dict[str, None] = {}  # of observations: they hold for any observable
         self._sets_of_links: dict[tuple[_Link, ...], tuple[_Link, ...]] = {}
         self._sets_of_marks: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._contexts: dict[Context, Context] = {}
@@ -114,8 +115,11 @@ class Knowledge:
                 self._add_seen(strings(thing.get("object_refs")), self._observation(thing))
 
     def is_victim(self, thing: Thing) -> bool:
-        """Whether an object is what an attack has hit, or who received or saw it."""
-        return bool(self._victims) and _key(thing.get("id")) in self._victims
+        """Whether an object is what an attack has hit, or who received or saw it.
+
+        Of a feed with more of them than can be kept, every object may be one.
+        """
+        return len(self._victims) >= MAX_VICTIMS or _key(thing.get("id")) in self._victims
 
     def context(self, thing: Thing) -> Context | None:
         """What is said of the values of an object, by itself and by the others."""
@@ -125,8 +129,10 @@ class Knowledge:
             seen += (self._observation(thing),)
         marks, apart = marks_of_value(thing)
         told = {name: value for name, value in thing.items() if name not in apart} if apart else thing
-        labels = strings(thing.get("labels")) + strings(thing.get("indicator_types"))
-        tlp, pap = self._marked((*marks, *(mark for s in seen if not s.sighting for mark in s.marks)), labels)
+        marks += tuple(mark for s in seen if not s.sighting for mark in s.marks)
+        if self._marks_of_forgotten and thing.get("type") != "indicator":
+            marks += tuple(self._marks_of_forgotten)
+        tlp, pap = self._marked(marks, _labels(thing))
         seen = tuple(s for s in seen if self._travels(s.marks, tlp))
         links = (self._named.get(n.target) for n in self._links.get(key, ()) if self._travels(n.marks, tlp))
         named = [n for n in links if n and self._travels(n.marks, tlp)]
@@ -144,7 +150,7 @@ class Knowledge:
             malware=as_texts([n.name for n in named if n.type in ("malware", "tool")]),
             techniques=as_texts([n.technique for n in named]),
             phases=_phases(told.get("kill_chain_phases")),
-            tags=_tags(told),
+            tags=as_texts([label for label in _labels(told) if not stated(label)]),
         )
         return self._share(context) if context else None
 
@@ -176,6 +182,8 @@ class Knowledge:
             known = self._seen.get(_key(ref), ())
             if len(known) >= _MOST_OF_ONE or self._n_seen >= MAX_SEEN:
                 self.note("stix-links-forgotten")
+                if not seen.sighting:
+                    self._marks_of_forgotten.update(dict.fromkeys(seen.marks))
                 continue
             self._seen[_key(ref)] = (*known, seen)
             self._n_seen += 1
@@ -201,13 +209,16 @@ class Knowledge:
     def _marked(self, marks: Iterable[str], labels: list[str]) -> tuple[Tlp | None, Pap | None]:
         told = [self._markings.get(mark, UNKNOWN) for mark in marks]
         told += [marking for label in labels if (marking := stated(label))]
+        if not told:
+            return None, None
         if not all(m.known for m in told):
             self.note("unknown-marking")
         return most_closed_tlp(m.tlp for m in told), most_closed_pap(m.pap for m in told)
 
     def _travels(self, marks: tuple[str, ...], tlp: Tlp | None) -> bool:
-        told = (self._markings.get(mark, UNKNOWN).tlp for mark in marks)
-        return not marks or travels_with(most_closed_tlp(told), tlp)
+        if not marks:
+            return True
+        return travels_with(most_closed_tlp(self._markings.get(mark, UNKNOWN).tlp for mark in marks), tlp)
 
     def _name(self, kind: str, thing: Thing) -> _Named:
         technique = ""
@@ -240,7 +251,10 @@ def _key(identifier: object) -> int:
 
 def _embargo(thing: Thing) -> datetime | None:
     """When an indicator becomes valid, if that was still to come when its producer wrote it."""
-    valid, written = as_time(thing.get("valid_from")), as_time(thing.get("modified") or thing.get("created"))
+    start, told = thing.get("valid_from"), thing.get("modified") or thing.get("created")
+    if start == told:
+        return None
+    valid, written = as_time(start), as_time(told)
     return valid if valid and written and valid > written else None
 
 
@@ -250,6 +264,5 @@ def _phases(phases: object) -> tuple[str, ...]:
     return as_texts([f"{chain}:{phase}" for chain, phase in pairs if chain and phase])
 
 
-def _tags(thing: Thing) -> tuple[str, ...]:
-    labels = strings(thing.get("labels")) + strings(thing.get("indicator_types"))
-    return as_texts([label for label in labels if not stated(label)])
+def _labels(thing: Thing) -> list[str]:
+    return strings(thing.get("labels")) + strings(thing.get("indicator_types"))

@@ -217,6 +217,17 @@ def test_tables_are_bounded_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.notes["stix-links-forgotten"] == 8
 
 
+def test_what_cannot_be_kept_is_taken_for_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAX_SEEN", "MAX_VICTIMS"):
+        monkeypatch.setattr(stix_knowledge, name, 1)
+    address = thing("ipv4-addr", value="8.8.8.8")
+    seen = [thing("observed-data", c, object_refs=[id_of("url", c)], object_marking_refs=[RED]) for c in "ab"]
+    assert context_of(address, *seen) == Context(tlp=Tlp.RED)
+    assert context_of(address, *seen[:1]) is None
+    hit = link(id_of("campaign"), "targets", id_of("identity"))
+    assert of(address, hit).refused == {"victim-field": 1}
+
+
 def test_objects_of_a_feed_that_comes_in_pages() -> None:
     knowledge = Knowledge(lambda event: None)
     family, one = thing("malware", name="Emotet"), indicator()
