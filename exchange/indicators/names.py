@@ -102,14 +102,9 @@ def _local_part(text: str) -> str:
     return f"{local}@{name}"
 
 
-def _after_at(rule: Rule) -> Rule:
-    """The rule, on the domain of an e-mail address."""
-
-    def apply(text: str) -> str:
-        local, _, name = text.rpartition("@")
-        return f"{local}@{rule.apply(name)}"
-
-    return Rule(rule.name, rule.why, apply, rule.lossy)
+def _domain_part(text: str) -> str:
+    local, _, name = text.rpartition("@")
+    return f"{local}@{canonical_host(name)}"
 
 
 def _short_enough(email: str) -> str:
@@ -136,7 +131,7 @@ DOMAIN = (Rule("port", "the same host on another port is the same host", _portle
 
 EMAIL = (
     Rule("local part", "unquoted; lower case, though a server may tell them apart", _local_part, lossy=True),
-    *map(_after_at, HOST),
+    Rule("domain part", "as the domain would be written alone", _domain_part),
     Rule("mailbox length", "no path of RFC 5321 is longer", _short_enough),
 )
 """The rules of ``email``. Raise ``bad-email``, ``too-long``, or what those of a host name do."""

@@ -17,9 +17,12 @@ _INVISIBLE = re.compile(
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # A run of brackets is undone at once, and looked at from its beginning alone: a hostile line of thousands of
-# them costs no more than any other. The backslashes are those that Markdown puts before brackets.
+# them costs no more than any other. The backslashes are those that Markdown puts before brackets. The first
+# character comes before what is asked of it because the engine then skips to it.
 _BRACKETED = re.compile(
-    r"(?<![\s\[({\\])[\s\\]*[\[({][\s\[({\\]*(\.|dot|://|:|/|@|at)[\s\])}\\]*[\])}]\s*", re.IGNORECASE
+    r"[\s\[({\\](?<![\s\[({\\]{2})(?:(?<=[\[({])|(?=[\s\\]*[\[({]))[\s\[({\\]*"
+    r"(\.|dot|://|:|/|@|at)[\s\])}\\]*[\])}]\s*",
+    re.IGNORECASE,
 )
 _ESCAPED_DOT = re.compile(r"\\+\.")
 _SCHEME = re.compile(r"(?:(?:h(?!ttps?:)(?:[tx*_]{2}|\[tt\])p|meow)(?P<s>s?)|(?P<f>fxp))(?=:)", re.IGNORECASE)

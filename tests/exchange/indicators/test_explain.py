@@ -78,7 +78,7 @@ def _names(kind: str, text: str) -> list[str]:
         ("url-host", "3279880203", ["as a url", "whatwg", "only the host"]),
         ("ipv6", "[2606:4700:0::1111%eth0]:53", ["port", "brackets", "zone", "address"]),
         ("cidr", "::ffff:8.8.8.8/120", ["address", "network", "mapped"]),
-        ("email", "Bad@Evil.COM.", ["local part", "dots", "case"]),
+        ("email", "Bad@Evil.COM.", ["local part", "domain part"]),
         ("sha1", "AAF4C61DDCC5E8A2DABEDE0F3B482CD9AEA9434D", ["case"]),
         ("x509-fingerprint", "AA:F4:C6:1D:DC:C5:E8:A2:DA:BE:DE:0F:3B:48:2C:D9", ["separators", "case"]),
         ("mac", "0016.3E12.3456", ["case", "octets"]),

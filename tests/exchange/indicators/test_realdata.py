@@ -42,14 +42,8 @@ SIZES = {
 OVERLAPS = {("url", "sekoia", "maltrail"): 1, ("url", "tweetfeed", "maltrail"): 190}
 
 
-# Files of vendors that hold file paths, or STIX patterns and lists in one cell: refused and counted.
-NOT_VALUES = {
-    "2021-12-16_cytrox__file_paths.txt",
-    "I2PRAT_iocs_20250211.csv",
-    "Ivanti_iocs_20240124.csv",
-    "activemq_iocs_20231206.csv",
-    "bluefox_iocs_20221102.csv",
-}
+# A list of paths: a file name has no looks of its own, so its type must be stated.
+NOT_VALUES = {"2021-12-16_cytrox__file_paths.txt"}
 
 
 @cache
