@@ -121,7 +121,8 @@ def _emit_changed(home: Home, names: list[str], as_json: bool) -> None:
 
     def show() -> None:
         for one in changed:
-            say((one.name, "bold"), f": {lists.modes[one.name]}, {one.size:,} entries")
+            entries = "1 entry" if one.size == 1 else f"{one.size:,} entries"
+            say((one.name, "bold"), f": {lists.modes[one.name]}, {entries}")
         held = f"{sum(blocked.values()):,} blocked, {sum(noted.values()):,} noted"
         say(f"of what we hold, {held}; an indicator on several lists counts for each")
 
