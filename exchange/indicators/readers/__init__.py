@@ -16,6 +16,8 @@ from exchange.indicators.readers.source import Source
 
 BATCH_SIZE = 50_000
 
+_SPECIAL = {"text": 0, "csv": 1}
+"""Who stands back where several formats fit: a table can be read as text, and some formats are tables too."""
 _NOT_READ = {
     re.compile(r"\s*<(?:!doctype\s+)?html", re.IGNORECASE): (
         "a web page, and no list of indicators",
@@ -55,7 +57,7 @@ def _detect(source: Source, options: Options) -> Format:
     if options.columns:
         return _formats()["csv"]
     scores = {f.name: f.score(source.sample) for f in _formats().values()}
-    best = max(scores, key=lambda name: (scores[name], name != "csv"))  # other formats may be tables, too
+    best = max(scores, key=lambda name: (scores[name], _SPECIAL.get(name, len(_SPECIAL))))
     if scores[best] < LEAST_SCORE:
         for beginning, (kind, hint) in _NOT_READ.items():
             if beginning.match(source.sample):

@@ -27,6 +27,7 @@ from exchange.indicators.types import Refused
 
 _ABSENT = frozenset({"", "-", "n/a", "N/A", "None", "none", "null", "NULL", "nan", "NaN"})
 _MANY_LINES = Refused("not-one-value")
+_BREAKS = frozenset("\t\r\n")
 _SEPARATORS = re.compile(r"[;,|\s]+")
 _MAY_BE_SEVERAL = re.compile(r"[;,|\s]|^\[.*=", re.DOTALL)
 _REMEMBERED = 4096
@@ -64,8 +65,8 @@ def _values(row: Row, layout: Layout, context: Context | None) -> Iterator[Candi
         elif parts := _parts(value):
             yield from ((part, kind or told, context) for part in parts)
         else:
-            # A quote that nobody closed swallows the lines after it.
-            yield value, _MANY_LINES if "\n" in value else kind or told, context
+            # A quote that nobody closed swallows the lines after it; the profile would join them.
+            yield value, kind or told if _BREAKS.isdisjoint(value) else _MANY_LINES, context
 
 
 def _parts(value: str) -> list[str]:

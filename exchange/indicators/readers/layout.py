@@ -249,17 +249,24 @@ def _is_tlp(text: str) -> bool:
 def _is_filled(row: Row, layout: Layout, *, by_name: bool) -> bool:
     if by_name:
         return any(cell(row, i) for i, _ in layout.columns or layout.victims)
-    return any(_agrees(row, i, layout.type_column) for i, _ in layout.columns)
+    return any(_agrees(row, i, layout.type_column) > 0 for i, _ in layout.columns)
 
 
 def _names_types(rows: list[Row], column: int) -> bool:
     return sum(type_name(cell(row, column)) in _KNOWN_TYPES for row in rows) >= _MOST * len(rows)
 
 
-def _agrees(row: Row, column: int, type_column: int | None) -> bool:
-    """Whether a cell is an indicator, of the type its row states if it states one of the profile."""
+def _agrees(row: Row, column: int, type_column: int | None) -> float:
+    """Whether a cell is an indicator, of the type that its row states, if any; by halves if it describes."""
     kind = None if type_column is None else stated_type(cell(row, type_column))
-    return not isinstance(kind, Refused) and recognised(cell(row, column), kind)
+    if isinstance(kind, Refused):
+        return 0.0
+    text = cell(row, column)
+    try:
+        found = recognise(text) if kind is None else canonicalise(kind, text)
+    except Refused:
+        return 0.0
+    return 0.5 if kind is None and found.type in DESCRIBING else 1.0
 
 
 def recognised(text: str, kind: IndicatorType | None = None) -> bool:

@@ -28,6 +28,7 @@ def value_of(line: str) -> str:
     line = line.strip()
     if _BARE.fullmatch(line):
         return line
+    line = line.replace("\t", " ")  # between two values; the profile drops those within one
     if "#" in line or ";" in line or "//" in line:
         line = _COMMENT.sub("", line)
     return _LIST_MARK.sub("", line).strip().strip(_WRAPPING).strip()

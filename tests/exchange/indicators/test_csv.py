@@ -112,6 +112,7 @@ def test_a_table_without_header_says_when_and_what(table) -> None:
 
 def test_only_a_table_of_nothing_else_holds_what_describes(table) -> None:
     assert values(table("ip,asn,cve,country\n8.8.8.8,AS15169,CVE-2021-44228,US\n")) == {"ipv4": ["8.8.8.8"]}
+    assert values(table("AS15169,8.8.8.8\nAS3356,8.8.4.4\n")) == {"ipv4": ["8.8.8.8", "8.8.4.4"]}
     assert values(table("cve,cvss\nCVE-2021-44228,10\n")) == {"cve": ["CVE-2021-44228"]}
 
 
@@ -136,6 +137,7 @@ def test_lists_of_nothing_but_victims(table, text: str) -> None:
         (f"{MD5};{SHA1}", {"md5": [MD5], "sha1": [SHA1]}, {}),
         ('"evil.com, evil.org"', {"domain": ["evil.com", "evil.org"]}, {}),
         ('"8.8.8.8\n9.9.9.9"', {"ipv4": ["8.8.8.8", "9.9.9.9"]}, {}),
+        ("8.8.8.8\t9", {}, {"not-one-value": 1}),
         ("evil.com something", {}, {"not-one-value": 1}),
         ("http://evil.com/a;evil.org", {"url": ["http://evil.com/a;evil.org"]}, {}),
         ("[domain-name:value = 'evil.com' OR ipv4-addr:value = '8.8.8.8']",
@@ -143,7 +145,7 @@ def test_lists_of_nothing_but_victims(table, text: str) -> None:
         ("[ipv4-addr:value = '8.8.8.8' AND file:size = 80]", {}, {"pattern-and": 1}),
         ("[a=", {}, {"bad-pattern": 1}),
     ],
-    ids=["digests", "names", "lines", "words", "URL", "pattern", "AND", "no pattern"],
+    ids=["digests", "names", "lines", "tab", "words", "URL", "pattern", "AND", "no pattern"],
 )  # fmt: skip
 def test_a_cell_with_several_values(
     table, cell: str, expected: dict[str, list[str]], refused: dict[str, int]

@@ -45,6 +45,7 @@ hxxps://evil[.]com/a#fragment   ; seen twice
 - bad[@]evil.com
 `5D41402ABC4B2A76B9719D911017C592`
 evil.com other.com
+8.8.8.8\t9
 10.0.0.1
 """
 TEXT_VALUES = {
@@ -65,7 +66,7 @@ def test_text(write, encoding: str) -> None:
             path = write(TEXT.replace("\n", {"crlf": "\r\n", "cr": "\r"}[encoding]))
         case _:
             path = write(TEXT.encode(encoding))
-    assert everything(path) == (TEXT_VALUES, {"not-one-value": 1, "not-global": 1})
+    assert everything(path) == (TEXT_VALUES, {"not-one-value": 2, "not-global": 1})
 
 
 THREATFOX = """################
