@@ -13,6 +13,9 @@ from exchange.indicators.readers.source import Source
 MAX_VALUE_BYTES = 16 << 20
 """The most bytes of JSON between two values: one object of a bundle, one attribute of an event."""
 
+MAX_VALUE_PARTS = 1 << 19
+"""The most entries of lists and objects between two values: an empty one has 3 bytes here, 140 in memory."""
+
 END = object()
 """What ``picked`` yields where an object ends that was not picked itself."""
 
@@ -109,17 +112,18 @@ def _built(tokens: Iterator[Event], source: Source, without: str) -> dict[str, A
 
 
 class _Metered:
-    """Counts the bytes read since the last value came out."""
+    """Counts what was read since the last value came out."""
 
     def __init__(self, stream: IO[bytes], source: Source) -> None:
         self._stream, self._source = stream, source
         self._nesting = _Nesting()
-        self.since = 0
+        self.since = self.parts = 0
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         self.since += len(data)
-        if self.since > MAX_VALUE_BYTES:
+        self.parts += data.count(b",") + data.count(b"[") + data.count(b"{")
+        if self.since > MAX_VALUE_BYTES or self.parts > MAX_VALUE_PARTS:
             raise _too_large(self._source)
         if self._nesting.after(data) > MAX_DEPTH:
             raise InputError(
@@ -155,7 +159,7 @@ def _translated(source: Source, parse: Callable[[_Metered], Iterator[Any]]) -> I
     metered = _Metered(source.binary(), source)
     try:
         for value in parse(metered):
-            metered.since = 0
+            metered.since = metered.parts = 0
             yield value
     except (ijson.JSONError, UnicodeError, OverflowError, RecursionError) as e:
         raise _not_json(source) from e
@@ -163,7 +167,7 @@ def _translated(source: Source, parse: Callable[[_Metered], Iterator[Any]]) -> I
 
 def _too_large(source: Source) -> InputError:
     return InputError(
-        f"{source.name}: a single value of more than {MAX_VALUE_BYTES >> 20} MiB of JSON",
+        f"{source.name}: a value of more than {MAX_VALUE_BYTES >> 20} MiB or {MAX_VALUE_PARTS:,} parts",
         hint="is it the right --format?",
     )
 
@@ -174,6 +178,7 @@ def _not_json(source: Source) -> InputError:
     text = source.binary().read(_MOST_TO_LOCATE)
     try:
         json.loads(text)
+        return InputError(f"{source.name}: a whole number of more than 64 bits", hint="is it a text?")
     except json.JSONDecodeError as e:
         if len(text) < _MOST_TO_LOCATE:
             return InputError(

@@ -113,6 +113,7 @@ def test_what_is_no_object_is_refused_and_the_rest_is_read(tmp_path, wrong: obje
         (json.dumps(indicator()) + '\n{"id": ' + "9" * 5000 + "}\n", "line 2"),
         ('{"type": "bundle", "objects": [' + "[" * 100_000, "deep"),
         ('{"type": "bundle", "id": "bundle--1", "objects": [{"id": "' + "x" * (17 << 20) + '"}]}', "16 MiB"),
+        ('{"type": "bundle", "objects": [{"id": [' + "{}," * 600_000 + "{}]}]}", "parts"),
     ],
 )
 def test_damaged_files_are_errors_with_a_place_and_without_values(tmp_path, content: str, says: str) -> None:
