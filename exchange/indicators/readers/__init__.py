@@ -50,19 +50,15 @@ def detect(source: Source, options: Options = Options()) -> str:  # noqa: B008 (
     Raises:
         InputError: it is JSON or markup of a kind that no reader knows.
     """
-    return _detect(source, options).name
-
-
-def _detect(source: Source, options: Options) -> Format:
     if options.columns:
-        return _formats()["csv"]
+        return "csv"
     scores = {f.name: f.score(source.sample) for f in _formats().values()}
     best = max(scores, key=lambda name: (scores[name], _SPECIAL.get(name, len(_SPECIAL))))
     if scores[best] < LEAST_SCORE:
         for beginning, (kind, hint) in _NOT_READ.items():
             if beginning.match(source.sample):
                 raise InputError(f"{source.name}: {kind}", hint=hint)
-    return _formats()[best]
+    return best
 
 
 def read(
@@ -85,8 +81,8 @@ def read(
     if format not in ("auto", *_formats()):
         raise InputError(f"there is no format {format!r}", hint=f"one of: auto, {', '.join(formats())}")
     with Source.open(path) as source:
-        chosen = _formats()[format] if format != "auto" else _detect(source, options)
-        candidates = chosen.candidates(source, options)
+        chosen = detect(source, options) if format == "auto" else format
+        candidates = _formats()[chosen].candidates(source, options)
         while True:
             batch = Batch.of(islice(candidates, BATCH_SIZE), url_hosts=options.url_hosts)
             batch.notes, source.notes = source.notes, Counter()
