@@ -51,7 +51,7 @@ def test_an_address_is_a_url_that_ends_in_a_slash(text: str, url: str) -> None:
 
 
 @given(st.text(st.characters(max_codepoint=0x2FF), max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_whatever_is_written_is_an_address_or_refused(text: str) -> None:
     try:
         url = address.parse("taxii+https://" + text)
@@ -131,7 +131,7 @@ TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.ju
 
 
 @given(TIMES, TIMES, TIMES)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_a_cursor_never_steps_back_and_never_runs_ahead(
     since: datetime, last: datetime, now: datetime
 ) -> None:
@@ -176,7 +176,7 @@ OBJECTS = st.lists(st.dictionaries(st.text(), VALUES, max_size=4), max_size=4)
 @given(
     OBJECTS, st.booleans(), st.none() | st.text(min_size=1), st.dictionaries(st.text(), VALUES, max_size=2)
 )
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_an_envelope_is_read_as_any_json_parser_reads_it(objects, more, token, foreign) -> None:
     said = {**foreign, "objects": objects, "more": more, "next": token}
     found, page = parsed(json.dumps(said, ensure_ascii=False).encode("utf-8", "replace"))
@@ -192,7 +192,7 @@ def test_an_envelope_is_read_as_any_json_parser_reads_it(objects, more, token, f
     .map(json.dumps)
     .map(str.encode)
 )
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_anything_else_is_a_typed_error(body: bytes) -> None:
     try:
         found, page = parsed(body)
