@@ -3,7 +3,7 @@
 There are no observables in it: their identifiers would be hashes of the values (see ``ids``). A CVE is a
 ``vulnerability`` in place of an indicator.
 
-Source: OASIS STIX 2.1; the TLP 2.0 objects of oasis-open/cti-stix-common-objects, byte for byte by content.
+Source: OASIS STIX 2.1; oasis-open/cti-stix-common-objects, extension-definition "TLP 2.0", for the markings.
 """
 
 from collections.abc import Iterator
