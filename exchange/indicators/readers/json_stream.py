@@ -22,7 +22,7 @@ END = object()
 MAX_DEPTH = 64
 """The most objects and lists inside each other."""
 
-_MOST_TO_LOCATE = 32 << 20
+_MOST_TO_LOCATE = 8 << 20  # what it takes as objects is 25 times that at worst
 _BLOCK = 1 << 16
 _TOKEN_BYTES = 64  # about what a value takes in memory beside its text
 _SCALARS = frozenset({"string", "number", "boolean", "null"})
@@ -57,7 +57,9 @@ def events(source: Source) -> Iterator[Event]:
     return _translated(source, lambda stream: ijson.parse(stream, use_float=True, buf_size=_BLOCK))
 
 
-def picked(source: Source, wanted: Callable[[str], bool], *, without: str = "") -> Iterator[tuple[str, Any]]:
+def picked(
+    source: Source, wanted: Callable[[str], bool], *, without: str | None = None
+) -> Iterator[tuple[str, Any]]:
     """The objects and scalars at some places, each with its place, in the order of the document.
 
     Lists are never picked, only what is in them. Where an object ends that is not part of a picked one comes
@@ -81,7 +83,7 @@ def picked(source: Source, wanted: Callable[[str], bool], *, without: str = "") 
             yield place, value
 
 
-def _built(tokens: Iterator[Event], source: Source, without: str) -> dict[str, Any]:
+def _built(tokens: Iterator[Event], source: Source, without: str | None) -> dict[str, Any]:
     """The object whose start was the last token."""
     root: dict[str, Any] = {}
     key, size = "", 0
@@ -172,13 +174,17 @@ def _too_large(source: Source) -> InputError:
     )
 
 
+def _no_constant(_name: str) -> None:
+    raise ValueError  # NaN and Infinity, which Python takes and JSON does not
+
+
 def _not_json(source: Source) -> InputError:
     """The error with its place, and without the text around it, which may hold indicators."""
     hint = "fetch the file again, or ask its producer"
     text = source.binary().read(_MOST_TO_LOCATE)
     try:
-        json.loads(text)
-        return InputError(f"{source.name}: a whole number of more than 64 bits", hint="is it a text?")
+        json.loads(text, parse_constant=_no_constant)
+        return InputError(f"{source.name}: a number too large for 64 bits", hint="should it be a text?")
     except json.JSONDecodeError as e:
         if len(text) < _MOST_TO_LOCATE:
             return InputError(

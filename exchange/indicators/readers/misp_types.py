@@ -73,8 +73,8 @@ def parts(kind: str, value: str, relation: str) -> Iterator[Part]:
         relation: what the attribute is in its object, or ``""``.
     """
     if kind in _PORTS:
-        host, bar, port = value.rpartition("|")
-        valid = bar and _PORT.fullmatch(port.strip()) and int(port) <= _MAX_PORT
+        host, _, port = value.rpartition("|")
+        valid = host.strip() and _PORT.fullmatch(port.strip()) and int(port) <= _MAX_PORT
         yield (host, _ONE[_PORTS[kind]]) if valid else ("", Refused("bad-composite"))
     elif kind == "domain|ip":
         yield from _both(value, IndicatorType.DOMAIN, IndicatorType.IPV4)

@@ -63,3 +63,58 @@ def test_an_error_names_line_and_column_and_no_value(tmp_path) -> None:
         with pytest.raises(InputError, match="line 3, column 3: not JSON") as raised:
             list(json_stream.events(source))
         assert "evil" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 9223372036854775808}', "too large for 64 bits"),
+        ('{"a": 1e999}', "too large for 64 bits"),
+        ('{"a": 1} {"a": 2}', "line 1, column 10: not JSON: Extra data"),
+        ('{"a": NaN}', "not JSON"),
+        ("", "not JSON"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, text: str, message: str) -> None:
+    with opened(tmp_path, text or " ") as source, pytest.raises(InputError, match=message):
+        list(json_stream.events(source))
+
+
+def test_picked(tmp_path) -> None:
+    document = {
+        "a": [{"b": [1, [2, {}]], "data": "x"}, 3, {"data": {"c": "x"}}],
+        "d": {"e": "f"},
+        "g": {"h": 1},
+    }
+    with opened(tmp_path, json.dumps(document)) as source:
+        picked = list(json_stream.picked(source, {"a.item", "d"}.__contains__, without="data"))
+    assert picked == [
+        ("a.item", {"b": [1, [2, {}]], "data": ""}),
+        ("a.item", 3),
+        ("a.item", {"data": {"c": "x"}}),
+        ("d", {"e": "f"}),
+        ("g", json_stream.END),
+        ("", json_stream.END),
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(document=JSON)
+def test_what_is_picked_is_what_stands_there(tmp_path_factory, document: object) -> None:
+    with opened(tmp_path_factory.mktemp("json"), json.dumps({"x": [document]})) as source:
+        picked = [value for place, value in json_stream.picked(source, "x.item".__eq__) if place == "x.item"]
+    assert picked == ([document] if not isinstance(document, list) else [])
+
+
+def test_one_picked_object_is_bounded(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(json_stream, "MAX_VALUE_BYTES", 100_000)
+    for large in (
+        {"a": ["x"] * 2000},
+        {"a": "x" * 60_000, "b": "x" * 60_000},
+        {"x" * 60_000: 0, "y" * 60_000: 0},
+    ):
+        with (
+            opened(tmp_path, json.dumps([large])) as source,
+            pytest.raises(InputError, match="a value of more than"),
+        ):
+            list(json_stream.picked(source, "item".__eq__))
