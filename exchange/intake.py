@@ -33,7 +33,7 @@ class Terms:
         tlp: see ``Store.import_indicators``.
         own: these are our own sightings.
         keep: what a feed does not give again stays.
-        whole: read a TAXII collection from its beginning.
+        full: read a TAXII collection from its beginning.
         format: of the files.
         options: of the readers.
         ca: certificates that a TAXII server's may be signed with, beside the usual ones.
@@ -44,7 +44,7 @@ class Terms:
     tlp: str | None = None
     own: bool = False
     keep: bool = False
-    whole: bool = False
+    full: bool = False
     format: str = "auto"
     options: Options = field(default_factory=Options)
     ca: Path | None = None
@@ -143,7 +143,7 @@ def _collection(
         with taxii.connect(address, ca=terms.ca) as collection:
             source, feed = terms.source or collection.host, terms.feed or collection.address
             told = Delivery(name=collection.address, source=source, feed=feed)
-            since = None if terms.whole else store.cursor(source, feed)
+            since = None if terms.full else store.cursor(source, feed)
             with counting(f"asking {collection.host}") as count:
                 download = collection.download(since=since, progress=count)
                 with download as got:

@@ -20,6 +20,7 @@ from exchange.rpc.server import Server
 from exchange.store import Store
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.ledger import LedgerReader, LedgerStore
+from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
 
 
@@ -53,6 +54,7 @@ class Node:
         self._store: Store | None = None
         if items is None:
             items = self._store = open_store(home)
+            self._store.screen(node_lists(home))  # nothing to do unless a list or its mode has changed
         origin = ledger.origin(home.member, self.alliance.alliance)
         self.ledger = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
         self.desk = Desk(

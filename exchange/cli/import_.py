@@ -71,8 +71,8 @@ def import_(
     url_hosts: Annotated[
         bool, typer.Option("--url-hosts", help="Take the host of every URL, too, as type url-host.")
     ] = False,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Of TAXII: all of the collection, not only what is new.")
+    full: Annotated[
+        bool, typer.Option("--full", help="Of TAXII: all of the collection, not only what is new.")
     ] = False,
     ca: Annotated[
         Path | None, typer.Option(help="Of TAXII: a file of certificates to trust beside the usual ones.")
@@ -95,7 +95,7 @@ def import_(
         tlp=tlp,
         own=own,
         keep=add,
-        whole=whole,
+        full=full,
         format=format_,
         options=options,
         ca=ca,

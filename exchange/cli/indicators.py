@@ -81,9 +81,8 @@ def lookup(
             say((one["value"], "bold"), f"  {one['type']}", "" if one["sources"] else ": we do not hold it")
             for told in one["sources"]:
                 own = ", our own sighting" if told["own"] else ""
-                say(
-                    f"  {told['source']} {told['feed']}: TLP:{told['tlp']}, first imported {told['first_imported']}{own}"
-                )
+                since = f"TLP:{told['tlp']}, first imported {told['first_imported']}{own}"
+                say(f"  {told['source']} {told['feed']}: {since}")
                 for key, value in told["context"].items():
                     say(
                         (f"    {key:<11} ", "dim"),

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from exchange.indicators import REASONS
 from exchange.policy import RULES
 from exchange.rpc.status import HINTS, STATUS, WHY
 from tests.architecture.tree import ROOT, files, name, syntax
@@ -38,17 +39,6 @@ def raised() -> set[str]:
     return codes
 
 
-def refused() -> set[str]:
-    """Every reason for which a value of a feed is left out."""
-    return {
-        constant.value
-        for node in exchange()
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refused"
-        for constant in ast.walk(node.args[0])
-        if isinstance(constant, ast.Constant)
-    }
-
-
 def test_every_code_is_explained_and_nothing_else_is() -> None:
     page = documented(of_import=False)
     assert raised() == set(page)
@@ -56,11 +46,11 @@ def test_every_code_is_explained_and_nothing_else_is() -> None:
 
 
 def test_every_reason_of_import_is_explained_and_nothing_else_is() -> None:
-    assert refused() == set(documented(of_import=True))
+    assert set(REASONS) == set(documented(of_import=True))
 
 
 def test_codes_are_kebab_case() -> None:
-    assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", code) for code in raised() | refused())
+    assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", code) for code in raised() | set(REASONS))
 
 
 def test_the_table_of_statuses_is_whole() -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from exchange.cli import main
 
@@ -36,11 +37,16 @@ class Done:
         return error
 
 
-def cosight(*arguments: str | Path, home: Path | None = None) -> Done:
-    """Run one command."""
+def cosight(*arguments: str | Path, home: Path | None = None, stdin: str = "") -> Done:
+    """Run one command, with something on its standard input."""
     out, err = io.StringIO(), io.StringIO()
     line = [str(a) for a in arguments] + ([] if home is None else ["--home", str(home)])
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    given = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch("sys.stdin", given),
+    ):
         try:
             main(line)
         except SystemExit as e:

@@ -60,7 +60,7 @@ def test_import_counts_what_went_in_and_what_did_not(lone: Path, tmp_path: Path)
 
 
 def test_import_of_several_files_takes_the_good_ones(lone: Path, tmp_path: Path) -> None:
-    first, last = feed(tmp_path / "first.txt", "8.8.8.8"), feed(tmp_path / "last.txt", "8.8.8.8", "8.8.4.4")
+    first, last = feed(tmp_path / "first.txt", "1.2.3.4"), feed(tmp_path / "last.txt", "1.2.3.4", "1.2.3.5")
     bad = tmp_path / "bad.csv"
     bad.write_bytes(b'type,value\nipv4,"1.1.1.1\nipv4,9.9.9.9\n' + b"\xff\xfe\x00" * 50)
     done = cosight("import", first, bad, tmp_path / "gone.txt", last, "--json", home=lone)
@@ -84,6 +84,66 @@ def test_import_of_no_indicators_wonders_about_the_format(lone: Path, tmp_path: 
     assert done.code == 0
     assert "poem.txt: of 1, 0 new, 0 known, 1 refused" in done.out
     assert "is --format right?" in done.err
+
+
+def test_a_later_state_of_a_feed_takes_the_place_of_the_earlier(lone: Path, tmp_path: Path) -> None:
+    monday, tuesday = feed(tmp_path / "mon.txt", "1.2.3.4", "1.2.3.5"), feed(tmp_path / "tue.txt", "1.2.3.5")
+    for file, kept in ((monday, 2), (tuesday, 1)):
+        done = cosight("import", file, "--source", "daily", "--feed", "list", "--json", home=lone)
+        assert done.json["added"] + done.json["unchanged"] == kept
+    assert (done.json["removed"], done.json["unchanged"]) == (1, 1)
+    again = cosight("import", monday, "--source", "daily", "--feed", "list", "--add", home=lone)
+    assert "1 added, 0 removed, 1 unchanged" in again.out
+
+    listed = holds("feeds", cosight("feeds", "--json", home=lone))["feeds"]
+    assert [(f["source"], f["feed"], f["indicators"]) for f in listed] == [("daily", "list", 2)]
+    assert "daily" in cosight("feeds", home=lone).out
+    gone = holds("forget", cosight("forget", "daily", "--json", home=lone))
+    assert (gone["given"], gone["erased"]) == (2, 2)
+    assert cosight("forget", "daily", home=lone).code == 1
+
+
+def test_what_is_said_of_an_indicator_can_be_looked_up(lone: Path, tmp_path: Path) -> None:
+    table = feed(
+        tmp_path / "t.csv", "ip,tags,tlp,victim_ip", "1.2.3.4,apt,TLP:GREEN,1.2.3.9", "8.8.8.8,,RED,"
+    )
+    done = cosight("import", table, "--source", "us", "--own", "--tlp", "AMBER", "--json", home=lone)
+    assert done.json["refused"] == {"victim-field": 1}
+    assert done.json["places"] == {"victim-field": ["column victim_ip"]}
+    assert done.json["blocked"] == {"public-dns-v4": 1}
+    assert cosight("indicators", "--json", home=lone).json["held_back"] == {"warning-list": 1}
+    looked = holds("lookup", cosight("lookup", "1[.]2[.]3[.]4", "1.2.3.9", "nothing", "--json", home=lone))
+    known, unknown, no = looked["values"]
+    (told,) = known["sources"]
+    assert (told["source"], told["own"], told["tlp"], told["context"]["tags"]) == (
+        "us",
+        True,
+        "AMBER",
+        ["apt"],
+    )
+    assert (unknown["sources"], no["reason"]) == ([], "bad-domain")
+    shown = cosight("lookup", "1.2.3.4", "1.2.3.9", home=lone).out
+    assert "apt" in shown
+    assert "we do not hold it" in shown
+    assert "on a warning list that blocks" in cosight("indicators", home=lone).out
+
+
+def test_import_reads_folders_and_standard_input(lone: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "vendor"
+    (folder / "sub").mkdir(parents=True)
+    feed(folder / "a.txt", "1.2.3.4")
+    feed(folder / "sub" / "b.txt", "evil[.]example[.]com")
+    (folder / "LICENSE").write_text("as you like")
+    done = cosight("import", folder, "--json", home=lone)
+    assert done.json["accepted"] == 2
+    told = {f["file"].removeprefix(str(folder)): f for f in done.json["files"]}
+    assert {f.get("source") for f in told.values()} == {"vendor", None}
+    assert "skipped" in told["/LICENSE"]
+    nameless = cosight("import", "-", "--json", home=lone, stdin="1.2.3.4\n")
+    assert nameless.json["error"]["hint"] == "say --source NAME"
+    piped = cosight("import", "-", "--source", "pipe", "--json", home=lone, stdin="1.2.3.4\n1.2.3.5\n")
+    assert (piped.json["accepted"], piped.json["added"]) == (1, 2)
+    assert cosight("import", folder, "--feed", "x", "--json", home=lone).json["error"]["code"] == "input"
 
 
 @pytest.mark.parametrize("transport", ["memory", "grpc"])

@@ -83,7 +83,7 @@ def test_help_fits_and_says_what_a_command_does(words: tuple[str, ...]) -> None:
 def test_help_states_the_defaults() -> None:
     assert "default: 127.0.0.1:7443" in cosight("init", "--help").out
     assert "in days" in cosight("alliance", "invite", "--help").out
-    assert "default: AMBER" in cosight("import", "--help").out
+    assert "default: auto" in cosight("import", "--help").out
 
 
 def test_the_installed_command_runs_without_a_terminal(tmp_path: Path) -> None:

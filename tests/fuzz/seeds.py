@@ -1,4 +1,4 @@
-"""Small inputs of every format, from which mutations start. The values are reserved for documentation, or public."""
+"""Small inputs of every format, from which mutations start."""
 
 import json
 
@@ -27,7 +27,11 @@ _STIX = {
             "target_ref": "malware--2e9d534b-2e11-4758-bdc5-9c3e1c100d4d",
         },
         {"type": "malware", "id": "malware--2e9d534b-2e11-4758-bdc5-9c3e1c100d4d", "name": "Pegasus"},
-        {"type": "sighting", "sighting_of_ref": "indicator--05b7c427-1452-437e-a19e-32590edf60c3", "count": 3},
+        {
+            "type": "sighting",
+            "sighting_of_ref": "indicator--05b7c427-1452-437e-a19e-32590edf60c3",
+            "count": 3,
+        },
     ],
 }
 _MISP = {
@@ -57,7 +61,8 @@ _CSV = """# "first_seen_utc","ioc_id","ioc_value","ioc_type","threat_type","malw
 "2024-01-26 21:28:21", "1", "8.8.8.8:443", "ip:port", "botnet_cc", "Cobalt Strike", "a,b"
 "2024-01-26 21:28:21", "2", "a.com", "domain", "botnet_cc", "Cobalt Strike", "None"
 """
-_TABLE = "type\tvalue\tfirst_seen\ttlp\tvictim\nip\t8.8.8.8\t2024-01-26\tTLP:WHITE\tx\nmd5\t{}1\t\t\t\n".format("0" * 31)
+_TABLE = "type\tvalue\tfirst_seen\ttlp\tvictim\nip\t8.8.8.8\t2024-01-26\tTLP:WHITE\tx\nmd5\t{}\t\t\t\n"
+_TABLE = _TABLE.format("0" * 31 + "1")
 _TEXT = "8.8.8.8\nevil[.]example[.]com ; comment\nhxxp://a[.]com/x?y=1\n- 2001:4860:4860::8888 # dns\n"
 _REPORT = """= Report
 :toc:
@@ -70,10 +75,10 @@ _REPORT = """= Report
 |===
 See https://example.com[the post] and hxxps://b[.]org/x. Contact **x[@]c[.]com**.
 """
-_RECORDS = '{"ioc": "8.8.8.8:53", "ioc_type": "ip:port", "confidence_level": 75, "tags": ["a"]}\n{"sha256": 5}\n'
+_RECORDS = '{"ioc": "8.8.8.8:53", "ioc_type": "ip:port", "confidence": 75, "tags": ["a"]}\n{"sha256": 5}\n'
 
 SEEDS: dict[str, list[bytes]] = {
-    "stix": [json.dumps(_STIX).encode(), *(json.dumps(o).encode() + b"\n" for o in _STIX["objects"])],
+    "stix": [json.dumps(_STIX).encode(), *(json.dumps(o).encode() + b"\n" for o in _STIX["objects"][:3])],
     "misp": [json.dumps(_MISP).encode(), json.dumps({"response": [_MISP]}).encode()],
     "openioc": [_OPENIOC.encode()],
     "csv": [_CSV.encode(), _TABLE.encode(), "\ufeff".encode("utf-16") + _TABLE.encode("utf-16-le")],

@@ -15,7 +15,7 @@ from typing import Self
 
 from exchange.errors import ConfigError
 from exchange.indicators.types import PROFILE, IndicatorType
-from exchange.indicators.warninglists.lists import ListType, WarningList, by_name
+from exchange.indicators.warninglists.lists import ListType, WarningList, by_name, digest_of
 from exchange.indicators.warninglists.matchers import Matcher
 
 __all__ = [
@@ -71,11 +71,22 @@ class WarningLists:
     """
 
     def __init__(
-        self, lists: Mapping[str, WarningList], modes: Mapping[str, Mode], own: frozenset[str] = frozenset()
+        self,
+        lists: Mapping[str, WarningList | Path],
+        modes: Mapping[str, Mode],
+        own: frozenset[str] = frozenset(),
     ) -> None:
-        """Take lists by name. ``modes`` may leave out those that have the mode they have by default.
+        """Take lists, or the files they are in, by name.
+
+        A file is parsed when its list is first needed: to find out that nothing has changed takes its bytes.
+
+        Args:
+            lists: by name.
+            modes: may leave out those that have the mode they have by default.
+            own: the names of those that were not shipped.
 
         Raises:
+            InputError: a file cannot be read.
             ConfigError: a mode is set for a list that is not there.
         """
         if unknown := sorted(set(modes) - set(lists)):
@@ -83,10 +94,13 @@ class WarningLists:
                 f"there is no warning list {unknown[0]!r}",
                 hint="see: cosight warninglists list; the settings are under [warning_lists] in config.toml",
             )
-        self._lists = dict(sorted(lists.items()))
-        self.modes = {name: modes.get(name, default_mode(name)) for name in self._lists}
+        self._given = dict(sorted(lists.items()))
+        self.modes = {name: modes.get(name, default_mode(name)) for name in self._given}
         self.own = own
-        facts = [f"{name} {self.modes[name]} {found.digest}\n" for name, found in self._lists.items()]
+        digests = {
+            n: digest_of(one) if isinstance(one, Path) else one.digest for n, one in self._given.items()
+        }
+        facts = [f"{name} {self.modes[name]} {digest}\n" for name, digest in digests.items()]
         self.digest = hashlib.sha256("".join([_RULES, *facts]).encode()).hexdigest()
 
     @classmethod
@@ -105,16 +119,20 @@ class WarningLists:
             modes: what the node has set, by the name of the list.
 
         Raises:
-            InputError: a list cannot be read; names the file and the place.
+            InputError: a file cannot be read; here, or when its list is first needed. Names the place.
             ConfigError: a mode is set for a list that is not there.
         """
         own = by_name(folder) if folder is not None and folder.is_dir() else {}
         paths = (by_name(shipped_folder()) if shipped else {}) | own
         return cls(
-            {name: WarningList.read(path) for name, path in paths.items()},
+            paths,
             {name: Mode(mode) for name, mode in (modes or {}).items()},
             frozenset(own),
         )
+
+    @cached_property
+    def _lists(self) -> dict[str, WarningList]:
+        return {n: WarningList.read(one) if isinstance(one, Path) else one for n, one in self._given.items()}
 
     def __iter__(self) -> Iterator[WarningList]:
         """Every list, by name."""
@@ -122,7 +140,7 @@ class WarningLists:
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._lists)
+        return len(self._given)
 
     def screen(self, kind: IndicatorType, values: Sequence[str]) -> dict[str, list[int]]:
         """Find what is on lists that block or inform.

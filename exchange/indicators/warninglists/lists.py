@@ -131,7 +131,7 @@ class WarningList:
         content = unzipped(read_bytes(path), path)
         table = _parsed(content, path)
         try:
-            return cls._of(table, list_name(path), hashlib.sha256(content).hexdigest())
+            return cls._of(table, list_name(path), _digest(content))
         except ValueError as e:
             raise InputError(f"{path}: {e}", hint="no warning list as MISP writes them") from None
 
@@ -160,6 +160,19 @@ class WarningList:
             name, title, _text(table, "description", MAX_VALUE_CHARS), _version(table.get("version")), kind,
             _text(table, "category", MAX_TITLE_CHARS), kinds, len(entries), digest, matcher,
         )  # fmt: skip
+
+
+def digest_of(path: Path) -> str:
+    """The digest of the list in a file, which is not parsed.
+
+    Raises:
+        InputError: it cannot be read, or is too large.
+    """
+    return _digest(unzipped(read_bytes(path), path))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def list_name(path: Path) -> str:
