@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from exchange.errors import InputError
 from exchange.indicators.batch import Candidate
-from exchange.indicators.context import Context
+from exchange.indicators.context import MAX_ENTRIES, Context
 from exchange.indicators.readers import json_stream
 from exchange.indicators.readers.base import (
     DESCRIBING,
@@ -34,6 +35,12 @@ from exchange.indicators.types import IndicatorType, Refused
 _NESTED = frozenset({"indicators", "iocs", "observables"})
 _LISTS = VALUE_NAMES | _NESTED | {"", "values", "data"}
 """Names of lists whose strings are values of any type; one that is the whole document has none."""
+_HOLDING = VALUE_NAMES | TYPE_NAMES.keys()
+"""Names of keys that hold a value."""
+_OF_ALL = frozenset(
+    {"tlp", "tlpmarking", "tlplevel", "marking", "markings", "pap", "embargo", "notbefore", "tags"}
+)
+"""Names of keys beside a list that mark all that is in it. Others, such as ``count``, are about the list."""
 
 _JSON = re.compile(r"\s*[\[{]")
 _STRINGS = re.compile(r'\s*\[\s*"')
@@ -49,13 +56,16 @@ Record = tuple[str, str, Any]
 
 def _candidates(source: Source, _options: Options) -> Iterator[Candidate]:
     anything = False
-    for place, name, value in _lines(source) if _is_lines(source.sample) else _items(source):
+    lines = _is_lines(source.sample)
+    about = {} if lines else _about_all(source)
+    of_all = context_of(about, source.notes)
+    for place, name, value in _lines(source) if lines else _items(source):
         if isinstance(value, dict):
             anything = True
-            yield from _of_record(value, {}, place, source)
+            yield from _of_record(value, about, place, source)
         elif name in _LISTS or name in TYPE_NAMES:
             anything = True
-            yield _candidate(value, TYPE_NAMES.get(name), place, None)
+            yield _candidate(value, TYPE_NAMES.get(name), place, of_all)
     if not anything:
         raise InputError(
             f"{source.name}: no JSON objects with a value and its type in it",
@@ -87,6 +97,23 @@ def _items(source: Source) -> Iterator[Record]:
             yield f"record {number}", _list_name(place), value
 
 
+def _about_all(source: Source) -> dict[str, Any]:
+    """What stands beside a list and holds for all that is in it, be it after it: how far that may travel."""
+    about: dict[str, Any] = {}
+    if source.sample.lstrip().startswith("{"):
+        for place, value in json_stream.picked(source, _is_about_all):
+            name = place.removesuffix(".item").rpartition(".")[2]
+            if isinstance(value, str) and len(texts := about.setdefault(name, [])) < MAX_ENTRIES:
+                texts.append(value)
+    return about
+
+
+@lru_cache(maxsize=1024)
+def _is_about_all(place: str) -> bool:
+    names = place.removesuffix(".item").split(".")
+    return type_name(names[-1]) in _OF_ALL and "item" not in names
+
+
 @lru_cache(maxsize=1024)
 def _is_item(place: str) -> bool:
     return place == "item" or place.endswith(".item")
@@ -98,7 +125,7 @@ def _list_name(place: str) -> str:
 
 
 def _is_lines(sample: str) -> bool:
-    """Whether each line is an object of its own; so is a single one that has nothing wrapped in it."""
+    """Whether each line is an object of its own; a single line is if it holds values and wraps nothing."""
     first, _, rest = sample.lstrip().partition("\n")
     try:
         record = json.loads(first)
@@ -106,7 +133,9 @@ def _is_lines(sample: str) -> bool:
         return False
     if not isinstance(record, dict):
         return False
-    return rest.lstrip().startswith("{") or not (rest.strip() or any(map(_is_nesting, record.values())))
+    if rest.strip():
+        return rest.lstrip().startswith("{")
+    return not (any(map(_is_nesting, record.values())) or _HOLDING.isdisjoint(map(type_name, record)))
 
 
 def _is_nesting(value: object) -> bool:
@@ -114,39 +143,35 @@ def _is_nesting(value: object) -> bool:
 
 
 def _of_record(
-    record: dict[str, Any], about: Mapping[str, Any], place: str, source: Source
+    record: dict[str, Any], about: Mapping[str, Any], place: str, source: Source, *, is_inner: bool = False
 ) -> Iterator[Candidate]:
     """The values of an object.
 
     Args:
         record: the object.
-        about: what the object around it says about all that is in it.
+        about: what is said around it, of all that is in there.
         place: where it is.
         source: counts what is noted.
+        is_inner: it is in a list of another one. What is deeper is no list of indicators any more.
     """
     filled = {key: value for key, value in record.items() if value not in (None, "", [], {})}
     victims = [key for key in filled if is_victim(key)]
     for key in victims:
         yield "", Refused("victim-field", f"{place}, {key}" if _PLAIN_KEY.fullmatch(key) else place), None
         del filled[key]
-    said = {**about, **filled}
-    nested = [
-        (key, inner)
-        for key, value in filled.items()
-        if type_name(key) in _NESTED and isinstance(value, list)
-        for inner in value
-        if isinstance(inner, dict)
-    ]
-    for key, inner in nested:
-        said.pop(key, None)
-        # One level: what is deeper is no list of indicators any more.
-        yield from _of_record(inner, said, place, source) if not about else ()
+    nested = [key for key in filled if type_name(key) in _NESTED and _is_nesting(filled[key])]
+    lists = [filled.pop(key) for key in nested if not is_inner and isinstance(filled[key], list)]
+    # A name with a dot is the same name, and another key: of two markings both are heard.
+    said = {**{f"{key}.": value for key, value in about.items()}, **filled}
+    for inner in chain.from_iterable(lists):
+        if isinstance(inner, dict):
+            yield from _of_record(inner, said, place, source, is_inner=True)
     values = list(_values(filled))
     if values:
         context = _shared(context_of(said, source.notes))
         for value, kind in values:
             yield _candidate(value, kind, place, context)
-    elif not (nested or victims):
+    elif not (lists or victims):
         yield "", Refused("empty", place), None
 
 
@@ -192,7 +217,7 @@ def _score(sample: str) -> float:
     if not _JSON.match(sample):
         return 0.0
     keys = {type_name(key) for key in _KEY.findall(sample)}
-    return _LIKELY if keys & (VALUE_NAMES | TYPE_NAMES.keys()) else 0.0
+    return _LIKELY if keys & (_HOLDING | _NESTED) else 0.0
 
 
 FORMAT = Format("records", _score, _candidates)
