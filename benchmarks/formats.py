@@ -8,7 +8,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from exchange.indicators.readers.source import Source
 _EACH_BY_ITSELF = ("feeds", "vendors", "email")
 
 
-@dataclass(slots=True)
+@dataclass
 class Group:
     """What came of the files of a group.
 
@@ -48,7 +48,7 @@ class Group:
 
     def to_json(self) -> dict[str, Any]:
         """All fields, for scripts."""
-        return asdict(self)
+        return {name: dict(v) if isinstance(v, Counter) else v for name, v in vars(self).items()}
 
 
 def survey(data: Path) -> dict[str, Group]:

@@ -82,6 +82,12 @@ class Context:
         """Whether anything is said."""
         return self != _NOTHING
 
+    @property
+    def chars(self) -> int:
+        """How long it is, for bounds on memory."""
+        words = (*self.malware, *self.techniques, *self.phases, *self.tags)
+        return len(self.producer) + len(self.comment) + sum(map(len, words))
+
     def to_json(self) -> dict[str, Any]:
         """What is said, without what is not; times in ISO 8601."""
         told = {name: getattr(self, name) for name in self.__slots__}

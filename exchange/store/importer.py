@@ -38,6 +38,9 @@ RUN_SIZE = 500_000
 RUN_SAYINGS = 25_000
 """Distinct contexts of a run, at most; they are ten times as large as values."""
 
+RUN_CHARS = 48 << 20
+"""The length of both, at most: values and contexts may be far longer than they mostly are."""
+
 _ROWS_PER_STATEMENT = 200
 _VALUES_PER_STATEMENT = 2_000
 
@@ -72,7 +75,7 @@ class Importer:
         self._new = Counter[str]()
         self._run: dict[IndicatorType, _Column] = {}
         self._withdrawn: dict[IndicatorType, list[str]] = {}
-        self._waiting = self._written = self._runs = 0
+        self._waiting = self._chars = self._written = self._runs = 0
         self._stage = _multi_insert(connection, staged)
 
     def add(self, batch: Batch) -> None:
@@ -85,10 +88,16 @@ class Importer:
             for position, said in batch.contexts.get(kind, {}).items():
                 column.told[start + position] = self._sayings.number(said)
             self._waiting += len(values)
+            self._chars += sum(map(len, values))
         for kind, values in batch.withdrawn.items():
             self._withdrawn.setdefault(kind, []).extend(values)
             self._waiting += len(values)
-        if self._waiting >= RUN_SIZE or len(self._sayings) >= RUN_SAYINGS:
+            self._chars += sum(map(len, values))
+        if (
+            self._waiting >= RUN_SIZE
+            or len(self._sayings) >= RUN_SAYINGS
+            or self._chars + self._sayings.chars >= RUN_CHARS
+        ):
             self._store_run()
 
     def finish(self) -> Counter[str]:
@@ -115,7 +124,7 @@ class Importer:
             execute(self._insert(revoked).on_conflict_do_nothing(), digests)
         execute(delete(told))
         self._run, self._withdrawn, self._sayings = {}, {}, self._new_sayings()
-        self._waiting = self._written = 0
+        self._waiting = self._chars = self._written = 0
         self._runs += 1
 
     def _fill_staged(self, kind: IndicatorType, column: _Column) -> None:

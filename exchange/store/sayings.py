@@ -23,6 +23,7 @@ _DIGEST_BYTES = 16
 _T = TypeVar("_T")
 RANK = {tlp: rank for rank, tlp in enumerate(Tlp)}
 _PAPS = list(Pap)
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Sayings:
@@ -39,6 +40,8 @@ class Sayings:
         self._markings = [self._rank(None)]
         self._numbers: dict[Context, int] = {}
         self._merged: dict[tuple[int, frozenset[int]], int] = {}
+        self.chars = 0
+        """How long all of them are."""
 
     def __len__(self) -> int:
         return len(self._contexts)
@@ -77,6 +80,7 @@ class Sayings:
     def _append(self, marking: int, context: Context | None) -> int:
         self._markings.append(marking)
         self._contexts.append(context)
+        self.chars += 0 if context is None else context.chars
         return len(self._contexts) - 1
 
 
@@ -119,7 +123,7 @@ def _all(words: Iterable[str]) -> tuple[str, ...]:
 def _row(context: Context | None) -> dict[str, Any]:
     if context is None:
         return {"digest": None}
-    document = json.dumps(context.to_json(), sort_keys=True, separators=(",", ":"))
+    document = _encode(context.to_json())
     return {
         "digest": blake2b(document.encode(), digest_size=_DIGEST_BYTES).digest(),
         "document": document,

@@ -10,11 +10,15 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from exchange.errors import InputError
-from exchange.indicators.batch import Batch
+from exchange.indicators.batch import Batch, Candidate
 from exchange.indicators.readers.base import LEAST_SCORE, Format, Options
 from exchange.indicators.readers.source import Source
 
 BATCH_SIZE = 50_000
+BATCH_CHARS = 32 << 20
+_CONTEXT_CHARS = 300
+BATCH_CHARS = 8 << 20
+"""A batch ends early when its values, and what is said of them, are longer than that."""
 
 _SPECIAL = {"text": 0, "csv": 1}
 """Who stands back where several formats fit: a table can be read as text, and some formats are tables too."""
@@ -84,8 +88,36 @@ def read(
         chosen = detect(source, options) if format == "auto" else format
         candidates = _formats()[chosen].candidates(source, options)
         while True:
-            batch = Batch.of(islice(candidates, BATCH_SIZE), url_hosts=options.url_hosts)
+            batch = Batch.of(_portion(candidates), url_hosts=options.url_hosts)
             batch.notes, source.notes = source.notes, Counter()
             if not batch and not batch.notes:
                 return
             yield batch
+
+
+def _portion(candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+    """The candidates of one batch: so many, or so long."""
+    chars, last = 0, None
+    for candidate in islice(candidates, BATCH_SIZE):
+        yield candidate
+        text, _, context = candidate
+        chars += len(text)
+        if context is not last and context is not None:
+            chars += context.chars
+            last = context
+        if chars > BATCH_CHARS:
+            return
+
+
+def _some(candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+    """What goes into the next batch: so many candidates, or fewer long ones."""
+    room, last = BATCH_CHARS, None
+    for candidate in islice(candidates, BATCH_SIZE):
+        yield candidate
+        text, _, context = candidate
+        room -= len(text)
+        if context is not None and context is not last:
+            last = context
+            room -= _CONTEXT_CHARS + len(context.comment) + sum(map(len, context.tags + context.malware))
+        if room < 0:
+            return

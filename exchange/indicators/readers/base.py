@@ -92,6 +92,7 @@ TYPE_COLUMN_NAMES = frozenset(
     {"type", "ioctype", "indicatortype", "observabletype", "observabletypes", "kind"}
 )
 """Names of columns and keys that hold the type of the value beside them."""
+_MAX_NAME_CHARS = 128
 _OTHER = (
     "link reference filepath path file regkey registry registrykey yara sha3384 ssdeep tlsh useragent wallet"
 )
@@ -104,9 +105,13 @@ def type_name(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
 
 
-@lru_cache(maxsize=256)
 def stated_type(text: str) -> IndicatorType | Refused | None:
     """What a cell of a type column says: a type, ``None`` for "see the value", or a refusal."""
+    return _stated(text) if len(text) < _MAX_NAME_CHARS else _UNSUPPORTED
+
+
+@lru_cache(maxsize=256)
+def _stated(text: str) -> IndicatorType | Refused | None:
     name = type_name(text)
     if not name or name in ANY_TYPE:
         return None

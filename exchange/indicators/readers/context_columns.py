@@ -31,6 +31,7 @@ Marking = TypeVar("Marking", bound=StrEnum)
 
 _MAX_SIGHTINGS = 10**12
 _MAX_PARTS = 256
+_MAX_NAME_CHARS = 128
 
 # Of two names of one field the earlier one wins: a time of sighting says more than a time of entry.
 _NAMES = {
@@ -73,7 +74,6 @@ _THING = r"""(?:ip(?:v4|v6)?(?:_?addr(?:ess)?)?|addr|address|e?_?mail(?:_?addres
 _VICTIM = re.compile(rf"(?:^|_)(?:{_WHO}|{_ATTACKED}_?{_THING})|^(?:targets?|clients?)$", re.VERBOSE)
 
 
-@lru_cache(maxsize=4096)
 def is_victim(name: str) -> bool:
     """Whether a column or key of this name describes a victim, a target, a customer or an employee.
 
@@ -83,6 +83,11 @@ def is_victim(name: str) -> bool:
     ``client_ip`` do; ``target_os``, ``client_ja3``, ``infected_file`` do not. When in doubt it is a victim:
     what is refused is counted with its place, and what is disclosed cannot be had back.
     """
+    return _is_victim(name[:_MAX_NAME_CHARS])
+
+
+@lru_cache(maxsize=4096)
+def _is_victim(name: str) -> bool:
     return _VICTIM.search(_WORDS.sub("_", _CAMEL.sub("_", name).lower()).strip("_")) is not None
 
 
@@ -98,18 +103,33 @@ def context_of(mapping: Mapping[str, object], notes: Counter[str] | None = None)
         mapping: names of columns or keys, and what stands there: text, numbers, or lists of texts.
         notes: counts ``unknown-marking`` where a marking is none of TLP's or PAP's.
     """
-    told: dict[str, list[object]] = {}
-    ranked = sorted(
-        (rank, field, name)
-        for name in mapping
-        if isinstance(name, str)
-        for field, rank in [_FIELDS.get(type_name(name), ("", 0))]
-        if field
-    )
-    for _, field, name in ranked:
-        if not _is_nothing(mapping[name]):
-            told.setdefault(field, []).append(mapping[name])
-    return _context(told, notes if notes is not None else Counter()) if told else None
+    return told(fields_of(mapping), mapping, notes)
+
+
+def fields_of(names: Iterable[object]) -> list[tuple[str, str]]:
+    """The fields that columns or keys of these names fill, with the names; the better one of two first."""
+    known = [
+        (name, _FIELDS.get(type_name(name[:_MAX_NAME_CHARS]))) for name in names if isinstance(name, str)
+    ]
+    ranked = sorted((rank, field, name) for name, found in known if found for field, rank in [found])
+    return [(field, name) for _, field, name in ranked]
+
+
+def told(
+    fields: Iterable[tuple[str, str]], mapping: Mapping[str, object], notes: Counter[str] | None = None
+) -> Context | None:
+    """The same as ``context_of``, for many rows with the same columns.
+
+    Args:
+        fields: from ``fields_of``.
+        mapping: as for ``context_of``; names that are missing say nothing.
+        notes: as for ``context_of``.
+    """
+    said: dict[str, list[object]] = {}
+    for field, name in fields:
+        if not _is_nothing(value := mapping.get(name)):
+            said.setdefault(field, []).append(value)
+    return _context(said, notes if notes is not None else Counter()) if said else None
 
 
 def marked(text: str) -> Context | None:
@@ -118,15 +138,15 @@ def marked(text: str) -> Context | None:
     return context_of({name: [level for of, level in stated if of == name] for name in ("tlp", "pap")})
 
 
-def _context(told: dict[str, list[object]], notes: Counter[str]) -> Context | None:
-    fields: dict[str, Any] = {field: _READ[field](values) for field, values in told.items() if field in _READ}
-    words = _texts(told.get("tags", ()))
-    phases = [_phase(text) for text in _texts(told.get("phases", ()))]
+def _context(said: dict[str, list[object]], notes: Counter[str]) -> Context | None:
+    fields: dict[str, Any] = {field: _READ[field](values) for field, values in said.items() if field in _READ}
+    words = _texts(said.get("tags", ()))
+    phases = [_phase(text) for text in _texts(said.get("phases", ()))]
     for field, kind in (("tlp", Tlp), ("pap", Pap)):
         markings = [word for word in words if word.lower().startswith(f"{field}:")]
         words = [word for word in words if word not in markings]
-        if markings or field in told:
-            fields[field] = _most_closed(kind, [*_texts(told.get(field, ())), *markings], notes)
+        if markings or field in said:
+            fields[field] = _most_closed(kind, [*_texts(said.get(field, ())), *markings], notes)
     if words or phases:
         fields["tags"] = as_texts([*words, *(phase for phase in phases if ":" not in phase)])
         fields["phases"] = as_texts(phase for phase in phases if ":" in phase)

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from exchange.indicators.batch import Candidate
 from exchange.indicators.context import Context
 from exchange.indicators.readers.base import Format, Options, stated_type
-from exchange.indicators.readers.context_columns import UNKNOWN_MARKING, context_of, marked
+from exchange.indicators.readers.context_columns import UNKNOWN_MARKING, fields_of, marked, told
 from exchange.indicators.readers.layout import Layout, Row, cell, find, recognised, rows_of, stated
 from exchange.indicators.readers.source import Source
 from exchange.indicators.readers.stix_values import kind_of
@@ -30,7 +30,8 @@ _MANY_LINES = Refused("not-one-value")
 _BREAKS = frozenset("\t\r\n")
 _SEPARATORS = re.compile(r"[;,|\s]+")
 _MAY_BE_SEVERAL = re.compile(r"[;,|\s]|^\[.*=", re.DOTALL)
-_REMEMBERED = 4096
+_REMEMBERED = 1024
+_MOST_SAID = 1024
 
 Said: TypeAlias = Callable[[Row], Context | None]
 
@@ -53,20 +54,20 @@ def _candidates(source: Source, options: Options) -> Iterator[Candidate]:
 
 
 def _values(row: Row, layout: Layout, context: Context | None) -> Iterator[Candidate]:
-    told = None if layout.type_column is None else stated_type(cell(row, layout.type_column))
+    of_row = None if layout.type_column is None else stated_type(cell(row, layout.type_column))
     for column, kind in layout.columns:
         value = cell(row, column)
         if value in _ABSENT:
             continue
         if not _MAY_BE_SEVERAL.search(value):
-            yield value, kind or told, context
+            yield value, kind or of_row, context
         elif value.startswith("[") and "=" in value:
             yield from _of_pattern(value, context)
         elif parts := _parts(value):
-            yield from ((part, kind or told, context) for part in parts)
+            yield from ((part, kind or of_row, context) for part in parts)
         else:
             # A quote that nobody closed swallows the lines after it; the profile would join them.
-            yield value, kind or told if _BREAKS.isdisjoint(value) else _MANY_LINES, context
+            yield value, kind or of_row if _BREAKS.isdisjoint(value) else _MANY_LINES, context
 
 
 def _parts(value: str) -> list[str]:
@@ -97,15 +98,16 @@ def _said(layout: Layout, whole: Context | None, notes: Counter[str]) -> Said:
     columns = [i for i, _ in layout.context]
     names = [name for _, name in layout.context]
     of_file = {name: str(marking) for name in ("tlp", "pap") if (marking := getattr(whole, name, None))}
+    fields = fields_of({*names, *of_file})
 
     @lru_cache(maxsize=_REMEMBERED)
     def read(*cells: str) -> tuple[Context | None, int]:
         unknown: Counter[str] = Counter()
-        told = of_file | {name: text for name, text in zip(names, cells, strict=True) if text}
-        return context_of(told, unknown), unknown[UNKNOWN_MARKING]
+        row = of_file | {name: text for name, text in zip(names, cells, strict=True) if text}
+        return told(fields, row, unknown), unknown[UNKNOWN_MARKING]
 
     def said(row: Row) -> Context | None:
-        context, unknown = read(*(cell(row, i) for i in columns))
+        context, unknown = read(*(cell(row, i)[:_MOST_SAID] for i in columns))
         if unknown:
             notes[UNKNOWN_MARKING] += unknown
         return context

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from exchange.errors import InputError
 from exchange.indicators.batch import Candidate
@@ -28,7 +28,7 @@ from exchange.indicators.readers.base import (
     stated_type,
     type_name,
 )
-from exchange.indicators.readers.context_columns import context_of, is_victim
+from exchange.indicators.readers.context_columns import context_of, is_context, is_victim
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import IndicatorType, Refused
 
@@ -49,6 +49,7 @@ _WARNING_LIST = re.compile(r'\s*\{(?:\s*"[a-z_]+"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[0-
 _PLAIN_KEY = re.compile(r"[A-Za-z_ -]{1,40}")
 _LIKELY = 0.95  # STIX and MISP know their own better
 _TEXT = (str, int)
+_SHORT = 64
 
 Record = tuple[str, str, Any]
 """Where it is, the name of the list it is in, and what it is."""
@@ -155,14 +156,15 @@ def _of_record(
         is_inner: it is in a list of another one. What is deeper is no list of indicators any more.
     """
     filled = {key: value for key, value in record.items() if value not in (None, "", [], {})}
-    victims = [key for key in filled if is_victim(key)]
+    victims = [key for key in filled if _role(key).of_victim]
     for key in victims:
         yield "", Refused("victim-field", f"{place}, {key}" if _PLAIN_KEY.fullmatch(key) else place), None
         del filled[key]
-    nested = [key for key in filled if type_name(key) in _NESTED and _is_nesting(filled[key])]
+    nested = [key for key in filled if _role(key).name in _NESTED and _is_nesting(filled[key])]
     lists = [filled.pop(key) for key in nested if not is_inner and isinstance(filled[key], list)]
     # A name with a dot is the same name, and another key: of two markings both are heard.
-    said = {**{f"{key}.": value for key, value in about.items()}, **filled}
+    said = {f"{key}.": value for key, value in about.items()}
+    said |= {key: value for key, value in filled.items() if _role(key).in_context}
     for inner in chain.from_iterable(lists):
         if isinstance(inner, dict):
             yield from _of_record(inner, said, place, source, is_inner=True)
@@ -177,7 +179,7 @@ def _of_record(
 
 def _values(record: Mapping[str, Any]) -> Iterator[tuple[Any, IndicatorType | Refused | None]]:
     """The values of an object, with their types: from the key for any value, or keys that name types."""
-    named = {type_name(key): value for key, value in record.items()}
+    named = {_role(key).name: value for key, value in record.items()}
     if found := next((name for name in named if name in VALUE_NAMES and _is_value(named[name])), None):
         stated = next((named[name] for name in named if name in TYPE_COLUMN_NAMES and name != found), "")
         kind = stated_type(stated) if isinstance(stated, str) else Refused("unsupported-type")
@@ -188,6 +190,25 @@ def _values(record: Mapping[str, Any]) -> Iterator[tuple[Any, IndicatorType | Re
     for value, kind in typed:
         for one in value if isinstance(value, list) else [value]:
             yield one, kind
+
+
+class _Role(NamedTuple):
+    """What a key says by its name alone."""
+
+    name: str
+    of_victim: bool
+    in_context: bool
+
+
+def _role(key: str) -> _Role:
+    return _role_of_short(key) if len(key) <= _SHORT else _role_of(key)
+
+
+def _role_of(key: str) -> _Role:
+    return _Role(type_name(key), is_victim(key), is_context(key))
+
+
+_role_of_short = lru_cache(maxsize=4096)(_role_of)  # a file has few keys, and every object has them
 
 
 def _candidate(
