@@ -15,8 +15,6 @@ from exchange.indicators.readers.base import LEAST_SCORE, Format, Options
 from exchange.indicators.readers.source import Source
 
 BATCH_SIZE = 50_000
-BATCH_CHARS = 32 << 20
-_CONTEXT_CHARS = 300
 BATCH_CHARS = 8 << 20
 """A batch ends early when its values, and what is said of them, are longer than that."""
 
@@ -106,18 +104,4 @@ def _portion(candidates: Iterator[Candidate]) -> Iterator[Candidate]:
             chars += context.chars
             last = context
         if chars > BATCH_CHARS:
-            return
-
-
-def _some(candidates: Iterator[Candidate]) -> Iterator[Candidate]:
-    """What goes into the next batch: so many candidates, or fewer long ones."""
-    room, last = BATCH_CHARS, None
-    for candidate in islice(candidates, BATCH_SIZE):
-        yield candidate
-        text, _, context = candidate
-        room -= len(text)
-        if context is not None and context is not last:
-            last = context
-            room -= _CONTEXT_CHARS + len(context.comment) + sum(map(len, context.tags + context.malware))
-        if room < 0:
             return

@@ -227,3 +227,12 @@ def test_what_the_samples_share() -> None:
     for (a, b), overlap in SAMPLE_OVERLAPS.items():
         assert Counter(kind.value for kind, _ in sets[a] & sets[b]) == overlap
     assert all(5_000 < len(items) < 25_000 for items in sets.values())
+
+
+def test_batches_are_cut_by_what_they_weigh(write, monkeypatch) -> None:
+    """Or else values of thousands of characters, or contexts full of tags, fill the memory."""
+    monkeypatch.setattr(readers, "BATCH_CHARS", 5_000)
+    long = "".join(f"http://evil.com/{'a' * 1000}{i}\n" for i in range(12))
+    assert [len(batch) for batch in read(write(long))] == [5, 5, 2]
+    tags = "".join(f"8.8.8.{i},{'t' * 200}{i}\n" for i in range(50))
+    assert len(list(read(write("ip,tags\n" + tags)))) > 1
