@@ -11,7 +11,7 @@ from exchange.indicators.types import Indicator, IndicatorType, Refused
 from exchange.indicators.urls import url_host
 
 Candidate: TypeAlias = tuple[str, IndicatorType | Refused | None, Context | None]
-"""A value; the type it is said to have, ``None`` if nobody says, a refusal if it is not to be taken; its context."""
+"""A value; its type, ``None`` if nobody says, a refusal if it is not to be taken; what is said of it."""
 
 MAX_PLACES = 5
 """Places that are remembered for each reason of refusal."""
