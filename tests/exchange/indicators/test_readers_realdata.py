@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.formats import Group, survey, table
 from exchange.indicators import REASONS
+from tests.architecture.tree import ROOT
 from tests.realdata import data_dir
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -89,3 +90,9 @@ def test_the_table_has_a_row_for_each(groups: dict[str, Group]) -> None:
     rows = list(table(groups))
     assert len(rows) == 2 + len(groups)
     assert {row.count("|") for row in rows} == {8}
+
+
+def test_the_page_shows_this_table(groups: dict[str, Group]) -> None:
+    page = (ROOT / "docs/importing.md").read_text()
+    shown = page.partition("<!-- formats -->\n")[2].partition("<!-- /formats -->")[0]
+    assert shown.splitlines() == list(table(groups))
