@@ -28,7 +28,7 @@ from exchange.indicators.readers.base import (
     stated_type,
     type_name,
 )
-from exchange.indicators.readers.context_columns import context_of, is_context, is_victim
+from exchange.indicators.readers.context_columns import context_of, fields_of, is_context, is_victim, told
 from exchange.indicators.readers.source import Source
 from exchange.indicators.types import IndicatorType, Refused
 
@@ -49,7 +49,7 @@ _WARNING_LIST = re.compile(r'\s*\{(?:\s*"[a-z_]+"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[0-
 _PLAIN_KEY = re.compile(r"[A-Za-z_ -]{1,40}")
 _LIKELY = 0.95  # STIX and MISP know their own better
 _TEXT = (str, int)
-_SHORT = 64
+_SHORT = 64  # no name of a key that is known is longer
 
 Record = tuple[str, str, Any]
 """Where it is, the name of the list it is in, and what it is."""
@@ -170,7 +170,7 @@ def _of_record(
             yield from _of_record(inner, said, place, source, is_inner=True)
     values = list(_values(filled))
     if values:
-        context = _shared(context_of(said, source.notes))
+        context = _shared(told(_fields(tuple(said)), said, source.notes))
         for value, kind in values:
             yield _candidate(value, kind, place, context)
     elif not (lists or victims):
@@ -201,14 +201,15 @@ class _Role(NamedTuple):
 
 
 def _role(key: str) -> _Role:
-    return _role_of_short(key) if len(key) <= _SHORT else _role_of(key)
+    return _role_of_short(key) if len(key) <= _SHORT else _Role("", is_victim(key), in_context=False)
 
 
-def _role_of(key: str) -> _Role:
-    return _Role(type_name(key), is_victim(key), is_context(key))
+@lru_cache(maxsize=4096)
+def _role_of_short(key: str) -> _Role:
+    return _Role(type_name(key), is_victim(key), is_context(key))  # a file has few, and every object has them
 
 
-_role_of_short = lru_cache(maxsize=4096)(_role_of)  # a file has few keys, and every object has them
+_fields = lru_cache(maxsize=1024)(fields_of)
 
 
 def _candidate(
