@@ -9,11 +9,11 @@ import unicodedata
 from exchange.indicators.rules import Rule, run
 from exchange.indicators.types import MAX_VALUE_CHARS, Refused
 
-# Soft hyphen, zero-width, direction marks and BOM: invisible, pasted along from reports and chats. Tabs and
-# line breaks inside a value go as well, as in the WHATWG standard.
+# Soft hyphen, zero-width, direction marks and BOM: invisible, pasted along from reports and chats.
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\t\r\n]+"
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]+"
 )
+_BREAKS = re.compile("[\t\r\n]+")
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # A run of brackets is undone at once, and looked at from its beginning alone: a hostile line of thousands of
@@ -74,6 +74,14 @@ def _visible(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
 
 
+def _one_line(text: str) -> str:
+    if text.isprintable() or not _BREAKS.search(text := text.strip()):
+        return text
+    if "//" not in text:
+        raise Refused("not-one-value")
+    return _BREAKS.sub("", text)
+
+
 def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
@@ -91,8 +99,9 @@ def _something(text: str) -> str:
 
 
 _LENGTH = Rule("length", "what is longer than any indicator is none", _bounded)
-_INVISIBLES = Rule(
-    "invisible", "zero-width characters, soft hyphens, BOMs and line breaks are pasted along", _visible
+_INVISIBLES = Rule("invisible", "zero-width characters, soft hyphens and BOMs are pasted along", _visible)
+_ONE_LINE = Rule(
+    "one-line", "a tab or a line break divides values, but for URLs, from which browsers drop it", _one_line
 )
 _NFC = Rule("nfc", "one spelling of composed characters (Unicode NFC)", _nfc)
 _TRIM = Rule("trim", "white space around a value is layout", str.strip)
@@ -100,7 +109,7 @@ _CHARACTERS = Rule("characters", "control characters are no text", _characters)
 _EMPTY = Rule("empty", "something must be left", _something)
 _REFANG = Rule("refang", "brackets and misspelled schemes keep reports from being clicked on", refang)
 
-RAW = (_LENGTH, _INVISIBLES, _NFC, _TRIM, _CHARACTERS, _EMPTY)
+RAW = (_LENGTH, _INVISIBLES, _ONE_LINE, _NFC, _TRIM, _CHARACTERS, _EMPTY)
 """Step 1 for names of files and mutexes, in which brackets and backslashes mean what they are."""
 
 CLEAN = (*RAW[:-1], _REFANG, _TRIM, _EMPTY)
