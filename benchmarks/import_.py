@@ -1,10 +1,10 @@
 """How fast indicators get into the store, by type, in how much memory; how fast a million come out as items.
 
-Run: ``python -m benchmarks.import_ [N] [--size 2GiB]``. Values are random, one a line; times include reading
-the file, the canonical form, hashing, the warning lists where it says so, and the commit. Rates are per second
-of CPU time, all of it on one core, so that a busy machine changes them less; wall time stands beside them. Each
-import has a process of its own, whose peak of memory is the import's. ``--size`` imports one generated file of
-that size instead, half addresses and half digests.
+Run: ``python -m benchmarks.import_ [N] [--size 2GiB]``. Values are random, one a line. Times include reading
+the file, the canonical form, hashing, the warning lists where it says so, and the commit. Rates are by CPU
+time, all on one core, so that a busy machine changes them less; wall time is beside them. Each import has a
+process of its own, whose peak of memory is the import's. ``--size`` imports one generated file of that size
+instead, half addresses and half digests.
 """
 
 import argparse

@@ -157,6 +157,30 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def erasing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction after which the files hold nothing of what it deleted.
+
+    Otherwise SQLite only marks space as free, and its log keeps the old pages. If somebody is reading the old
+    state at this moment, the log keeps them until a later write begins it anew.
+
+    Raises:
+        StoreError: the database refused; nothing was changed.
+    """
+    sqlite = engine.dialect.name == "sqlite"
+    with writing(engine) as connection:
+        if sqlite:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        yield connection
+        if sqlite:
+            connection.exec_driver_sql("PRAGMA secure_delete = OFF")
+    if sqlite:
+        with _translated(engine), engine.connect() as idle:
+            driver = idle.connection.driver_connection
+            if isinstance(driver, sqlite3.Connection):
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def create_tables(
     engine: Engine,
     tables: MetaData,

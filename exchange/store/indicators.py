@@ -17,7 +17,7 @@ from exchange.indicators import Batch, Indicator, IndicatorType, Tlp
 from exchange.indicators.batch import MAX_PLACES
 from exchange.indicators.tlp import UNMARKED
 from exchange.store import feeds, screening
-from exchange.store.engine import create_tables, open_engine, reading, writing
+from exchange.store.engine import create_tables, erasing, open_engine, reading, writing
 from exchange.store.feeds import FeedInfo, Forgotten
 from exchange.store.held import Held, held
 from exchange.store.importer import Importer
@@ -201,7 +201,7 @@ class Store:
             InputError: there is no such feed.
             StoreError: the database refused. Nothing was changed.
         """
-        with writing(self._engine) as connection, scratch(connection):
+        with erasing(self._engine) as connection, scratch(connection):
             forgotten = feeds.forget(connection, source_name=source, feed_name=feed)
         if forgotten is None:
             raise InputError("nothing was ever imported from there", hint="see: cosight indicators")

@@ -114,6 +114,22 @@ def test_forgetting_erases(store: Store, path: Path) -> None:
         store.forget("a")
 
 
+def test_what_is_forgotten_is_in_no_file(store: Store, path: Path) -> None:
+    def holding(what: str) -> int:
+        return sum(what.encode() in file.read_bytes() for file in path.parent.iterdir())
+
+    urls = [f"http://erased.com/{i}" for i in range(500)]
+    put(store, *urls, (A, Context(comment="erased words")), source="b")
+    put(store, "http://kept.com/", source="c")
+    assert [bool(holding(what)) for what in ("erased.com", "erased words", "kept.com")] == [True] * 3
+    store.forget("b")
+    assert [bool(holding(what)) for what in ("erased.com", "erased words", "kept.com")] == [
+        False,
+        False,
+        True,
+    ]
+
+
 def test_feeds_are_listed(store: Store) -> None:
     put(store, A, B, feed="x", own=True)
     put(store, source="b", now=NOW + DAY)
