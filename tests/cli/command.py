@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,11 @@ class Done:
         return error
 
 
-def cosight(*arguments: str | Path, home: Path | None = None, stdin: str = "") -> Done:
-    """Run one command, with something on its standard input."""
+def cosight(*arguments: str | Path, home: Path | None = None, stdin: str | None = None) -> Done:
+    """Run one command, with something on its standard input if need be."""
     out, err = io.StringIO(), io.StringIO()
     line = [str(a) for a in arguments] + ([] if home is None else ["--home", str(home)])
-    given = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+    given = sys.stdin if stdin is None else io.TextIOWrapper(io.BytesIO(stdin.encode()))
     with (
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
