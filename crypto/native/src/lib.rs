@@ -13,9 +13,11 @@
 pub mod batch;
 pub mod dleq;
 pub mod errors;
+pub mod field;
 pub mod group;
 pub mod hashing;
 pub mod oprf;
+pub mod prg;
 pub mod rows;
 pub mod scalars;
 #[cfg(target_arch = "x86_64")]
