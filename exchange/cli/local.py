@@ -12,20 +12,21 @@ from exchange.config import Home, write_atomic
 from exchange.errors import PeerUnavailable
 from exchange.identity import files, joining, keys, membership
 from exchange.identity.keys import NodeKeys
+from exchange.indicators import IndicatorType
 from exchange.node import utc_now
 from exchange.store.alliance import Alliance
 
-ALLOW_ALL = """\
+ALLOW_ALL = f"""\
 # This alliance lives for the length of one command and on this machine: everybody may learn overlaps.
 version = 1
 [peers."*"]
 directions = ["initiator", "responder"]
 reveal = "overlap"
 learns = ["us", "peer"]
-types = ["ipv4", "ipv6", "cidr", "domain", "url", "email", "md5", "sha1", "sha256"]
+types = {json.dumps(list(IndicatorType))}
 protocols = ["voprf"]
-our_size = { min = 0, max = 4294967296 }
-peer_size = { min = 0, max = 4294967296 }
+our_size = {{ min = 0, max = 4294967296 }}
+peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000
 """
 START_S = 30

@@ -129,6 +129,10 @@ def test_everything_can_be_set(home):
         ('member = "acme"\n[peers]\nglobex = 7', "peers.globex is not HOST:PORT"),
         ('member = "acme"\n[peers]\nglobex = "a"', "peers.globex is not HOST:PORT"),
         ('member = "acme"\nwarning_lists = 1', "warning_lists is not a table"),
+        ('member = "acme"\nexpiry = 30', "expiry is not a table"),
+        ('member = "acme"\n[expiry]\nipv4 = 0', "expiry.ipv4 is not a number of days from 1"),
+        ('member = "acme"\n[expiry]\nipv4 = true', "expiry.ipv4 is not a number of days"),
+        ('member = "acme"\n[expiry]\nipv4 = "30 days"', "expiry.ipv4 is not a number of days"),
         (
             'member = "acme"\n[warning_lists]\nsinkholes = "ask"',
             "warning_lists.sinkholes is none of block, inf",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from exchange.config import Home
 from exchange.disclosure import Wish
 from exchange.errors import ConfigError, PeerExceededLimit, PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
-from exchange.node import Node, verify_ledger
+from exchange.node import Node, open_store, verify_ledger
 from tests.e2e.conftest import feed
 from tests.e2e.nodes import configure, entries, import_values, members
 
@@ -144,3 +145,18 @@ async def test_who_cannot_be_matched_with(homes):
             assert error.value.code == code
         with Node(homes[1]) as bob, pytest.raises(ConfigError):
             await bob.serve(addresses["alice"])  # taken
+
+
+def test_types_expire_as_the_configuration_says(homes):
+    alice = homes[0]
+    text = alice.config_file.read_text()
+    alice.config_file.write_text(text + "[expiry]\nipv4 = 30\nmd5 = 10\n")
+    store = open_store(Home.open(alice.path))
+    now = datetime.now(UTC)
+    both = [IndicatorType.IPV4, IndicatorType.DOMAIN]
+    assert [store.size(both, now=now + timedelta(days=days)) for days in (0, 29, 31)] == [20, 20, 10]
+    store.close()
+    alice.config_file.write_text(text + "[expiry]\nipv9 = 30\n")
+    with pytest.raises(ConfigError, match=r"expiry\.ipv9 is no type") as caught:
+        open_store(Home.open(alice.path))
+    assert "ipv4, ipv6" in caught.value.hint
