@@ -31,5 +31,5 @@ def lone(tmp_path: Path) -> Path:
 def pair(tmp_path: Path) -> tuple[Home, ...]:
     """alice and bob of one alliance, whose policies allow everything. alice holds two indicators."""
     homes = members(tmp_path, "alice", "bob")
-    import_values(homes[0], ["8.8.8.8", "bad.example.com"])
+    import_values(homes[0], ["8.8.8.3", "bad.example.com"])
     return homes

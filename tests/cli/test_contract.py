@@ -183,7 +183,7 @@ def test_psi_takes_lines_as_they_are(tmp_path: Path) -> None:
 
 def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:
     alice, bob = pair
-    import_values(bob, ["8.8.8.8", "bad.example.com", "other.example.com"])
+    import_values(bob, ["8.8.8.3", "bad.example.com", "other.example.com"])
     out = tmp_path / "shared.tsv"
     with serve(bob) as served:
         dial = ["match", "bob", "--address", served.address]
@@ -191,7 +191,7 @@ def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:
         size = cosight(*dial, "--reveal", "size", "--type", "ipv4", "--json", home=alice.path).json
         both = cosight(*dial, "--both", home=alice.path)
         one = cosight(*dial, home=alice.path)
-    items = {("ipv4", "8.8.8.8"), ("domain", "bad.example.com")}
+    items = {("ipv4", "8.8.8.3"), ("domain", "bad.example.com")}
     assert {(i["type"], i["value"]) for i in result["result"]["items"]} == items
     assert result["result"]["count"] == 2
     assert result["sizes"] == {"ours": 2, "ours_padded": 32, "peer_padded": 32}

@@ -19,7 +19,7 @@ EVERY = 41
 def once(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A member whose ledger holds a session."""
     alice, bob = members(tmp_path_factory.mktemp("members"), "alice", "bob")
-    import_values(alice, ["8.8.8.8"])
+    import_values(alice, ["8.8.8.3"])
     with serve(bob) as served:
         assert cosight("match", "bob", "--address", served.address, home=alice.path).code == 0
     assert cosight("ledger", "verify", home=alice.path).code == 0

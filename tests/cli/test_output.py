@@ -41,7 +41,7 @@ def test_only_the_first_of_many_matches_are_shown(pair: tuple[Home, ...]) -> Non
 
 def test_a_source_name_is_shown_as_it_is(lone: Path) -> None:
     feed = lone / "feed.txt"
-    feed.write_text("8.8.8.8\n")
+    feed.write_text("8.8.8.3\n")
     assert cosight("import", feed, "--source", "[bold]us[/] :ab:", home=lone).code == 0
     assert "[bold]us[/] :ab:" in cosight("indicators", home=lone).out
 
