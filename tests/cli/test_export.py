@@ -19,7 +19,7 @@ from tests.cli.test_contract import holds
 from tests.e2e.nodes import import_values, serve
 from tests.exchange.export.results import printed
 
-HELD = [{"type": "ipv4", "value": "8.8.8.8"}, {"type": "domain", "value": "bad.example.com"}]
+HELD = [{"type": "ipv4", "value": "8.8.8.3"}, {"type": "domain", "value": "bad.example.com"}]
 GONE = {"type": "domain", "value": "gone.example.com"}
 
 
@@ -52,7 +52,7 @@ def test_a_bundle_is_printed(alice: Home, tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     bundle = json.loads(done.out)
     stix2.parse(bundle)
-    assert names(bundle["objects"], "indicator") == {"8.8.8.8", "bad.example.com"}
+    assert names(bundle["objects"], "indicator") == {"8.8.8.3", "bad.example.com"}
     assert names(bundle["objects"], "identity") == {"alice", "bob"}
 
 
@@ -61,7 +61,7 @@ def test_the_result_may_come_by_pipe(alice: Home, monkeypatch: pytest.MonkeyPatc
     done = cosight("export", "-", "--format", "csv", home=alice.path)
     assert (done.code, done.err) == (0, "")
     assert [line.split(",")[:3] for line in done.out.splitlines()[1:]] == [
-        ["ipv4", "8.8.8.8", "AMBER"],
+        ["ipv4", "8.8.8.3", "AMBER"],
         ["domain", "bad.example.com", "AMBER"],
     ]
 
@@ -86,7 +86,7 @@ def test_the_form_is_named_or_read_off_the_file(
 
 
 def test_json_is_a_summary_of_what_was_written(alice: Home, tmp_path: Path) -> None:
-    mark(alice, "8.8.8.8", "GREEN")
+    mark(alice, "8.8.8.3", "GREEN")
     file = result(tmp_path / "r.json", [*HELD, GONE])
     out = tmp_path / "out.csv"
     said = holds("export", cosight("export", file, "--out", out, "--json", home=alice.path))
@@ -99,7 +99,7 @@ def test_json_is_a_summary_of_what_was_written(alice: Home, tmp_path: Path) -> N
 
 
 def test_markings_close_and_leave_out(alice: Home, tmp_path: Path) -> None:
-    mark(alice, "8.8.8.8", "GREEN")
+    mark(alice, "8.8.8.3", "GREEN")
     file, out = result(tmp_path / "r.json"), tmp_path / "out.stix.json"
     export = ["export", file, "--out", out]
     green = cosight(*export, "--tlp-ceiling", "tlp:green", home=alice.path)
@@ -118,9 +118,9 @@ def test_what_became_red_stays(alice: Home, tmp_path: Path) -> None:
         assert store.forget("feed").given == 2
     finally:
         store.close()
-    mark(alice, "8.8.8.8", "RED")
+    mark(alice, "8.8.8.3", "RED")
     done = cosight("export", result(tmp_path / "r.json", HELD[:1]), "--format", "csv", home=alice.path)
-    assert (done.out.count("\n"), "8.8.8.8" in done.out) == (1, False)
+    assert (done.out.count("\n"), "8.8.8.3" in done.out) == (1, False)
     assert "left out: 1 by tlp" in done.err
 
 
@@ -177,7 +177,7 @@ def test_nothing_shared_is_written_too(alice: Home, tmp_path: Path) -> None:
 
 def test_match_writes_what_its_file_is_named_for(pair: tuple[Home, ...], tmp_path: Path) -> None:
     alice, bob = pair
-    import_values(bob, ["8.8.8.8", "bad.example.com"])
+    import_values(bob, ["8.8.8.3", "bad.example.com"])
     written = {n: tmp_path / f"shared{n}" for n in (".stix.json", ".misp.json", ".csv", ".json", ".tsv")}
     with serve(bob) as served:
         dial = ["match", "bob", "--address", served.address]
@@ -189,7 +189,7 @@ def test_match_writes_what_its_file_is_named_for(pair: tuple[Home, ...], tmp_pat
         (alice.path / "keys/export.key").chmod(0o644)
         exposed = cosight(*dial, "--out", written[".csv"], "--json", home=alice.path)
     assert names(json.loads(written[".stix.json"].read_text())["objects"], "indicator") == {
-        "8.8.8.8", "bad.example.com",
+        "8.8.8.3", "bad.example.com",
     }  # fmt: skip
     assert len(json.loads(written[".misp.json"].read_text())["Event"]["Attribute"]) == 2
     assert written[".csv"].read_text().count("\n") == 3
