@@ -14,6 +14,8 @@ pub enum Error {
     Decode(String),
     /// A proof of the peer does not verify.
     Verification(String),
+    /// A randomised encoding does not exist: nobody's mistake, to be tried with fresh randomness.
+    Encoding(String),
     /// There is no randomness to be had: nobody's mistake.
     Randomness(String),
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Error {
             Self::Parameter(text)
             | Self::Decode(text)
             | Self::Verification(text)
+            | Self::Encoding(text)
             | Self::Randomness(text) => f.write_str(text),
         }
     }

@@ -21,6 +21,7 @@ use std::sync::OnceLock;
 mod blame {
     pyo3::import_exception!(crypto.errors, CryptoError);
     pyo3::import_exception!(crypto.errors, DecodeError);
+    pyo3::import_exception!(crypto.errors, EncodingFailed);
     pyo3::import_exception!(crypto.errors, ParameterError);
     pyo3::import_exception!(crypto.errors, VerificationError);
 }
@@ -31,6 +32,7 @@ impl From<Error> for PyErr {
             Error::Parameter(text) => blame::ParameterError::new_err(text),
             Error::Decode(text) => blame::DecodeError::new_err(text),
             Error::Verification(text) => blame::VerificationError::new_err(text),
+            Error::Encoding(text) => blame::EncodingFailed::new_err(text),
             Error::Randomness(text) => blame::CryptoError::new_err(text),
         }
     }
