@@ -30,7 +30,7 @@ need:
 	@command -v $(PYTHON) >/dev/null || { echo "cosight needs Python 3.11 or newer: '$(PYTHON)' is not on the PATH (set PYTHON=...)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cosight needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "cosight needs Python's venv module (Debian: apt-get install python3-venv)"; exit 1; }
-	@command -v cargo >/dev/null || { echo "cosight needs Rust 1.87 or newer: 'cargo' is not on the PATH (https://rustup.rs)"; exit 1; }
+	@command -v cargo >/dev/null || { echo "cosight needs Rust 1.89 or newer: 'cargo' is not on the PATH (https://rustup.rs)"; exit 1; }
 	@command -v cc >/dev/null || { echo "cosight needs a C linker: 'cc' is not on the PATH (Debian: apt-get install gcc)"; exit 1; }
 
 build: need $(VENV)/.built

@@ -22,8 +22,23 @@ fn one(aes: &Aes, block: u128) -> u128 {
     blocks[0]
 }
 
+/// Every backend that this machine can run.
+fn backends() -> Vec<Backend> {
+    let mut all = vec![Backend::Portable];
+    #[cfg(target_arch = "x86_64")]
+    all.extend(
+        [x86::Instructions::narrow(), x86::Instructions::wide()].into_iter().flatten().map(Backend::X86),
+    );
+    assert!(all.contains(&Backend::detect()));
+    all
+}
+
 #[test]
 fn examples_of_fips_197() {
+    backends().into_iter().for_each(examples_on);
+}
+
+fn examples_on(backend: Backend) {
     for (key, plain, cipher) in [
         // Appendix B, appendix C.1
         (
@@ -37,14 +52,23 @@ fn examples_of_fips_197() {
             "69c4e0d86a7b0430d8cdb78070b4c55a",
         ),
     ] {
-        assert_eq!(one(&Aes::new(block(key)), block(plain)), block(cipher));
+        assert_eq!(one(&Aes::on(backend, block(key)), block(plain)), block(cipher));
     }
 }
 
 #[test]
 fn modes_are_what_they_say_at_every_length() {
-    let aes = Aes::new(7);
-    for n in (0..=140).chain([1000]) {
+    for backend in backends() {
+        // The low half of a counter does, and does not, carry over into the high half.
+        for first in [0, u128::MAX - 3, 5 << 64 | 1 << 60, u128::from(u64::MAX) - 70] {
+            modes_on(backend, first);
+        }
+    }
+}
+
+fn modes_on(backend: Backend, first: u128) {
+    let (aes, fixed) = (Aes::on(backend, 7), Aes::on(backend, FIXED_KEY));
+    for n in (0..=36).chain([63, 64, 65, 300]) {
         let inputs = some(n);
         let expected = |mode: &dyn Fn(u128, u128) -> u128| -> Vec<u128> {
             inputs.iter().zip(0..).map(|(x, index)| mode(*x, index)).collect()
@@ -53,7 +77,6 @@ fn modes_are_what_they_say_at_every_length() {
         aes.encrypt(&mut blocks);
         assert_eq!(blocks, expected(&|x, _| one(&aes, x)));
 
-        let first = u128::MAX - 3;
         aes.ctr(first, &mut blocks);
         assert_eq!(blocks, expected(&|_, index| one(&aes, first.wrapping_add(index))));
 
@@ -62,13 +85,15 @@ fn modes_are_what_they_say_at_every_length() {
         assert_eq!(blocks, expected(&|x, _| one(&aes, x) ^ x));
 
         blocks.clone_from(&inputs);
-        tccr(first, &mut blocks);
-        let fixed = Aes::new(FIXED_KEY);
+        fixed.run(Mode::Tccr(first), &mut blocks);
         let hash = |x, index: u128| {
             let inner = one(&fixed, x);
             one(&fixed, inner ^ first.wrapping_add(index)) ^ inner
         };
         assert_eq!(blocks, expected(&hash));
+        let mut same = inputs.clone();
+        tccr(first, &mut same);
+        assert_eq!(same, blocks);
     }
 }
 
@@ -82,4 +107,25 @@ fn a_generator_goes_on_where_it_stopped() {
     [a, b, &mut [], c].into_iter().for_each(|part| prg.fill(part));
     assert_eq!(parts, whole);
     assert_eq!(whole[0], one(&Aes::new(5), 0));
+}
+
+/// `cargo test --release --lib speed -- --ignored --nocapture --test-threads 1`
+#[test]
+#[ignore = "a benchmark"]
+fn speed() {
+    for backend in backends() {
+        let aes = Aes::on(backend, 1);
+        for n in [1, 1 << 10, 1 << 20] {
+            let mut blocks = some(n);
+            for mode in [Mode::Encrypt, Mode::Ctr(9), Mode::Cr, Mode::Tccr(9)] {
+                let nanoseconds = (0..(1 << 22) / n.max(1 << 10)).map(|_| {
+                    let rounds = (1 << 10) / n.min(1 << 10);
+                    let start = std::time::Instant::now();
+                    (0..rounds).for_each(|_| aes.run(mode, &mut blocks));
+                    start.elapsed().as_nanos() as f64 / (rounds * n) as f64
+                });
+                println!("{backend:?} {mode:?} {n}: {:.2} ns a block", nanoseconds.fold(f64::MAX, f64::min));
+            }
+        }
+    }
 }

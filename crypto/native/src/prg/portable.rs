@@ -1,0 +1,71 @@
+//! On any machine: the `aes` crate, bitsliced where there are no instructions for AES.
+#![forbid(unsafe_code)]
+
+use super::Mode;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use zeroize::Zeroize;
+
+/// Stays in the L1 cache.
+const BATCH: usize = 64;
+
+/// An expanded key. Wiped when dropped.
+#[derive(Clone)]
+pub struct Keys(aes::Aes128);
+
+impl Keys {
+    /// Expand a key.
+    pub fn expand(key: u128) -> Self {
+        Self(aes::Aes128::new(&Array::from(key.to_le_bytes())))
+    }
+
+    /// Work on blocks in place.
+    pub fn run(&self, mode: Mode, blocks: &mut [u128]) {
+        let mut kept = [0; BATCH];
+        for (blocks, at) in blocks.chunks_mut(BATCH).zip((0..).step_by(BATCH)) {
+            let kept = &mut kept[..blocks.len()];
+            match mode.at(at) {
+                Mode::Encrypt => self.encrypt(blocks),
+                Mode::Ctr(first) => {
+                    blocks.fill(0);
+                    add_numbers(first, blocks);
+                    self.encrypt(blocks);
+                }
+                Mode::Cr => {
+                    kept.copy_from_slice(blocks);
+                    self.encrypt(blocks);
+                    add(blocks, kept);
+                }
+                Mode::Tccr(tweak) => {
+                    self.encrypt(blocks);
+                    kept.copy_from_slice(blocks);
+                    add_numbers(tweak, blocks);
+                    self.encrypt(blocks);
+                    add(blocks, kept);
+                }
+            }
+        }
+        kept.zeroize();
+    }
+
+    fn encrypt(&self, blocks: &mut [u128]) {
+        let mut batch = [Array::from([0; 16]); BATCH];
+        let batch = &mut batch[..blocks.len()];
+        for (to, from) in batch.iter_mut().zip(&*blocks) {
+            *to = Array::from(from.to_le_bytes());
+        }
+        self.0.encrypt_blocks(batch);
+        for (to, from) in blocks.iter_mut().zip(batch) {
+            *to = u128::from_le_bytes(from.0);
+            from.0.zeroize();
+        }
+    }
+}
+
+fn add(blocks: &mut [u128], others: &[u128]) {
+    blocks.iter_mut().zip(others).for_each(|(block, other)| *block ^= other);
+}
+
+/// Add `first`, `first + 1`, ...
+fn add_numbers(first: u128, blocks: &mut [u128]) {
+    blocks.iter_mut().zip(0..).for_each(|(block, index)| *block ^= first.wrapping_add(index));
+}

@@ -1,0 +1,259 @@
+//! With the AES instructions of x86: one block to a register (AES-NI), or two (VAES).
+//!
+//! An instruction takes four cycles and two can start in each, so eight registers are in flight. What does
+//! not fill them is filled up, and takes as long as a single block.
+#![allow(unsafe_code)]
+
+use super::Mode;
+use std::arch::x86_64::*;
+use std::array::from_fn;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+const ROUNDS: usize = 10;
+const IN_FLIGHT: usize = 8;
+
+/// The key that comes before the first round, and that of each round.
+type Rounds = [u128; ROUNDS + 1];
+
+/// Proof that this machine has AES-NI, and VAES if wide; there is no other way to get one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instructions {
+    wide: bool,
+}
+
+/// An expanded key. Wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Keys {
+    rounds: Rounds,
+    #[zeroize(skip)]
+    on: Instructions,
+}
+
+impl Instructions {
+    /// AES-NI, where this machine has it.
+    pub fn narrow() -> Option<Self> {
+        is_x86_feature_detected!("aes").then_some(Self { wide: false })
+    }
+
+    /// VAES, where this machine has it.
+    pub fn wide() -> Option<Self> {
+        let vaes = is_x86_feature_detected!("vaes") && is_x86_feature_detected!("avx2");
+        Self::narrow().filter(|_| vaes).map(|_| Self { wide: true })
+    }
+
+    /// Expand a key.
+    pub fn expand(self, key: u128) -> Keys {
+        let mut keys = Keys { rounds: [0; ROUNDS + 1], on: self };
+        // SAFETY: `self` is proof of AES-NI.
+        unsafe { expand(key, &mut keys.rounds) };
+        keys
+    }
+}
+
+impl Keys {
+    /// Work on blocks in place.
+    pub fn run(&self, mode: Mode, blocks: &mut [u128]) {
+        if self.on.wide {
+            // SAFETY: `on` is proof of VAES, AVX2 and AES-NI.
+            unsafe { wide::run(&self.rounds, mode, blocks) }
+        } else {
+            // SAFETY: `on` is proof of AES-NI.
+            unsafe { narrow::run(&self.rounds, mode, blocks) }
+        }
+    }
+}
+
+/// FIPS 197, 5.2, four words at a time.
+#[target_feature(enable = "aes")]
+fn expand(key: u128, rounds: &mut Rounds) {
+    #[target_feature(enable = "aes")]
+    fn next<const RCON: i32>(key: __m128i) -> __m128i {
+        let last = _mm_shuffle_epi32::<0xff>(_mm_aeskeygenassist_si128::<RCON>(key));
+        let key = _mm_xor_si128(key, _mm_slli_si128::<4>(key));
+        let key = _mm_xor_si128(key, _mm_slli_si128::<8>(key));
+        _mm_xor_si128(key, last)
+    }
+    let (rounds, _) = rounds.as_chunks_mut();
+    let mut key = narrow::load(&[key]);
+    narrow::store(key, &mut rounds[0]);
+    macro_rules! rounds {
+        ($($round:literal: $rcon:literal),*) => { $(
+            key = next::<$rcon>(key);
+            narrow::store(key, &mut rounds[$round]);
+        )* };
+    }
+    rounds!(1: 0x01, 2: 0x02, 3: 0x04, 4: 0x08, 5: 0x10, 6: 0x20, 7: 0x40, 8: 0x80, 9: 0x1b, 10: 0x36);
+}
+
+/// The work on registers of one width; the items say what a register is, how to fill and empty it, and who
+/// does what is left when no full batch is.
+macro_rules! registers {
+    ($name:ident, $features:literal, { $($items:item)* }, { $($inside:item)* }) => {
+        mod $name {
+            use super::*;
+
+            $($items)*
+            $(#[inline] #[target_feature(enable = $features)] $inside)*
+
+            const BATCH: usize = IN_FLIGHT * LANES;
+            type Batch = [u128; BATCH];
+            type State = [Register; IN_FLIGHT];
+
+            /// Work on blocks in place.
+            #[target_feature(enable = $features)]
+            pub fn run(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
+                let (batches, left) = blocks.as_chunks_mut();
+                for (batch, at) in batches.iter_mut().zip((0..).step_by(BATCH)) {
+                    work(rounds, mode.at(at), batch);
+                }
+                let at = BATCH * batches.len();
+                leftover(rounds, mode.at(at as u128), left);
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            pub fn work(rounds: &Rounds, mode: Mode, batch: &mut Batch) {
+                let output = match mode {
+                    Mode::Encrypt => encrypt(rounds, open(batch)),
+                    Mode::Ctr(first) => encrypt(rounds, count(first)),
+                    Mode::Cr => {
+                        let inputs = open(batch);
+                        add(encrypt(rounds, inputs), inputs)
+                    }
+                    Mode::Tccr(tweak) => {
+                        let inner = encrypt(rounds, open(batch));
+                        add(encrypt(rounds, add(inner, count(tweak))), inner)
+                    }
+                };
+                for (to, register) in batch.as_chunks_mut().0.iter_mut().zip(output) {
+                    store(register, to);
+                }
+            }
+
+            /// FIPS 197, 5.1.
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn encrypt(rounds: &Rounds, mut state: State) -> State {
+                let [first, middle @ .., last] = rounds;
+                state = add(state, [broadcast(first); IN_FLIGHT]);
+                for key in middle {
+                    let key = broadcast(key);
+                    state = state.map(|register| round(register, key));
+                }
+                let key = broadcast(last);
+                state.map(|register| last_round(register, key))
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn open(batch: &Batch) -> State {
+                let blocks = batch.as_chunks().0;
+                from_fn(|at| load(&blocks[at]))
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn add(a: State, b: State) -> State {
+                from_fn(|at| xor(a[at], b[at]))
+            }
+
+            /// `first`, `first + 1`, ...
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn count(first: u128) -> State {
+                if (first as u64).checked_add(BATCH as u64).is_none() {
+                    return from_fn(|at| numbers(from_fn(|lane| first.wrapping_add((at * LANES + lane) as u128))));
+                }
+                // The sum does not carry out of the low half.
+                let first = numbers([first; LANES]);
+                from_fn(|at| add_halves(first, numbers(from_fn(|lane| (at * LANES + lane) as u128))))
+            }
+        }
+    };
+}
+
+registers!(
+    narrow,
+    "aes",
+    {
+        type Register = __m128i;
+        const LANES: usize = 1;
+    },
+    {
+        pub fn load(from: &[u128; LANES]) -> Register {
+            // SAFETY: reads the 16 bytes of the reference, at any alignment.
+            unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
+        }
+        pub fn store(register: Register, to: &mut [u128; LANES]) {
+            // SAFETY: writes the 16 bytes of the reference, at any alignment.
+            unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), register) }
+        }
+        fn broadcast(key: &u128) -> Register {
+            load(std::array::from_ref(key))
+        }
+        fn numbers([number]: [u128; LANES]) -> Register {
+            _mm_set_epi64x((number >> 64) as i64, number as i64)
+        }
+        fn xor(a: Register, b: Register) -> Register {
+            _mm_xor_si128(a, b)
+        }
+        fn add_halves(a: Register, b: Register) -> Register {
+            _mm_add_epi64(a, b)
+        }
+        fn round(state: Register, key: Register) -> Register {
+            _mm_aesenc_si128(state, key)
+        }
+        fn last_round(state: Register, key: Register) -> Register {
+            _mm_aesenclast_si128(state, key)
+        }
+        fn leftover(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
+            if !blocks.is_empty() {
+                let mut batch = [0; BATCH];
+                batch[..blocks.len()].copy_from_slice(blocks);
+                work(rounds, mode, &mut batch);
+                blocks.copy_from_slice(&batch[..blocks.len()]);
+                batch.zeroize();
+            }
+        }
+    }
+);
+
+registers!(
+    wide,
+    "aes,vaes,avx2",
+    {
+        type Register = __m256i;
+        const LANES: usize = 2;
+    },
+    {
+        fn load(from: &[u128; LANES]) -> Register {
+            // SAFETY: reads the 32 bytes of the reference, at any alignment.
+            unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+        }
+        fn store(register: Register, to: &mut [u128; LANES]) {
+            // SAFETY: writes the 32 bytes of the reference, at any alignment.
+            unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), register) }
+        }
+        fn broadcast(key: &u128) -> Register {
+            _mm256_broadcastsi128_si256(narrow::load(std::array::from_ref(key)))
+        }
+        fn numbers([a, b]: [u128; LANES]) -> Register {
+            _mm256_set_epi64x((b >> 64) as i64, b as i64, (a >> 64) as i64, a as i64)
+        }
+        fn xor(a: Register, b: Register) -> Register {
+            _mm256_xor_si256(a, b)
+        }
+        fn add_halves(a: Register, b: Register) -> Register {
+            _mm256_add_epi64(a, b)
+        }
+        fn round(state: Register, key: Register) -> Register {
+            _mm256_aesenc_epi128(state, key)
+        }
+        fn last_round(state: Register, key: Register) -> Register {
+            _mm256_aesenclast_epi128(state, key)
+        }
+        fn leftover(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
+            narrow::run(rounds, mode, blocks);
+        }
+    }
+);
