@@ -25,6 +25,7 @@ pub mod rows;
 pub mod scalars;
 #[cfg(target_arch = "x86_64")]
 mod simd;
+pub mod vole;
 
 #[cfg(feature = "python")]
 mod python;
