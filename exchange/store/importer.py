@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -41,7 +42,9 @@ RUN_SAYINGS = 25_000
 RUN_CHARS = 48 << 20
 """The length of both, at most: values and contexts may be far longer than they mostly are."""
 
+_WEIGHT_OF_SAID = 4  # repeated values may need a saying of their own, of all that is said of them
 _ROWS_PER_STATEMENT = 200
+_SAYINGS_PER_STATEMENT = 500
 _VALUES_PER_STATEMENT = 2_000
 
 
@@ -85,9 +88,10 @@ class Importer:
             start = len(column.values)
             column.values.extend(values)
             column.told.frombytes(bytes(column.told.itemsize * len(values)))
-            for position, said in batch.contexts.get(kind, {}).items():
+            contexts = batch.contexts.get(kind, {})
+            for position, said in contexts.items():
                 column.told[start + position] = self._sayings.number(said)
-            self._waiting += len(values)
+            self._waiting += len(values) + _WEIGHT_OF_SAID * len(contexts)
             self._chars += sum(map(len, values))
         for kind, values in batch.withdrawn.items():
             self._withdrawn.setdefault(kind, []).extend(values)
@@ -114,14 +118,20 @@ class Importer:
             into = (indicator.c.type, indicator.c.value, indicator.c.digest)
             added = execute(self._insert(indicator).from_select(into, found).on_conflict_do_nothing())
             self._new[kind.value] += added.rowcount
-            differing = self._said_before() if self._runs and len(self._sayings) > 1 else []
+            differing = (
+                self._said_before() if self._runs and len(self._sayings) > 1 else np.empty((0, 3), int)
+            )
             execute(self._note())
-            if differing:
-                self._say_together(differing)
+            for start in range(0, len(differing), _SAYINGS_PER_STATEMENT):
+                self._say_together(differing[start : start + _SAYINGS_PER_STATEMENT].tolist())
             execute(delete(staged))
         for kind, values in self._withdrawn.items():
-            digests = [{"digest": row.tobytes()} for row in item_rows(kind, values)]
-            execute(self._insert(revoked).on_conflict_do_nothing(), digests)
+            items = item_rows(kind, values)
+            for some in (
+                items[i : i + _VALUES_PER_STATEMENT] for i in range(0, len(items), _VALUES_PER_STATEMENT)
+            ):
+                digests = [{"digest": row.tobytes()} for row in some]
+                execute(self._insert(revoked).on_conflict_do_nothing(), digests)
         execute(delete(told))
         self._run, self._withdrawn, self._sayings = {}, {}, self._new_sayings()
         self._waiting = self._chars = self._written = 0
@@ -173,17 +183,21 @@ class Importer:
             said[group[0]] = self._sayings.merge(frozenset(said[group].tolist()))
 
     def _write_sayings(self) -> None:
-        """Write what is said and was not written yet."""
-        entries = [self._sayings.row(number) for number in range(self._written, len(self._sayings))]
-        self._written += len(entries)
-        for table in (told, context):
-            names = table.c.keys()
-            wanted = [
-                {"feed_id": self._feed, **entry} for entry in entries if table is told or entry["digest"]
-            ]
-            columns = [{name: row[name] for name in names if name in row} for row in wanted]
-            if columns:
-                self._connection.execute(self._insert(table).on_conflict_do_nothing(), columns)
+        """Write what is said and was not written yet, a part at a time: written out, it is long."""
+        while self._written < len(self._sayings):
+            end = min(self._written + _SAYINGS_PER_STATEMENT, len(self._sayings))
+            entries = [self._sayings.row(number) for number in range(self._written, end)]
+            markings = [{name: row[name] for name in told.c.keys()} for row in entries]  # noqa: SIM118
+            self._connection.execute(insert(told), markings)
+            self._write_contexts([row for row in entries if row["digest"] is not None])
+            self._written = end
+
+    def _write_contexts(self, entries: Sequence[dict[str, Any]]) -> None:
+        names = context.c.keys()
+        found = [{"feed_id": self._feed, **row} for row in entries]
+        if found:
+            wanted = [{name: row[name] for name in names if name in row} for row in found]
+            self._connection.execute(self._insert(context).on_conflict_do_nothing(), wanted)
 
     def _note(self) -> Any:
         """Note of everything staged that this delivery gave it, and what it said."""
@@ -212,8 +226,12 @@ class Importer:
     def _says(self) -> ColumnElement[bool]:
         return and_(context.c.feed_id == self._feed, context.c.digest == told.c.digest)
 
-    def _said_before(self) -> Sequence[Any]:
-        """Of what is staged, what an earlier run of this import said something else of."""
+    def _said_before(self) -> NDArray[np.int64]:
+        """Of what is staged, what an earlier run of this import said something else of.
+
+        Returns:
+            ``(n, 3)``: the indicator, what is said of it now, and the context from before.
+        """
         both = (
             staged.join(told, told.c.number == staged.c.told)
             .join(indicator, staged.c.digest == indicator.c.digest)
@@ -227,21 +245,30 @@ class Importer:
             )
             .join(context, and_(context.c.id == observation.c.context_id, context.c.digest != told.c.digest))
         )
-        query = select(indicator.c.id, staged.c.told, context.c.document).select_from(both)
-        return self._connection.execute(query).all()
+        found = array("q")
+        query = select(indicator.c.id, staged.c.told, context.c.id).select_from(both)
+        for some in self._connection.execute(query).partitions(_VALUES_PER_STATEMENT):
+            for row in some:
+                found.extend(row)
+        return np.frombuffer(found, np.int64).reshape(-1, 3)
 
-    def _say_together(self, differing: Sequence[Any]) -> None:
+    def _say_together(self, differing: Sequence[tuple[int, int, int]]) -> None:
         """Give these indicators what both runs say together."""
-        numbers = {i: self._sayings.merge_with(number, document) for i, number, document in differing}
-        self._write_sayings()
-        digests = {number: self._sayings.row(number)["digest"] for number in set(numbers.values())}
+        earlier = select(context.c.id, context.c.document)
+        earlier = earlier.where(context.c.id.in_({before for _, _, before in differing}))
+        documents = dict(self._connection.execute(earlier).all())
+        both = {
+            (now, before): self._sayings.row_with(now, documents[before])
+            for now, before in {(now, before) for _, now, before in differing}
+        }
+        self._write_contexts(list(both.values()))
         which = and_(observation.c.feed_id == self._feed, observation.c.indicator_id == bindparam("which"))
         said = select(context.c.id).where(
             context.c.feed_id == self._feed, context.c.digest == bindparam("said")
         )
         self._connection.execute(
             update(observation).where(which).values(context_id=said.scalar_subquery()),
-            [{"which": i, "said": digests[number]} for i, number in numbers.items()],
+            [{"which": i, "said": both[now, before]["digest"]} for i, now, before in differing],
         )
 
 

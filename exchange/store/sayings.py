@@ -65,13 +65,14 @@ class Sayings:
             self._merged[key] = self._append(marking, reduce(merged, said))
         return self._merged[key]
 
-    def merge_with(self, number: int, document: str) -> int:
-        """The number of what this saying and a stored one say together."""
-        return self.merge(frozenset({number, self.number(Context.from_json(json.loads(document)))}))
-
     def row(self, number: int) -> dict[str, Any]:
         """A saying as the tables ``told`` and ``context`` have it; the digest of nothing is ``None``."""
         return {"number": number, "tlp": self._markings[number], **_row(self._contexts[number])}
+
+    def row_with(self, number: int, document: str) -> dict[str, Any]:
+        """What a saying and a stored one say together, as the table ``context`` has it."""
+        said, before = self._contexts[number], Context.from_json(json.loads(document))
+        return _row(before if said is None else merged(said, before))
 
     def _rank(self, context: Context | None) -> int:
         stated = context.tlp if context is not None else None
