@@ -119,6 +119,22 @@ impl Backend {
             Self::Avx2(_) => AVX2.get_or_init(|| self.table(&RISTRETTO_BASEPOINT_POINT)),
         }
     }
+
+    /// The table's point times each scalar. Constant time.
+    ///
+    /// # Panics
+    /// If the table is of another backend.
+    pub fn multiples(self, table: &Table, scalars: &[Scalar]) -> Points {
+        match (self, table) {
+            (Self::Portable, Table::Portable(table)) => {
+                Points::Portable(scalars.iter().map(|scalar| &**table * scalar).collect())
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2(avx2), Table::Avx2(table)) => Points::Avx2(avx2.multiples(table, scalars)),
+            #[cfg(target_arch = "x86_64")]
+            _ => unreachable!("tables come from the backend that uses them"),
+        }
+    }
 }
 
 impl Drop for Points {
@@ -191,6 +207,23 @@ impl Points {
             (Self::Avx2(points), Table::Avx2(table)) => Self::Avx2(points.add_multiples(table, scalars)),
             #[cfg(target_arch = "x86_64")]
             _ => unreachable!("points and tables come from one backend"),
+        }
+    }
+
+    /// Each minus another.
+    ///
+    /// # Panics
+    /// If the others are of another backend.
+    pub fn minus(&self, other: &Self) -> Self {
+        debug_assert_eq!(self.len(), other.len());
+        match (self, other) {
+            (Self::Portable(left), Self::Portable(right)) => {
+                Self::Portable(left.iter().zip(right).map(|(left, right)| left - right).collect())
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2(left), Self::Avx2(right)) => Self::Avx2(left.minus(right)),
+            #[cfg(target_arch = "x86_64")]
+            _ => unreachable!("points of one batch come from one backend"),
         }
     }
 

@@ -80,6 +80,16 @@ impl Avx2 {
         let table = unsafe { curve::Table::new(&Point4::decode(&four).0) };
         Table(Box::new(table))
     }
+
+    /// The table's point times each scalar. Constant time.
+    pub fn multiples(self, table: &Table, scalars: &[Scalar]) -> Points {
+        let groups = scalars.chunks(LANES).map(|scalars| {
+            let digits = lane_digits(scalars);
+            // SAFETY: `self` is proof of AVX2.
+            unsafe { table.0.multiply(digits.each_ref().map(|digits| &**digits)) }
+        });
+        Points { groups: groups.collect(), len: scalars.len(), avx2: self }
+    }
 }
 
 impl Drop for Points {
@@ -133,6 +143,13 @@ impl Points {
             }
         });
         self.of(groups.collect())
+    }
+
+    /// Each minus another.
+    pub fn minus(&self, other: &Self) -> Self {
+        let groups = self.groups.iter().zip(&other.groups);
+        // SAFETY: points carry proof of AVX2.
+        self.of(groups.map(|(left, right)| unsafe { left.add(&right.summand().negative()) }).collect())
     }
 
     /// Encode.

@@ -220,6 +220,14 @@ fn select(table: &[Summand4; 8], digits: [&Digits; 4], at: usize) -> Summand4 {
 }
 
 impl Summand4 {
+    /// The negative; `2dT` must be reduced.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub fn negative(&self) -> Self {
+        let [yp, ym, z2, t2d] = &self.parts;
+        Summand4 { parts: [*ym, *yp, *z2, t2d.neg()] }
+    }
+
     /// The negative where the mask is on; `2dT` must be reduced.
     #[target_feature(enable = "avx2")]
     #[inline]
