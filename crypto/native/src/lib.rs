@@ -20,6 +20,7 @@ pub mod hashing;
 pub mod lpn;
 pub mod okvs;
 pub mod oprf;
+pub mod ot;
 pub mod prg;
 pub mod rows;
 pub mod scalars;
