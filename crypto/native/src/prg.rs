@@ -131,4 +131,4 @@ pub fn tccr(tweak: u128, blocks: &mut [u128]) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

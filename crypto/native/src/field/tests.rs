@@ -1,5 +1,6 @@
 //! Against one bit at a time, and what every field does.
 use super::*;
+use crate::prg::tests::column;
 
 /// Bit by bit; slow and obvious.
 fn obvious(mut a: u128, b: u128) -> u128 {
@@ -48,6 +49,19 @@ fn products() {
             let product = obvious(*a, *b);
             assert!(backends().into_iter().all(|backend| backend.mul(*a, *b) == product), "{a:x} {b:x}");
         }
+    }
+}
+
+#[test]
+fn vectors_of_the_oracle() {
+    let [x, y] = ["x", "y"].map(column);
+    for backend in backends() {
+        let products: Vec<u128> = x.iter().zip(&y).map(|(x, y)| backend.mul(*x, *y)).collect();
+        assert_eq!(products, column("products"));
+        assert_eq!([backend.inner(&x, &y)], *column("inner"));
+        let mut powers = x.clone();
+        backend.powers(y[0], &mut powers);
+        assert_eq!(powers, column("powers"));
     }
 }
 

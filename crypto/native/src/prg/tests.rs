@@ -97,6 +97,31 @@ fn modes_on(backend: Backend, first: u128) {
     }
 }
 
+/// A column of the vectors of the oracles.
+pub fn column(name: &str) -> Vec<u128> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/blocks.json");
+    let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let blocks = file[name].as_array().unwrap();
+    blocks.iter().map(|block| u128::from_str_radix(block.as_str().unwrap(), 16).unwrap()).collect()
+}
+
+#[test]
+fn vectors_of_the_oracle() {
+    let first = column("first")[0];
+    for backend in backends() {
+        let aes = Aes::on(backend, column("key")[0]);
+        let modes = [("encrypt", Mode::Encrypt), ("ctr", Mode::Ctr(first)), ("cr", Mode::Cr)];
+        for (name, mode) in modes {
+            let mut blocks = column("x");
+            aes.run(mode, &mut blocks);
+            assert_eq!(blocks, column(name));
+        }
+    }
+    let mut blocks = column("x");
+    tccr(first, &mut blocks);
+    assert_eq!(blocks, column("tccr"));
+}
+
 #[test]
 fn a_generator_goes_on_where_it_stopped() {
     let mut whole = [0; 300];
