@@ -5,6 +5,8 @@
 //! NumPy.
 #![forbid(unsafe_code)]
 
+mod vole;
+
 use crate::batch::Backend;
 use crate::errors::Error;
 use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
@@ -357,6 +359,8 @@ fn oprf_evaluate<'py>(py: Python<'py>, key: &PrivateKey, rows: Input<'py>) -> Py
 /// The native half of `crypto`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::vole::{vole_receiver, vole_sender, vole_sizes, VoleReceiver, VoleSender};
     #[pymodule_export]
     use super::{
         group_backend, group_hash_to_group, group_validate, hashing_derive_key, hashing_keyed_rows,
