@@ -15,8 +15,9 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 VICTIMS = """victim victim_ip VictimIP victimip src_victim customer-name Customers client clients client_ip
 target target_url target-user targetIP targeted_domain infected_host compromised_url asset_owner_customer
 tenant_id employeeEmail patient impacted_organisation target_domain_name"""
-NO_VICTIMS = """ip host domain url user name client_ja3 clientHello client_id email_client http_client target_os
-target_file target_type infected_file is_compromised compromised affected affected_product trail signature"""
+NO_VICTIMS = """ip host domain url user name client_ja3 clientHello client_id email_client http_client
+target_os target_file target_type infected_file is_compromised compromised affected affected_product
+trail signature"""
 
 
 @pytest.mark.parametrize("name", VICTIMS.split())
