@@ -54,6 +54,11 @@ def _undotted(text: str) -> str:
     return text.strip(".")
 
 
+def _lower(text: str) -> str:
+    # Beyond ASCII that is UTS #46: Python would write a capital sigma at the end of a word as another letter.
+    return text.lower() if text.isascii() else text
+
+
 def _ascii(text: str) -> str:
     return text if text.isascii() else _to_ascii(text).strip(".")
 
@@ -115,7 +120,7 @@ def _short_enough(email: str) -> str:
 
 HOST = (
     Rule("dots", "a dot at the end says that the name is whole, which it is", _undotted),
-    Rule("case", "names are compared without case", str.lower),
+    Rule("case", "names are compared without case", _lower),
     Rule("a-labels", "what the DNS is asked for: UTS #46, non-transitional, like browsers", _ascii),
     Rule("labels", "letters, digits, hyphens and underscores; labels to 63, names to 253", _labels),
     Rule(

@@ -24,7 +24,7 @@ _BRACKETED = re.compile(
     r"(\.|dot|://|:|/|@|at)[\s\])}\\]*[\])}]\s*",
     re.IGNORECASE,
 )
-_ESCAPED_DOT = re.compile(r"\\+\.")
+_ESCAPED_DOT = re.compile(r"(?<!\\)\\++\.")  # from the first of them: thousands are hostile
 _SCHEME = re.compile(r"(?:(?:h(?!ttps?:)(?:[tx*_]{2}|\[tt\])p|meow)(?P<s>s?)|(?P<f>fxp))(?=:)", re.IGNORECASE)
 _MEANING = {"dot": ".", "at": "@"}
 _MARKS = re.compile(r"[\[({\\]")
@@ -77,9 +77,10 @@ def _visible(text: str) -> str:
 def _one_line(text: str) -> str:
     if text.isprintable() or not _BREAKS.search(text := text.strip()):
         return text
-    if "//" not in text:
+    first, *others = _BREAKS.split(text)
+    if "//" not in first or any("://" in other for other in others):
         raise Refused("not-one-value")
-    return _BREAKS.sub("", text)
+    return "".join([first, *others])
 
 
 def _nfc(text: str) -> str:
@@ -101,7 +102,9 @@ def _something(text: str) -> str:
 _LENGTH = Rule("length", "what is longer than any indicator is none", _bounded)
 _INVISIBLES = Rule("invisible", "zero-width characters, soft hyphens and BOMs are pasted along", _visible)
 _ONE_LINE = Rule(
-    "one-line", "a tab or a line break divides values, but for URLs, from which browsers drop it", _one_line
+    "one-line",
+    "a tab or a line break divides values, but for one within a URL, which browsers drop",
+    _one_line,
 )
 _NFC = Rule("nfc", "one spelling of composed characters (Unicode NFC)", _nfc)
 _TRIM = Rule("trim", "white space around a value is layout", str.strip)

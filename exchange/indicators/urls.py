@@ -16,6 +16,7 @@ from exchange.indicators.types import MAX_VALUE_CHARS, Indicator, IndicatorType,
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _SCHEMES = re.compile(r"(?:https?|ftp)://", re.IGNORECASE)
+_ANOTHER = re.compile(r"\s(?:h\S\Sps?|f\Sp)://", re.IGNORECASE)
 _QUAD_LIKE = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _BARE_V6 = re.compile(r"[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*", re.IGNORECASE)
 _NOT_IN_HOST = re.compile(r"[\s/?#@\\]")
@@ -37,6 +38,8 @@ def _split(url: str) -> tuple[str, str, str]:
 def _has_scheme(text: str) -> str:
     if not _SCHEMES.match(text):
         raise Refused("unsupported-scheme" if SCHEME.match(text) else "no-scheme")
+    if _ANOTHER.search(text):
+        raise Refused("not-one-value")
     return text
 
 
@@ -112,7 +115,8 @@ URL = (
 )
 """The rules of ``url``.
 
-Raise ``no-scheme``, ``unsupported-scheme``, ``bad-url``, ``too-long``, or a reason of its host.
+Raise ``no-scheme``, ``unsupported-scheme``, ``not-one-value``, ``bad-url``, ``too-long``, or a reason of its
+host.
 """
 
 URL_HOST = (

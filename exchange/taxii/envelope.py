@@ -58,9 +58,9 @@ def parse(
     try:
         for event, value in ijson.basic_parse(body, use_float=True):
             parser.feed(event, value)
-    except (ijson.JSONError, ValueError, OverflowError) as e:
+    except (ijson.JSONError, ValueError, OverflowError):
         # The parser's own text quotes what stands around the place.
-        raise fail("answered with what is not JSON, or breaks off") from e
+        raise fail("answered with what is not JSON, or breaks off") from None
     return parser.envelope()
 
 

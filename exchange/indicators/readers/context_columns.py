@@ -206,7 +206,7 @@ def _name(value: object) -> str:
 
 
 def _phase(text: str) -> str:
-    found = _PHASE.fullmatch(text.strip())
+    found = _PHASE.fullmatch(text := as_text(text))  # bounded: it takes the square of white space
     return f"{found['chain']}:{found['phase']}" if found else text
 
 

@@ -163,8 +163,8 @@ def _translated(source: Source, parse: Callable[[_Metered], Iterator[Any]]) -> I
         for value in parse(metered):
             metered.since = metered.parts = 0
             yield value
-    except (ijson.JSONError, UnicodeError, OverflowError, RecursionError) as e:
-        raise _not_json(source) from e
+    except (ijson.JSONError, UnicodeError, OverflowError, RecursionError):
+        raise _not_json(source) from None  # the parser's own text quotes what stands around the place
 
 
 def _too_large(source: Source) -> InputError:

@@ -83,8 +83,8 @@ def _candidates(source: Source, _options: Options) -> Iterator[Candidate]:
     except DefusedXmlException as e:
         what = f"{source.name} declares a document type or entities"
         raise InputError(what, hint="no OpenIOC file needs them") from e
-    except (LookupError, ValueError) as e:
-        raise InputError(f"{source.name}: not in the encoding it declares", hint="save it as UTF-8") from e
+    except (LookupError, ValueError):
+        raise InputError(f"{source.name}: not in the encoding it declares", hint="save it as UTF-8") from None
     yield from document.taken()
     if not document.items:
         what = f"{source.name}: there is no condition of OpenIOC in it"

@@ -80,8 +80,8 @@ def _lines(source: Source) -> Iterator[Record]:
             continue
         try:
             value = json.loads(line)
-        except (ValueError, RecursionError) as e:
-            raise source.fail("not JSON", hint="JSON lines have one whole object on each line") from e
+        except (ValueError, RecursionError):  # which carries the line
+            raise source.fail("not JSON", hint="JSON lines have one whole object on each line") from None
         yield f"line {source.line + 1}", "", value
 
 

@@ -222,9 +222,9 @@ def _parsed(line: str, source: Source) -> object:
     try:
         return json.loads(line)
     except json.JSONDecodeError as e:
-        raise source.fail(f"column {e.colno}: not JSON: {e.msg}", hint="fetch the file again") from e
-    except (ValueError, RecursionError) as e:
-        raise source.fail("JSON that is too deep, or a number that is too long") from e
+        raise source.fail(f"column {e.colno}: not JSON: {e.msg}", hint="fetch the file again") from None
+    except (ValueError, RecursionError):
+        raise source.fail("JSON that is too deep, or a number that is too long") from None
 
 
 def _score(sample: str) -> float:

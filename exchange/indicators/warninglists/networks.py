@@ -91,12 +91,11 @@ def _range(kind: IndicatorType, value: str) -> tuple[int, int, int] | None:
         network = ip_network(value)
         return network.version, int(network.network_address), int(network.broadcast_address)
     if kind is IndicatorType.URL_HOST:
-        if not value.startswith("["):
-            if not _QUAD.fullmatch(value):
-                return None
+        if _QUAD.fullmatch(value):
             address = int.from_bytes(inet_aton(value))
             return _V4, address, address
-        value = value[1:-1]
+        if ":" not in value:
+            return None
     address = int.from_bytes(inet_pton(AF_INET6, value))
     return 6, address, address
 

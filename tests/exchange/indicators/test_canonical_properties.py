@@ -1,6 +1,7 @@
 """What must hold for every value of every type: canonical stays canonical, defanging changes nothing."""
 
 import ipaddress
+import re
 
 import ioc_fanger
 import pytest
@@ -31,6 +32,8 @@ SELF_EVIDENT = {
 """The types whose values nobody needs to state the type of."""
 NAMES = {T.MUTEX, T.FILE_NAME}
 """The types whose values may be in any script, and are not defanged as a rule."""
+BESIDE_A_MARK = re.compile(r"\s[.@:/]|[.@:/]\s")
+"""White space beside what is put in brackets is layout to ``refang``; docs/profile.md says so."""
 
 
 def _check_canonical(found: Indicator) -> None:
@@ -115,7 +118,8 @@ def test_defanging_changes_nothing(kind: IndicatorType, fang: str) -> None:
 @pytest.mark.parametrize("fang", ["ours", "ioc-fanger"])
 def test_names_survive_being_defanged_and_refanged(kind: IndicatorType, fang: str) -> None:
     @settings(max_examples=50, deadline=None)
-    @given(VALUES[kind].filter(lambda v: refang(v) == v))
+    @given(VALUES[kind].filter(lambda v: refang(v) == v and not BESIDE_A_MARK.search(v)))
+    @example("0 setup.exe")
     def check(value: str) -> None:
         assert outcome(kind, refang(FANGS[fang](value))) == outcome(kind, value)
 
