@@ -111,7 +111,6 @@ def settle(
     feed_id: int,
     number: int,
     last_before: int,
-    new: Counter[str],
     keep: bool,
     now: int,
 ) -> Delta:
@@ -122,19 +121,19 @@ def settle(
         feed_id: the feed.
         number: the delivery.
         last_before: the highest number that an indicator had before this import.
-        new: how many rows of indicators this import made, by type.
         keep: only what was withdrawn goes, and not what was not given again.
         now: what to note.
     """
     census = _census(connection, feed_id, number)
-    removed, new = 0, Counter(new)
+    removed = 0
     if (census.stale and not keep) or connection.scalar(select(exists(revoked))):
         removed = _let_go(connection, feed_id, number, keep=keep)
-        new.subtract(_withdraw(connection, last_before=last_before, now=now))
+        _withdraw(connection, last_before=last_before, now=now)
         census = _census(connection, feed_id, number)
+    new = Counter(_by_type(connection, indicator.c.id > last_before))
     new.update(_revive(connection))
     _forget_sayings(connection, feed_id, number)
-    return Delta(census.added, removed, census.unchanged, +new)
+    return Delta(census.added, removed, census.unchanged, new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +177,11 @@ def _by_type(connection: Connection, which: ColumnElement[bool]) -> dict[str, in
 _observed = exists().where(observation.c.indicator_id == indicator.c.id)
 
 
-def _withdraw(connection: Connection, *, last_before: int, now: int) -> dict[str, int]:
-    """Withdraw what left its last feed.
-
-    What came and went within this import was never here: it is deleted. Returns how many those are, by type.
-    """
+def _withdraw(connection: Connection, *, last_before: int, now: int) -> None:
+    """Withdraw what left its last feed. What came and went within this import is deleted."""
     orphaned = and_(indicator.c.id.in_(select(leaving.c.indicator_id)), ~_observed)
-    unseen = and_(orphaned, indicator.c.id > last_before)
-    by_type = _by_type(connection, unseen)
-    connection.execute(delete(indicator).where(unseen))
+    connection.execute(delete(indicator).where(orphaned, indicator.c.id > last_before))
     connection.execute(update(indicator).where(orphaned).values(withdrawn=now))
-    return by_type
 
 
 def _revive(connection: Connection) -> dict[str, int]:

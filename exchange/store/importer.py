@@ -1,8 +1,6 @@
 """How an import gets into the tables fast: in sorted runs, set by set instead of row by row."""
 
-import json
 from array import array
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +10,11 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    LargeBinary,
     Table,
     and_,
     bindparam,
     case,
     delete,
-    func,
     insert,
     literal,
     select,
@@ -28,13 +24,20 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crypto import rows
-from crypto.hashing import HASH_BYTES, item_rows
+from crypto.hashing import item_rows
 from exchange.indicators import Batch, IndicatorType
 from exchange.store.sayings import NOTHING, Sayings
-from exchange.store.schema import context, indicator, observation, revoked, staged, told
+from exchange.store.schema import context, indicator, observation, revoked, told
+from exchange.store.staging import Stage
 
 RUN_SIZE = 500_000
 """Values that are sorted and stored together: about 100 MB while they wait."""
+
+PASS_SIZE = 4_000_000
+"""Values that are put into the tables together if nothing is said of them: half a gigabyte of temporary file.
+
+Each pass touches every page of a large index, so that a large file must not make many.
+"""
 
 RUN_SAYINGS = 25_000
 """Distinct contexts of a run, at most; they are ten times as large as values."""
@@ -43,9 +46,8 @@ RUN_CHARS = 48 << 20
 """The length of both, at most: values and contexts may be far longer than they mostly are."""
 
 _WEIGHT_OF_SAID = 4  # repeated values may need a saying of their own, of all that is said of them
-_ROWS_PER_STATEMENT = 200
 _SAYINGS_PER_STATEMENT = 500
-_VALUES_PER_STATEMENT = 2_000
+_DIGESTS_PER_STATEMENT = 2_000
 
 
 @dataclass(slots=True)
@@ -75,11 +77,10 @@ class Importer:
         self._insert: Callable[[Table], Any] = (
             sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         )
-        self._new = Counter[str]()
         self._run: dict[IndicatorType, _Column] = {}
         self._withdrawn: dict[IndicatorType, list[str]] = {}
-        self._waiting = self._chars = self._written = self._runs = 0
-        self._stage = _multi_insert(connection, staged)
+        self._waiting = self._chars = self._written = 0
+        self._stage, self._passed = Stage(connection), False
 
     def add(self, batch: Batch) -> None:
         """Take the values of a batch; they are stored when enough have come together."""
@@ -104,72 +105,54 @@ class Importer:
         ):
             self._store_run()
 
-    def finish(self) -> Counter[str]:
-        """Store what is left. Returns how many rows of indicators were made, by type."""
+    def finish(self) -> None:
+        """Store what is left."""
         self._store_run()
-        return +self._new
+        self._store_staged()
 
     def _store_run(self) -> None:
-        execute = self._connection.execute
+        """Stage what waits, and store it unless more can wait with it."""
+        talks = len(self._sayings) > 1
         for kind, column in self._run.items():
-            self._fill_staged(kind, column)
-            self._write_sayings()
-            found = select(literal(kind.value), staged.c.value, staged.c.digest).where(true())
-            into = (indicator.c.type, indicator.c.value, indicator.c.digest)
-            added = execute(self._insert(indicator).from_select(into, found).on_conflict_do_nothing())
-            self._new[kind.value] += added.rowcount
-            differing = (
-                self._said_before() if self._runs and len(self._sayings) > 1 else np.empty((0, 3), int)
-            )
-            execute(self._note())
-            for start in range(0, len(differing), _SAYINGS_PER_STATEMENT):
-                self._say_together(differing[start : start + _SAYINGS_PER_STATEMENT].tolist())
-            execute(delete(staged))
-        for kind, values in self._withdrawn.items():
+            values, said = column.values, np.frombuffer(column.told, np.int64).copy()
             items = item_rows(kind, values)
-            for some in (
-                items[i : i + _VALUES_PER_STATEMENT] for i in range(0, len(items), _VALUES_PER_STATEMENT)
-            ):
-                digests = [{"digest": row.tobytes()} for row in some]
-                execute(self._insert(revoked).on_conflict_do_nothing(), digests)
-        execute(delete(told))
-        self._run, self._withdrawn, self._sayings = {}, {}, self._new_sayings()
-        self._waiting = self._chars = self._written = 0
-        self._runs += 1
+            first = rows.unique(items)
+            if len(first) < len(values):
+                if talks:
+                    self._merge_repeated(values, first, said)
+                values, items, said = [values[i] for i in first.tolist()], items[first], said[first]
+            self._stage.put(kind, values, items, said)
+        for kind, values in self._withdrawn.items():
+            self._withdraw(kind, values)
+        self._run, self._withdrawn = {}, {}
+        self._waiting = self._chars = 0
+        if talks or self._stage.count >= PASS_SIZE or self._connection.dialect.name != "sqlite":
+            self._store_staged()
 
-    def _fill_staged(self, kind: IndicatorType, column: _Column) -> None:
-        """Put the distinct ones of these values into ``staged``, by digest."""
-        values, said = column.values, np.frombuffer(column.told, np.int64).copy()
-        items = item_rows(kind, values)
-        first = rows.unique(items)
-        if len(first) < len(values) and said.any():
-            self._merge_repeated(values, first, said)
-        leading = items[first, :8].copy().view(">u8")[:, 0].astype(np.uint64)
-        order = first[np.argsort(leading)]
-        blob = items[order].tobytes()
-        ordered = list(map(values.__getitem__, order.tolist()))
-        if self._connection.dialect.name == "sqlite" and not said.any():
-            self._stage_silent(ordered, blob)
+    def _store_staged(self) -> None:
+        """Store what is staged, with what is said of it."""
+        if not self._stage.count:
             return
-        cells: list[Any] = [None] * (3 * len(order))
-        cells[0::3] = [blob[i : i + HASH_BYTES] for i in range(0, len(blob), HASH_BYTES)]
-        cells[1::3] = ordered
-        cells[2::3] = said[order].tolist()
-        self._stage(cells)
+        execute = self._connection.execute
+        self._write_sayings()
+        given = self._stage.by_digest()
+        found = select(given.c.type, given.c.value, given.c.digest).where(true())
+        into = (indicator.c.type, indicator.c.value, indicator.c.digest)
+        execute(self._insert(indicator).from_select(into, found).on_conflict_do_nothing())
+        talks = len(self._sayings) > 1
+        differing = self._said_before(given) if talks and self._passed else np.empty((0, 3), np.int64)
+        execute(self._note(given))
+        for start in range(0, len(differing), _SAYINGS_PER_STATEMENT):
+            self._say_together(differing[start : start + _SAYINGS_PER_STATEMENT].tolist())
+        self._stage.clear()
+        execute(delete(told))
+        self._sayings, self._written, self._passed = self._new_sayings(), 0, True
 
-    def _stage_silent(self, values: list[str], digests: bytes) -> None:
-        """Stage values of which nothing is said, in a third of the time that parameters take."""
-        each = func.json_each(bindparam("values")).table_valued("key", "value", name="each")
-        digest = func.substr(bindparam("digests", type_=LargeBinary), each.c.key * HASH_BYTES + 1, HASH_BYTES)
-        staging = insert(staged).from_select(
-            staged.c.keys(), select(digest, each.c.value, literal(NOTHING)).select_from(each)
-        )
-        for i in range(0, len(values), _VALUES_PER_STATEMENT):
-            some = {
-                "values": json.dumps(values[i : i + _VALUES_PER_STATEMENT]),
-                "digests": digests[HASH_BYTES * i : HASH_BYTES * (i + _VALUES_PER_STATEMENT)],
-            }
-            self._connection.execute(staging, some)
+    def _withdraw(self, kind: IndicatorType, values: list[str]) -> None:
+        items = item_rows(kind, values)
+        for start in range(0, len(items), _DIGESTS_PER_STATEMENT):
+            digests = [{"digest": row.tobytes()} for row in items[start : start + _DIGESTS_PER_STATEMENT]]
+            self._connection.execute(self._insert(revoked).on_conflict_do_nothing(), digests)
 
     def _merge_repeated(self, values: list[str], first: np.ndarray, said: np.ndarray) -> None:
         """Give the first of equal values what is said of all of them."""
@@ -199,15 +182,15 @@ class Importer:
             wanted = [{name: row[name] for name in names if name in row} for row in found]
             self._connection.execute(self._insert(context).on_conflict_do_nothing(), wanted)
 
-    def _note(self) -> Any:
-        """Note of everything staged that this delivery gave it, and what it said."""
-        given = staged.join(indicator, staged.c.digest == indicator.c.digest)
+    def _note(self, waiting: Table) -> Any:
+        """Note of everything that waits that this delivery gave it, and what it said."""
+        given = waiting.join(indicator, waiting.c.digest == indicator.c.digest)
         numbers = (literal(self._delivery), literal(self._delivery))
         if len(self._sayings) == 1:
             marking: ColumnElement[Any] = literal(self._sayings.row(NOTHING)["tlp"])
             said: ColumnElement[Any] = literal(None, context.c.id.type)
         else:
-            given = given.join(told, told.c.number == staged.c.told).outerjoin(context, self._says())
+            given = given.join(told, told.c.number == waiting.c.told).outerjoin(context, self._says())
             marking, said = told.c.tlp, context.c.id
         query = select(literal(self._feed), indicator.c.id, marking, said, *numbers).select_from(given)
         noted = self._insert(observation).from_select(list(observation.c.keys()), query.where(true()))
@@ -226,15 +209,15 @@ class Importer:
     def _says(self) -> ColumnElement[bool]:
         return and_(context.c.feed_id == self._feed, context.c.digest == told.c.digest)
 
-    def _said_before(self) -> NDArray[np.int64]:
-        """Of what is staged, what an earlier run of this import said something else of.
+    def _said_before(self, waiting: Table) -> NDArray[np.int64]:
+        """Of what waits, what an earlier run of this import said something else of.
 
         Returns:
             ``(n, 3)``: the indicator, what is said of it now, and the context from before.
         """
         both = (
-            staged.join(told, told.c.number == staged.c.told)
-            .join(indicator, staged.c.digest == indicator.c.digest)
+            waiting.join(told, told.c.number == waiting.c.told)
+            .join(indicator, waiting.c.digest == indicator.c.digest)
             .join(
                 observation,
                 and_(
@@ -246,8 +229,8 @@ class Importer:
             .join(context, and_(context.c.id == observation.c.context_id, context.c.digest != told.c.digest))
         )
         found = array("q")
-        query = select(indicator.c.id, staged.c.told, context.c.id).select_from(both)
-        for some in self._connection.execute(query).partitions(_VALUES_PER_STATEMENT):
+        query = select(indicator.c.id, waiting.c.told, context.c.id).select_from(both)
+        for some in self._connection.execute(query).partitions(_DIGESTS_PER_STATEMENT):
             for row in some:
                 found.extend(row)
         return np.frombuffer(found, np.int64).reshape(-1, 3)
@@ -270,29 +253,3 @@ class Importer:
             update(observation).where(which).values(context_id=said.scalar_subquery()),
             [{"which": i, "said": both[now, before]["digest"]} for i, now, before in differing],
         )
-
-
-def _multi_insert(connection: Connection, table: Table) -> Callable[[Sequence[Any]], None]:
-    """A function that inserts rows, given cell after cell, many a statement: twice as fast as one by one.
-
-    A statement is compiled once and handed to the driver as text, in the driver's way of naming parameters.
-    """
-    names = table.c.keys()
-
-    def prepare(size: int) -> Callable[[Sequence[Any]], object]:
-        compiled = insert(table).values([dict.fromkeys(names)] * size).compile(dialect=connection.dialect)
-        text, run = str(compiled), connection.exec_driver_sql
-        if compiled.positional:
-            return lambda cells: run(text, tuple(cells))
-        return lambda cells: run(text, dict(zip(compiled.params, cells, strict=True)))
-
-    whole, width = prepare(_ROWS_PER_STATEMENT), _ROWS_PER_STATEMENT * len(names)
-
-    def insert_all(cells: Sequence[Any]) -> None:
-        end = len(cells) - len(cells) % width
-        for start in range(0, end, width):
-            whole(cells[start : start + width])
-        if end < len(cells):
-            prepare((len(cells) - end) // len(names))(cells[end:])
-
-    return insert_all

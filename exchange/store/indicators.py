@@ -145,13 +145,12 @@ class Store:
                 importer.add(batch)
                 if progress:
                     progress(seen.read)
-            new = importer.finish()
+            importer.finish()
             delta = feeds.settle(
                 connection,
                 feed_id=feed_id,
                 number=number,
                 last_before=last,
-                new=new,
                 keep=keep,
                 now=seconds,
             )
@@ -159,7 +158,7 @@ class Store:
             if cursor is not None:
                 feeds.set_cursor(connection, feed_id, cursor())
             if lists is None:
-                if new:
+                if delta.new:
                     screening.outdate(connection)
             elif screening.is_current(connection, lists):
                 screening.screen_after(connection, lists, last)
