@@ -22,10 +22,12 @@ pub mod okvs;
 pub mod oprf;
 pub mod ot;
 pub mod prg;
+pub mod psi;
 pub mod rows;
 pub mod scalars;
 #[cfg(target_arch = "x86_64")]
 mod simd;
+pub mod tagset;
 pub mod vole;
 
 #[cfg(feature = "python")]

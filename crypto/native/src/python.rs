@@ -5,8 +5,6 @@
 //! NumPy.
 #![forbid(unsafe_code)]
 
-mod vole;
-
 use crate::batch::Backend;
 use crate::errors::Error;
 use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
@@ -19,6 +17,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use std::sync::OnceLock;
+
+mod blocks;
+mod okvs;
+mod ot;
+mod psi;
+mod tagset;
+mod vole;
 
 mod blame {
     pyo3::import_exception!(crypto.errors, CryptoError);
@@ -359,6 +364,17 @@ fn oprf_evaluate<'py>(py: Python<'py>, key: &PrivateKey, rows: Input<'py>) -> Py
 /// The native half of `crypto`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::okvs::{okvs_decode, okvs_decode_sorted, okvs_encode, okvs_hash, okvs_slots, OkvsKeys};
+    #[pymodule_export]
+    use super::ot::{
+        ot_base_finish, ot_base_receive, ot_base_send, ot_extend_receive, ot_extend_send, OtChosen, OtPairs,
+        OtReceived, OtReceiver, OtSent,
+    };
+    #[pymodule_export]
+    use super::psi::{psi_add_scaled, psi_outputs};
+    #[pymodule_export]
+    use super::tagset::{tagset_pack, tagset_packed_bytes, tagset_positions};
     #[pymodule_export]
     use super::vole::{vole_receiver, vole_sender, vole_sizes, VoleReceiver, VoleSender};
     #[pymodule_export]

@@ -8,7 +8,8 @@ pub const BAND: usize = 128;
 /// Most keys of a store.
 pub const MAX_KEYS: usize = 1 << 26;
 /// Starts by the thousand keys, for at most `2^(10 + index)` keys. `docs/okvs.md` derives them.
-const STARTS_PER_MILLE: [usize; 17] = [200; 17];
+const STARTS_PER_MILLE: [usize; 17] =
+    [146, 149, 153, 156, 160, 164, 167, 171, 175, 178, 182, 186, 189, 193, 197, 200, 204];
 const FIRST_LOG: u32 = 10;
 /// Fewest and most starts of a bucket, as powers of two.
 const BUCKET_LOG: (u32, u32) = (9, 15);

@@ -1,0 +1,47 @@
+//! Rows of sixteen bytes as blocks, without a copy where the memory is aligned: NumPy's own is.
+#![forbid(unsafe_code)]
+
+use super::{parameter, Rows};
+use crate::errors::Result;
+use numpy::{PyArray2, PyArrayMethods};
+use pyo3::prelude::*;
+use std::borrow::Cow;
+
+/// Bytes of a block.
+pub(super) const BLOCK_BYTES: usize = 16;
+
+/// Borrow bytes as little-endian words of `u128`, or copy them if they are not aligned.
+pub(super) fn borrow<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
+    bytes: &[u8],
+) -> PyResult<Cow<'_, [T]>> {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(words) => Ok(Cow::Borrowed(words)),
+        Err(_) if bytes.len().is_multiple_of(size_of::<T>()) => {
+            Ok(Cow::Owned(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()))
+        }
+        Err(_) => Err(parameter("an array of blocks has rows of sixteen bytes")),
+    }
+}
+
+/// A new array of `n` blocks, filled without the interpreter. The memory is NumPy's: it comes in huge pages.
+pub(super) fn filled(
+    py: Python<'_>,
+    n: usize,
+    fill: impl FnOnce(&mut [u128]) -> Result<()> + Send,
+) -> PyResult<Rows<'_>> {
+    let array = PyArray2::<u8>::zeros(py, [n, BLOCK_BYTES], false);
+    {
+        let mut writable = array.readwrite();
+        let bytes = writable.as_slice_mut().map_err(|_| parameter("a new array is contiguous"))?;
+        py.detach(|| match bytemuck::try_cast_slice_mut(bytes) {
+            Ok(blocks) => fill(blocks),
+            Err(_) => {
+                let mut blocks = vec![0; n];
+                let outcome = fill(&mut blocks);
+                bytes.copy_from_slice(bytemuck::cast_slice(&blocks));
+                outcome
+            }
+        })?;
+    }
+    Ok(array)
+}
