@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from secrets import token_bytes
 from typing import TypeAlias, TypeVar
 
+import numpy as np
+
 from crypto import _native
 from crypto.group import Rng
 from crypto.rows import Rows
@@ -30,9 +32,9 @@ _DRAW_BYTES = 32
 
 @message
 class Trees(Message):
-    """Sender to receiver: a salt, and for each tree the masked sums of its levels and of its leaves."""
+    """Sender to receiver: a salt, and for each tree the masked sums of its levels and its leaves; one row."""
 
-    trees: bytes
+    trees: Rows
 
 
 @message
@@ -124,8 +126,8 @@ def receiver(count: int, transfers: Choose, *, context: bytes, rng: Rng = token_
     """
     state = _native.vole_receiver(count, context, rng(_DRAW_BYTES))
     chosen = yield from transfers(state.choices(), state.elements())
-    trees = (yield from receive(Trees, trees=sizes(count).trees_bytes)).trees
-    challenge = state.puncture(chosen.strings, chosen.shares, trees)
+    trees = (yield from receive(Trees, trees=(1, sizes(count).trees_bytes))).trees
+    challenge = state.puncture(chosen.strings, chosen.shares, trees.tobytes())
     yield from send(Challenge(challenge))
     answer = (yield from receive(Answer, answer=ANSWER_BYTES)).answer
     return Received(*state.finish(answer))
@@ -155,7 +157,7 @@ def sender(count: int, transfers: Offer, *, context: bytes, rng: Rng = token_byt
         ones=offered.ones,
         shares=offered.shares,
     )
-    yield from send(Trees(trees))
+    yield from send(Trees(np.frombuffer(trees, np.uint8).reshape(1, -1)))
     challenge = (yield from receive(Challenge, challenge=CHALLENGE_BYTES)).challenge
     answer, b = state.finish(challenge)
     yield from send(Answer(answer))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto import hashing, rows
+from crypto import hashing, labels, rows
 from crypto.errors import ParameterError
 from crypto.group import Rng
 from crypto.rows import Rows
@@ -17,6 +17,7 @@ from crypto.session import Message, Role
 
 ITEM_BYTES = 32
 CONTEXT_BYTES = 32
+MATCH_PROOF_BYTES = 16
 
 
 class Output(StrEnum):
@@ -145,6 +146,20 @@ def tags(outputs: Rows, *, label: str, context: bytes, width: int) -> Rows:
     """
     key = hashing.derive_key(label, context)
     return np.ascontiguousarray(hashing.keyed_rows(key, np.ascontiguousarray(outputs))[:, :width])
+
+
+def match_proofs(private: Rows, params: Params) -> Rows:
+    """Tags of the private half of PRF outputs: who shows one has evaluated the PRF there. ``(n, 16)``."""
+    return tags(private, label=labels.MATCH_PROOF, context=params.context, width=MATCH_PROOF_BYTES)
+
+
+def fill_proofs(proofs: Rows, count: int, rng: Rng) -> Rows:
+    """Fill up with random rows and sort, so that neither length nor order tells a listener anything.
+
+    Always draws as many as could be needed: the time is the same too.
+    """
+    random = np.frombuffer(rng(count * MATCH_PROOF_BYTES), np.uint8).reshape(count, MATCH_PROOF_BYTES)
+    return rows.sort(np.concatenate([proofs, random[: count - len(proofs)]]))
 
 
 def positions_in(own: Rows, other: Rows) -> NDArray[np.int64]:

@@ -16,19 +16,28 @@ intersection on top is that of Jarecki-Liu, SCN 2010, with truncated, sorted tag
 
 from secrets import token_bytes
 
-import numpy as np
-
 from crypto import labels, oprf, rows
 from crypto.errors import ProtocolError
 from crypto.group import ELEMENT_BYTES, Rng
 from crypto.oprf import PROOF_BYTES, Mode
-from crypto.psi.base import Matches, Output, Params, Protocol, is_sorted, pad, positions_in, tags
+from crypto.psi.base import (
+    MATCH_PROOF_BYTES,
+    Matches,
+    Output,
+    Params,
+    Protocol,
+    fill_proofs,
+    is_sorted,
+    match_proofs,
+    pad,
+    positions_in,
+    tags,
+)
 from crypto.rows import Rows
 from crypto.session import Message, Role, message, receive, send
 
 HALF = 32
 """The PRF output is 64 bytes: the first half is compared, the second is the private proof of match."""
-MATCH_PROOF_BYTES = 16
 
 
 @message
@@ -92,8 +101,8 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
 
     result = own.matches(found)
     if params.output is Output.BOTH:
-        private = _private(outputs, params)[found[found < len(own.origin)]]
-        yield from send(MatchProofs(_fill(private, min(params.n_r, params.n_s), rng)))
+        private = match_proofs(outputs[:, HALF:], params)[found[found < len(own.origin)]]
+        yield from send(MatchProofs(fill_proofs(private, min(params.n_r, params.n_s), rng)))
     return result
 
 
@@ -122,26 +131,12 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Match
         return None
     count = min(params.n_r, params.n_s)
     claims = (yield from receive(MatchProofs, proofs=(count, MATCH_PROOF_BYTES))).proofs
-    return own.matches(positions_in(_private(outputs, params), claims))
+    return own.matches(positions_in(match_proofs(outputs[:, HALF:], params), claims))
 
 
 def _compared(outputs: Rows, params: Params) -> Rows:
     """Tags of the half that is compared. ``(n, tag_bytes)``."""
     return tags(outputs[:, :HALF], label=labels.TAG, context=params.context, width=params.tag_bytes)
-
-
-def _private(outputs: Rows, params: Params) -> Rows:
-    """Tags of the private half: who shows one has evaluated the PRF on that item. ``(n, 16)``."""
-    return tags(outputs[:, HALF:], label=labels.MATCH_PROOF, context=params.context, width=MATCH_PROOF_BYTES)
-
-
-def _fill(proofs: Rows, count: int, rng: Rng) -> Rows:
-    """Fill up with random rows and sort, so that neither length nor order tells a listener anything.
-
-    Always draws as many as could be needed: the time is the same too.
-    """
-    random = np.frombuffer(rng(count * MATCH_PROOF_BYTES), np.uint8).reshape(count, MATCH_PROOF_BYTES)
-    return rows.sort(np.concatenate([proofs, random[: count - len(proofs)]]))
 
 
 def traffic(params: Params) -> tuple[int, int]:

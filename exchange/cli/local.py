@@ -24,7 +24,7 @@ directions = ["initiator", "responder"]
 reveal = "overlap"
 learns = ["us", "peer"]
 types = {json.dumps(list(IndicatorType))}
-protocols = ["voprf"]
+protocols = ["voprf", "vole"]
 our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000

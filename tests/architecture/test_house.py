@@ -8,7 +8,9 @@ import pytest
 from tests.architecture.tree import MADE, ROOT, files, name, syntax
 
 LONGEST = 400
-KERNEL_FACES = {f"crypto/{module}.py" for module in ("rows", "hashing", "group", "oprf", "vole")}
+KERNEL_FACES = {f"crypto/{module}.py" for module in (
+    "rows", "hashing", "group", "oprf", "okvs", "ot", "tagset", "vole", "psi/vole",
+)}  # fmt: skip
 LOOPBACK = {"127.0.0.1", "::1", "[::1]", "localhost", ""}
 OPENS = {
     "add_insecure_port", "add_secure_port", "bind", "connect", "create_connection", "create_server",

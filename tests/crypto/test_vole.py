@@ -22,6 +22,10 @@ def rows(values: list[int]) -> Rows:
     return np.frombuffer(oracle.pack(values), np.uint8).reshape(len(values), 16)
 
 
+def row(data: bytes) -> Rows:
+    return np.frombuffer(data, np.uint8).reshape(1, -1)
+
+
 def numbers(rows: Rows) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
@@ -72,12 +76,13 @@ def test_it_is_the_oracle(count: int) -> None:
     received, sent = make(count, dealer, tap)
     receiver = oracle.Receiver(count, DRAWS["receiver"])
     sender = oracle.Sender(count, CONTEXT, DRAWS["sender"])
-    trees = sender.message(*dealer.strings, dealer.b)
+    trees = row(sender.message(*dealer.strings, dealer.b))
     answer = sender.answer(receiver.challenge, dealer.delta, dealer.b[-1])
     assert [m.sizes() for m in seen] == [
         m.sizes() for m in (Trees(trees), Challenge(bytes(32)), Answer(answer))
     ]
-    assert [getattr(m, fields(m)[0].name) for m in seen] == [trees, receiver.challenge, answer]  # type: ignore[arg-type]
+    content = [bytes(getattr(m, fields(m)[0].name)) for m in seen]  # type: ignore[arg-type]
+    assert content == [bytes(trees), receiver.challenge, answer]
     a, b = receiver.a, sender.b
     assert numbers(received.a) == a
     assert numbers(sent.b) == b
@@ -101,7 +106,7 @@ def test_bytes_are_those_of_the_formula() -> None:
     seen: dict[type[Message], int] = {Trees: 0, Challenge: 0, Answer: 0}
 
     def tap(message: Message) -> Message:
-        seen[type(message)] += sum(size for size in message.sizes().values() if isinstance(size, int))
+        seen[type(message)] += sum(np.prod(size, dtype=int) for size in message.sizes().values())
         return message
 
     make(20_000, Dealer(), tap)
@@ -116,11 +121,12 @@ def test_a_changed_byte_ends_it(kind: type[Message], place: float) -> None:
         if type(message) is not kind:
             return message
         name = fields(message)[0].name  # type: ignore[arg-type]
-        value = bytearray(getattr(message, name))
+        value = bytearray(bytes(getattr(message, name)))
         value[round(place * (len(value) - 1))] ^= 1
         if kind is Trees and 0 < place < 1:
             value[32 : 32 + 17 * 16] = bytes(17 * 16)  # a whole tree
-        return replace(message, **{name: bytes(value)})  # type: ignore[type-var]
+        changed = row(bytes(value)) if kind is Trees else bytes(value)
+        return replace(message, **{name: changed})  # type: ignore[type-var]
 
     with pytest.raises(VerificationError):
         make(1, Dealer(), tamper)
@@ -128,7 +134,7 @@ def test_a_changed_byte_ends_it(kind: type[Message], place: float) -> None:
 
 def test_messages_have_one_size() -> None:
     with pytest.raises(ProtocolError):
-        make(1, Dealer(), lambda m: Trees(m.trees[1:]) if isinstance(m, Trees) else m)
+        make(1, Dealer(), lambda m: Trees(m.trees[:, 1:]) if isinstance(m, Trees) else m)
 
 
 @pytest.mark.parametrize("count", [0, 2**31])

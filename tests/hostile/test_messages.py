@@ -196,8 +196,17 @@ def test_frames_that_differ_in_any_byte_of_the_head_are_refused_or_mean_another_
 )
 def test_chunks_of_another_length_are_refused(protocol: Protocol, spoil) -> None:
     for message, (head, *chunks) in frames_of(protocol):
-        with pytest.raises(ProtocolError):
-            assemble(protocol, message, head.head, spoil([c.chunk for c in chunks]))
+        if chunks:
+            with pytest.raises(ProtocolError):
+                assemble(protocol, message, head.head, spoil([c.chunk for c in chunks]))
+
+
+@protocols
+def test_a_chunk_behind_a_message_without_rows_is_refused(protocol: Protocol) -> None:
+    for message, (head, *chunks) in frames_of(protocol):
+        if not chunks:
+            with pytest.raises(ProtocolError):
+                assemble(protocol, message, head.head, [b""])
 
 
 @protocols

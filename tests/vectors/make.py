@@ -11,7 +11,7 @@ from typing import Any
 from crypto import session
 from crypto.psi import PROTOCOLS, Output
 from crypto.session import Message
-from tests.crypto.psi.parties import deterministic_rng, items, params
+from tests.crypto.psi.parties import content, deterministic_rng, items, params
 
 RECEIVER, SENDER, SIZES = [1, 2, 3, 4], [3, 4, 5], (5, 4)
 
@@ -29,9 +29,7 @@ def transcript(name: str, output: Output) -> dict[str, Any]:
         "receiver": RECEIVER,
         "sender": SENDER,
         "sizes": SIZES,
-        "transcript": [
-            {"message": type(m).__name__, **{f: bytes(getattr(m, f)).hex() for f in m.sizes()}} for m in seen
-        ],
+        "transcript": [content(m) for m in seen],
         "receiver_matches": mine.indices.tolist(),
         "sender_matches": None if its is None else its.indices.tolist(),
     }

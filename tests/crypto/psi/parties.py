@@ -8,8 +8,10 @@ import numpy as np
 from crypto.psi import Output, Params
 from crypto.psi.base import ITEM_BYTES
 from crypto.rows import Rows
+from crypto.session import Message
 
 CONTEXT = bytes(range(32))
+LONGEST_STORED = 1024
 
 
 def items(*numbers: int) -> Rows:
@@ -20,6 +22,16 @@ def items(*numbers: int) -> Rows:
 
 def params(n_r: int, n_s: int, output: Output = Output.RECEIVER) -> Params:
     return Params(n_r=n_r, n_s=n_s, context=CONTEXT, output=output)
+
+
+def content(message: Message) -> dict[str, str]:
+    """A message as the stored transcripts have it: what is long by its SHA-256."""
+    found = {"message": type(message).__name__}
+    for field in message.sizes():
+        value = bytes(getattr(message, field))
+        long = len(value) > LONGEST_STORED
+        found[field] = f"sha256:{hashlib.sha256(value).hexdigest()}" if long else value.hex()
+    return found
 
 
 def deterministic_rng(seed: bytes) -> Callable[[int], bytes]:

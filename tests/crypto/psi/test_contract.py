@@ -15,7 +15,7 @@ from crypto.errors import CryptoError, ParameterError
 from crypto.psi import PROTOCOLS, Matches, Output, Protocol
 from crypto.session import Message
 from exchange import wire
-from tests.crypto.psi.parties import deterministic_rng, items, params
+from tests.crypto.psi.parties import content, deterministic_rng, items, params
 
 ROOT = Path(__file__).parents[3]
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda p: p.name)
@@ -176,10 +176,7 @@ def test_same_randomness_gives_the_stored_transcript(protocol: Protocol, output:
         output=output,
         seed=b"vector",
     )
-    transcript = [
-        {"message": type(m).__name__, **{f: bytes(getattr(m, f)).hex() for f in m.sizes()}} for m in seen
-    ]
-    assert transcript == vector["transcript"]
+    assert [content(m) for m in seen] == vector["transcript"]
     assert mine.indices.tolist() == vector["receiver_matches"]
     assert (None if its is None else its.indices.tolist()) == vector["sender_matches"]
 
