@@ -197,7 +197,7 @@ class Caller:
 
 async def settled(call: Any) -> None:
     """Wait for the server's own word: after a write that failed gRPC says INTERNAL for a moment."""
-    for _ in range(100):
+    for _ in range(100 * TIMEOUT_S):
         if await call.code() is not grpc.StatusCode.INTERNAL:
             return
         await asyncio.sleep(0.01)

@@ -248,7 +248,7 @@ async def test_a_run_that_is_refused_while_we_send(pair):
 
 async def test_it_is_revoked_in_the_middle_of_a_run(pair, tmp_path):
     """We take nothing more from it, and send it nothing more."""
-    ours, _ = pair
+    ours = configure(pair[0], idle_s=60)  # as long as the command of a slow machine takes
 
     async def run(context: Any) -> None:
         await context.read()
@@ -256,5 +256,5 @@ async def test_it_is_revoked_in_the_middle_of_a_run(pair, tmp_path):
         await asyncio.to_thread(cosight, ours, *revoke)
         await context.write(encoded(Frame(head=Head(name="Evaluated"))))
 
-    (_, aborted) = await fails(pair, RosterError, "unknown-member", run=run)
+    (_, aborted) = await fails((ours, pair[1]), RosterError, "unknown-member", run=run)
     assert aborted.what["messages_sent"] == 1
