@@ -102,11 +102,75 @@ impl<'a> Table<'a> {
     /// Keys in the order of their rows; equal rows in the order of their indices.
     fn sorted_keys(&self) -> Vec<Key> {
         let n = (self.bytes.len() / self.width) as u32;
-        let mut keys: Vec<Key> = (0..n).into_par_iter().map(|index| self.key(index)).collect();
-        keys.par_sort_unstable_by(|a, b| compare(self, a, self, b).then(a.1.cmp(&b.1)));
+        let keys: Vec<Key> = (0..n).into_par_iter().map(|index| self.key(index)).collect();
+        let (mut keys, bounds) = grouped(&keys, |key| u128::from(key.0) << 64);
+        for_each_group(&mut keys, &bounds, |group| {
+            group.sort_unstable_by(|a, b| compare(self, a, self, b).then(a.1.cmp(&b.1)));
+        });
         keys
     }
 }
+
+/// Leading bits that tell groups apart, for `n` values that are close to uniform: about one value a group.
+pub(crate) fn group_bits(n: usize) -> u32 {
+    n.max(1).ilog2()
+}
+
+/// Put values with the same leading bits together, groups in ascending order; and where each group starts.
+///
+/// Two passes over coarse, then fine groups: to scatter into a million places at once would miss the caches.
+pub(crate) fn grouped<T: Copy + Default>(values: &[T], key: impl Fn(&T) -> u128) -> (Vec<T>, Vec<u32>) {
+    let bits = group_bits(values.len());
+    let leading = |value: &T, bits: u32| key(value).checked_shr(128 - bits).unwrap_or(0) as usize;
+    let coarse = bits.min(COARSE_BITS);
+    let (rough, bounds) = scatter(values, coarse, |value| leading(value, coarse));
+    if coarse == bits {
+        return (rough, bounds);
+    }
+    scatter(&rough, bits, |value| leading(value, bits))
+}
+
+const COARSE_BITS: u32 = 10;
+
+/// A counting sort: stable, by `group`, of which there are `2^bits`.
+fn scatter<T: Copy + Default>(values: &[T], bits: u32, group: impl Fn(&T) -> usize) -> (Vec<T>, Vec<u32>) {
+    let mut bounds = vec![0u32; (1 << bits) + 1];
+    for value in values {
+        bounds[group(value) + 1] += 1;
+    }
+    for at in 1..bounds.len() {
+        bounds[at] += bounds[at - 1];
+    }
+    let mut next = bounds.clone();
+    let mut out = vec![T::default(); values.len()];
+    for value in values {
+        let place = &mut next[group(value)];
+        out[*place as usize] = *value;
+        *place += 1;
+    }
+    (out, bounds)
+}
+
+/// Do something to each group of more than one value, on all cores.
+pub(crate) fn for_each_group<T: Send>(values: &mut [T], bounds: &[u32], each: impl Fn(&mut [T]) + Sync) {
+    let (mut rest, mut runs) = (values, Vec::new());
+    for run in bounds.windows(1 + GROUPS_PER_TASK).step_by(GROUPS_PER_TASK) {
+        runs.push((rest.split_off_mut(..(run[GROUPS_PER_TASK] - run[0]) as usize), run));
+    }
+    let done = runs.len() * GROUPS_PER_TASK;
+    runs.push((Some(rest), &bounds[done..]));
+    runs.into_par_iter().for_each(|(values, bounds)| {
+        let values = values.unwrap_or_default();
+        for pair in bounds.windows(2) {
+            let group = &mut values[(pair[0] - bounds[0]) as usize..(pair[1] - bounds[0]) as usize];
+            if group.len() > 1 {
+                each(group);
+            }
+        }
+    });
+}
+
+const GROUPS_PER_TASK: usize = 1 << 12;
 
 fn compare(left: &Table<'_>, a: &Key, right: &Table<'_>, b: &Key) -> Ordering {
     a.0.cmp(&b.0).then_with(|| left.tail(a.1).cmp(right.tail(b.1)))

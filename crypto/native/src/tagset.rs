@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use crate::errors::{Error, Result};
+use crate::rows::{for_each_group, group_bits, grouped};
 
 /// Bytes of a tag.
 pub const TAG_BYTES: usize = 16;
@@ -23,7 +24,7 @@ struct Layout {
 
 impl Layout {
     fn of(n: usize) -> Self {
-        Self { n, high: n.max(1).ilog2() }
+        Self { n, high: group_bits(n) }
     }
 
     fn low(self) -> u32 {
@@ -61,51 +62,13 @@ pub fn packed_bytes(n: usize) -> usize {
     8 * (layout.upper_words() + layout.lower_words())
 }
 
-/// Sorts tags that are close to uniform: by counting over their upper bits, then within what falls together.
+/// Sorts tags that are close to uniform.
 ///
 /// A sender who makes all tags alike pays us one comparison sort, nothing worse.
-pub fn sort(tags: &[u128]) -> Vec<u128> {
-    let (order, bounds) = bucketed(tags, Layout::of(tags.len()));
-    let mut sorted = order;
-    for pair in bounds.windows(2) {
-        let bucket = &mut sorted[pair[0] as usize..pair[1] as usize];
-        if bucket.len() > 1 {
-            bucket.sort_unstable();
-        }
-    }
+fn sort(tags: &[u128]) -> Vec<u128> {
+    let (mut sorted, bounds) = grouped(tags, |tag| *tag);
+    for_each_group(&mut sorted, &bounds, <[u128]>::sort_unstable);
     sorted
-}
-
-/// The tags, those with equal upper bits together, and where each group starts.
-fn bucketed(tags: &[u128], layout: Layout) -> (Vec<u128>, Vec<u32>) {
-    // Two passes over coarse, then fine groups: scattering into a million places at once would miss the cache.
-    let coarse = layout.high.saturating_sub(10);
-    let shift = layout.high - layout.high.min(10);
-    debug_assert_eq!(coarse, shift);
-    let rough = scatter(tags, 1 << (layout.high - shift), |tag| layout.top(tag) >> shift).0;
-    if shift == 0 {
-        return scatter(tags, 1 << layout.high, |tag| layout.top(tag));
-    }
-    scatter(&rough, 1 << layout.high, |tag| layout.top(tag))
-}
-
-/// A counting sort: stable, by `group`.
-fn scatter(tags: &[u128], groups: usize, group: impl Fn(u128) -> usize) -> (Vec<u128>, Vec<u32>) {
-    let mut bounds = vec![0u32; groups + 1];
-    for &tag in tags {
-        bounds[group(tag) + 1] += 1;
-    }
-    for i in 0..groups {
-        bounds[i + 1] += bounds[i];
-    }
-    let mut next = bounds.clone();
-    let mut out = vec![0u128; tags.len()];
-    for &tag in tags {
-        let place = &mut next[group(tag)];
-        out[*place as usize] = tag;
-        *place += 1;
-    }
-    (out, bounds)
 }
 
 /// Packs tags, which are sorted first. A tag that occurs twice is packed twice.
