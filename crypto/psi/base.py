@@ -85,6 +85,7 @@ class Protocol:
         sender: the other role; its result is ``None`` unless ``params.output`` is ``BOTH``.
         messages: every message type, in the order of a run.
         traffic: payload bytes ``(receiver_sent, sender_sent)`` of a run with these parameters.
+        offline: those of the messages that a run begins with that depend on nobody's items.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Protocol:
     sender: Callable[..., Role[Matches | None]]
     messages: tuple[type[Message], ...]
     traffic: Callable[[Params], tuple[int, int]]
+    offline: frozenset[type[Message]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +124,34 @@ def pad(items: Rows, size: int, *, rng: Rng) -> Padded:
     Raises:
         ParameterError: wrong shape, or more distinct items than declared.
     """
-    if items.ndim != 2 or items.shape[1] != ITEM_BYTES or items.dtype != np.uint8:  # noqa: PLR2004
-        raise ParameterError(f"items are an (n, {ITEM_BYTES}) uint8 array")
-    origin = rows.unique(items)
+    origin = _distinct(items, size)
     filling = size - len(origin)
-    if filling < 0:
-        raise ParameterError("there are more distinct items than the declared size")
     dummies = np.frombuffer(rng(filling * ITEM_BYTES), np.uint8).reshape(filling, ITEM_BYTES)
     return Padded(np.concatenate([items[origin], dummies]), origin)
+
+
+def check_fits(items: Rows, size: int) -> None:
+    """Refuse at once what ``pad`` would refuse later.
+
+    Raises:
+        ParameterError: wrong shape, or more distinct items than declared.
+    """
+    _check_items(items)
+    if len(items) > size:
+        _distinct(items, size)
+
+
+def _check_items(items: Rows) -> None:
+    if items.ndim != 2 or items.shape[1] != ITEM_BYTES or items.dtype != np.uint8:  # noqa: PLR2004
+        raise ParameterError(f"items are an (n, {ITEM_BYTES}) uint8 array")
+
+
+def _distinct(items: Rows, size: int) -> NDArray[np.int64]:
+    _check_items(items)
+    origin = rows.unique(items)
+    if len(origin) > size:
+        raise ParameterError("there are more distinct items than the declared size")
+    return origin
 
 
 def tags(outputs: Rows, *, label: str, context: bytes, width: int) -> Rows:

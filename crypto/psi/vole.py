@@ -35,6 +35,7 @@ from crypto.psi.base import (
     Output,
     Params,
     Protocol,
+    check_fits,
     fill_proofs,
     match_proofs,
     pad,
@@ -164,13 +165,14 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
 
 
 def _receiver(items: Rows, params: Params, transcript: _Transcript, rng: Rng) -> Role[Matches]:
-    own = pad(items, params.n_r, rng=rng)
+    check_fits(items, params.n_r)
     correlation = yield from vole.receiver(
         okvs.slots(params.n_r), _chooser(params, rng), context=params.context, rng=rng
     )
 
     committed = yield from receive(Commitments, salt=HASH_BYTES, coin=HASH_BYTES)
     yield from send(Salt(rng(SHARE_BYTES)))
+    own = pad(items, params.n_r, rng=rng)
     opened = yield from receive(Opening, salt=SHARE_BYTES)
     _check_opening(committed.salt, params, "salt", opened.salt)
     keys = okvs.hash_items(own.rows, capacity=params.n_r, salt=_salt(transcript))
@@ -217,12 +219,13 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Match
 
 
 def _sender(items: Rows, params: Params, transcript: _Transcript, rng: Rng) -> Role[Matches | None]:
-    own = pad(items, params.n_s, rng=rng)
+    check_fits(items, params.n_s)
     slots = okvs.slots(params.n_r)
     correlation = yield from vole.sender(slots, _offerer(params, rng), context=params.context, rng=rng)
 
     salt, coin = rng(SHARE_BYTES), rng(SHARE_BYTES)
     yield from send(Commitments(_commitment(params, "salt", salt), _commitment(params, "coin", coin)))
+    own = pad(items, params.n_s, rng=rng)
     yield from receive(Salt, salt=SHARE_BYTES)
     yield from send(Opening(salt))
     # Before waiting: the receiver encodes meanwhile.
@@ -333,4 +336,5 @@ PROTOCOL = Protocol(
         MatchProofs,
     ),
     traffic=traffic,
+    offline=frozenset({Functions, Transfers, Trees, Challenge, Answer, Commitments}),
 )

@@ -165,7 +165,11 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "types": [str(t) for t in o.types],
         "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
         "result": {"count": None if items is None else len(items), "items": items},
-        "seconds": {"total": round(o.total_s, 4), "crypto": round(o.crypto_s, 4)},
+        "seconds": {
+            "total": round(o.total_s, 4),
+            "crypto": round(o.crypto_s, 4),
+            "offline": round(o.offline_s, 4),
+        },
         "bytes": {"sent": o.sent, "received": o.received},
     }
 

@@ -128,13 +128,22 @@ def _in_memory(protocol: str, a: Path, b: Path) -> tuple[dict[str, Any], list[in
     ours, theirs = Lines.read(a), Lines.read(b)
     params = Params(n_r=_declared(ours), n_s=_declared(theirs), context=secrets.token_bytes(32))
     found_protocol = PROTOCOLS[protocol]
-    start = perf_counter()
+    start, offline = perf_counter(), 0.0
+
+    def watch(message: session.Message) -> session.Message:
+        nonlocal offline
+        if type(message) in found_protocol.offline:
+            offline = perf_counter() - start
+        return message
+
     matches, _ = session.run(
-        found_protocol.receiver(ours.rows, params), found_protocol.sender(theirs.rows, params)
+        found_protocol.receiver(ours.rows, params),
+        found_protocol.sender(theirs.rows, params),
+        on_message=watch,
     )
-    total = perf_counter() - start
+    seconds = {"total": perf_counter() - start, "offline": offline}
     sent = dict(zip(("receiver_sent", "sender_sent"), found_protocol.traffic(params), strict=True))
-    result = _result(protocol, Transport.MEMORY, (len(ours.rows), len(theirs.rows)), matches, total, sent)
+    result = _result(protocol, Transport.MEMORY, (len(ours.rows), len(theirs.rows)), matches, seconds, sent)
     return result, matches.indices.tolist()
 
 
@@ -154,9 +163,8 @@ def _over_grpc(protocol: str, a: Path, b: Path) -> tuple[dict[str, Any], list[in
             sent = {"receiver_sent": outcome.sent, "sender_sent": outcome.received}
             sizes = (len(ours.rows), child["items"])
             matches = Matches(np.array(positions, dtype=np.int64))
-            return _result(
-                protocol, Transport.GRPC, sizes, matches, outcome.total_s, sent, child["pid"]
-            ), positions
+            seconds = {"total": outcome.total_s, "offline": outcome.offline_s}
+            return _result(protocol, Transport.GRPC, sizes, matches, seconds, sent, child["pid"]), positions
 
     return asyncio.run(run())
 
@@ -166,8 +174,8 @@ def _declared(lines: Lines) -> int:
 
 
 def _result(
-    protocol: str, transport: Transport, sizes: tuple[int, int], matches: Matches, total: float,
-    sent: dict[str, int], child: int | None = None,
+    protocol: str, transport: Transport, sizes: tuple[int, int], matches: Matches,
+    seconds: dict[str, float], sent: dict[str, int], child: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     peaks = {"receiver": own} if child is None else {"receiver": own, "sender": _peak_mib(child)}
@@ -177,7 +185,11 @@ def _result(
         "n_r": sizes[0],
         "n_s": sizes[1],
         "intersection": {"count": len(matches.indices)},
-        "seconds": {"total": round(total, 4), "offline": 0.0, "online": round(total, 4)},
+        "seconds": {
+            "total": round(seconds["total"], 4),
+            "offline": round(seconds["offline"], 4),
+            "online": round(seconds["total"] - seconds["offline"], 4),
+        },
         "bytes": sent,
         "peak_rss_mib": round(max(peaks.values()), 1),
         "peak_rss_mib_by_party": {party: round(mib, 1) for party, mib in peaks.items()},

@@ -157,6 +157,7 @@ class Outcome:
     matches: list[Indicator] | None = field(default=None, repr=False)
     total_s: float
     crypto_s: float
+    offline_s: float
     sent: int
     received: int
 

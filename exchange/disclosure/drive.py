@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from crypto.errors import EncodingFailed, PeerFault
-from crypto.session import Role, Send, Session
+from crypto.session import Message, Role, Send, Session
 from exchange.disclosure.desk import Channel
 from exchange.errors import CosightError, PeerMisbehaved
 
@@ -38,25 +39,38 @@ class Progress:
 
     Attributes:
         crypto_s: seconds of computing on our side.
+        offline_s: seconds until the first step that depends on items.
         messages: how many messages left.
     """
 
     crypto_s: float = 0.0
+    offline_s: float = 0.0
     messages: int = 0
 
 
-async def drive(role: Role[T], channel: Channel, progress: Progress) -> T:
+async def drive(
+    role: Role[T], channel: Channel, progress: Progress, offline: AbstractSet[type[Message]] = frozenset()
+) -> T:
     """Run a role to its end.
+
+    Args:
+        role: the role.
+        channel: to the peer.
+        progress: gets what it costs.
+        offline: the messages, first in the run, that depend on nobody's items.
 
     Raises:
         PeerMisbehaved: the peer broke the protocol.
         PeerError: the channel lost it, or it exceeded a limit.
         CosightError: the run failed and nobody is to blame; run again.
     """
-    session = Session(role)
+    session, start, ahead = Session(role), perf_counter(), bool(offline)
     try:
         await _compute(progress, session.advance)
         while (step := session.step) is not None:
+            kind = type(step.message) if isinstance(step, Send) else step.kind
+            if ahead and kind not in offline:
+                progress.offline_s, ahead = perf_counter() - start, False
             if isinstance(step, Send):
                 progress.messages += 1
                 await channel.send(step.message)

@@ -90,6 +90,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         ids=None if items is None or found is None else items.ids[found.indices],
         total_s=perf_counter() - start,
         crypto_s=entry.progress.crypto_s,
+        offline_s=entry.progress.offline_s,
         sent=0 if entry.channel is None else entry.channel.sent,
         received=0 if entry.channel is None else entry.channel.received,
     )
@@ -104,10 +105,11 @@ async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -
             hint="an import has ended meanwhile: run the match again",
         )
     entry.check_policy()
-    role = PROTOCOLS[agreement.protocol].receiver(items.rows, params_of(agreement))
+    protocol = PROTOCOLS[agreement.protocol]
+    role = protocol.receiver(items.rows, params_of(agreement))
     async with link.run(agreement, entry.desk.sign(agreement)) as channel:
         entry.channel = channel
-        found = await drive(role, channel, entry.progress)
+        found = await drive(role, channel, entry.progress, protocol.offline)
         await channel.end()
     return found
 

@@ -70,11 +70,11 @@ fn plain(band: u32, more: u64, log_n: u32, trials: u64) {
 
 fn solvable(random: &mut Random, n: u64, starts: u64, band: u32) -> bool {
     let mut order: Vec<u64> =
-        (0..n).map(|_| (u128::from(random.next()) * u128::from(starts) >> 64) as u64).collect();
+        (0..n).map(|_| ((u128::from(random.next()) * u128::from(starts)) >> 64) as u64).collect();
     order.sort_unstable();
     let mut pivots = vec![0u128; starts as usize + band as usize];
     order.into_iter().all(|start| {
-        let bits = u128::from(random.next()) << 64 | u128::from(random.next());
+        let bits = (u128::from(random.next()) << 64) | u128::from(random.next());
         let (mut mask, mut slot) = (bits >> (128 - band) | 1, start as usize);
         loop {
             if pivots[slot] == 0 {
@@ -106,7 +106,7 @@ impl Occupied {
         }
         let free = self.band - self.bits.count_ones();
         let mut left = loop {
-            let skipped = random.next().trailing_zeros() as u32;
+            let skipped = random.next().trailing_zeros();
             if skipped < free || free == 0 {
                 break skipped;
             }

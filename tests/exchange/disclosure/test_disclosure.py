@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from crypto.errors import EncodingFailed, ProtocolError
-from crypto.psi import Output
+from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung
 from exchange.disclosure import Outcome, Proposal, match
 from exchange.errors import (
@@ -269,9 +269,8 @@ async def test_nobody_is_blamed_for_bad_luck(monkeypatch):
         raise EncodingFailed("no encoding was found")
         yield
 
-    monkeypatch.setattr(
-        "exchange.disclosure.initiator.PROTOCOLS", {"voprf": type("P", (), {"receiver": unlucky})}
-    )
+    unlucky_voprf = replace(PROTOCOLS["voprf"], receiver=unlucky)
+    monkeypatch.setattr("exchange.disclosure.initiator.PROTOCOLS", {"voprf": unlucky_voprf})
     with pytest.raises(CosightError) as error:
         await match(alice.desk, "bob", WISH, wire)
     assert error.value.code == "encoding-failed"
