@@ -36,13 +36,13 @@ def item_rows(kind: str, values: Sequence[str]) -> Rows:
     return _native.hashing_keyed_values(derive_key(labels.ITEM), kind.encode() + SEPARATOR, packed, ends)
 
 
-def derive_key(label: str, *material: bytes) -> bytes:
+def derive_key(label: str, *material: bytes | Rows) -> bytes:
     """Derive a key: BLAKE3 ``derive_key`` with the label as context.
 
     Args:
         label: what the key is for; from ``crypto.labels``.
-        material: key material and what the key is bound to, each prefixed with its length in eight bytes,
-            little endian.
+        material: key material and what the key is bound to, bytes or contiguous rows, each prefixed with its
+            length in eight bytes, little endian.
 
     Returns:
         32 bytes.

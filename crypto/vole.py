@@ -8,6 +8,9 @@ of which, counted from the least significant of the first byte, is the coefficie
 The transfers and products that it begins with are a role of their own (oblivious transfer, extended), handed
 in as ``transfers``. A party that raises has burnt ``delta``: nothing may be retried with it.
 
+``Received`` has ``a`` and ``c``, ``Sent`` has ``delta`` and ``b``: opaque objects, which copy out arrays of
+shape ``(count, 16)``.
+
 Sources, steps, parameters and what they rest on: ``native/src/vole.rs`` and docs/protocols/silent-vole.md.
 """
 
@@ -19,6 +22,8 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from crypto import _native
+from crypto._native import VoleReceived as Received
+from crypto._native import VoleSent as Sent
 from crypto.group import Rng
 from crypto.rows import Rows
 from crypto.session import Message, Receive, Role, Send, message, receive, send
@@ -69,22 +74,6 @@ class Offered:
     shares: Rows
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Received:
-    """The receiver's half of the correlation: two arrays ``(count, 16)``."""
-
-    a: Rows
-    c: Rows
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Sent:
-    """The sender's half: 16 bytes, and an array ``(count, 16)``."""
-
-    delta: bytes
-    b: Rows
-
-
 SubRole: TypeAlias = Generator[Send | Receive, Message | None, T]
 Choose: TypeAlias = Callable[[bytes, Rows], SubRole[Chosen]]
 """Given a byte of 0 or 1 for each transfer and the ``(n, 16)`` factors of the products, the role."""
@@ -130,7 +119,7 @@ def receiver(count: int, transfers: Choose, *, context: bytes, rng: Rng = token_
     challenge = state.puncture(chosen.strings, chosen.shares, trees.tobytes())
     yield from send(Challenge(challenge))
     answer = (yield from receive(Answer, answer=ANSWER_BYTES)).answer
-    return Received(*state.finish(answer))
+    return state.finish(answer)
 
 
 def sender(count: int, transfers: Offer, *, context: bytes, rng: Rng = token_bytes) -> Role[Sent]:
@@ -159,9 +148,8 @@ def sender(count: int, transfers: Offer, *, context: bytes, rng: Rng = token_byt
     )
     yield from send(Trees(np.frombuffer(trees, np.uint8).reshape(1, -1)))
     challenge = (yield from receive(Challenge, challenge=CHALLENGE_BYTES)).challenge
-    answer, b = state.finish(challenge)
-    yield from send(Answer(answer))
-    return Sent(offered.delta, b)
+    yield from send(Answer(state.answer(challenge)))
+    return state.finish()  # while the receiver compresses, too
 
 
 def traffic(count: int) -> tuple[int, int]:

@@ -110,7 +110,9 @@ class Padded:
 
     def matches(self, positions: NDArray[np.int64]) -> Matches:
         """The output, from positions in ``rows``. A random row that matches (2^-stat_sec) is no item."""
-        return Matches(np.sort(self.origin[positions[positions < len(self.origin)]]))
+        found = np.zeros(len(self.origin), np.bool_)
+        found[positions[positions < len(self.origin)]] = True
+        return Matches(self.origin[found])  # which ascends
 
 
 def pad(items: Rows, size: int, *, rng: Rng) -> Padded:
@@ -125,9 +127,27 @@ def pad(items: Rows, size: int, *, rng: Rng) -> Padded:
         ParameterError: wrong shape, or more distinct items than declared.
     """
     origin = _distinct(items, size)
-    filling = size - len(origin)
+    return Padded(_filled(items[origin], size, rng), origin)
+
+
+def pad_distinct(items: Rows, size: int, *, rng: Rng) -> Padded:
+    """What ``pad`` gives for items that repeat no row, without looking whether they do.
+
+    Raises:
+        ParameterError: wrong shape, or more items than declared.
+    """
+    _check_items(items)
+    if len(items) > size:
+        raise ParameterError("there are more items than the declared size")
+    return Padded(_filled(items, size, rng), np.arange(len(items)))
+
+
+def _filled(items: Rows, size: int, rng: Rng) -> Rows:
+    filling = size - len(items)
+    if not filling:
+        return items
     dummies = np.frombuffer(rng(filling * ITEM_BYTES), np.uint8).reshape(filling, ITEM_BYTES)
-    return Padded(np.concatenate([items[origin], dummies]), origin)
+    return np.concatenate([items, dummies])
 
 
 def check_fits(items: Rows, size: int) -> None:

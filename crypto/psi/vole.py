@@ -33,12 +33,14 @@ from crypto.psi.base import (
     MATCH_PROOF_BYTES,
     Matches,
     Output,
+    Padded,
     Params,
     Protocol,
     check_fits,
     fill_proofs,
     match_proofs,
     pad,
+    pad_distinct,
     positions_in,
 )
 from crypto.rows import Rows
@@ -116,7 +118,7 @@ class MatchProofs(Message):
 
 @dataclass(slots=True)
 class _Transcript:
-    """A hash of the agreement and of every message so far. Messages alternate: both parties have the same."""
+    """A hash of the agreement and of every message up to the store, which both parties have alike."""
 
     digest: bytes
 
@@ -138,7 +140,9 @@ class _Transcript:
             role.close()
 
     def _take(self, sent: Message) -> None:
-        content = (bytes(getattr(sent, name)) for name in sent.sizes())
+        if isinstance(sent, (Tags, MatchProofs)):
+            return  # nothing is derived from what ends a run
+        content = (getattr(sent, name) for name in sent.sizes())
         self.digest = hashing.derive_key(
             labels.VOLE_TRANSCRIPT, self.digest, type(sent).__name__.encode(), *content
         )
@@ -172,15 +176,13 @@ def _receiver(items: Rows, params: Params, transcript: _Transcript, rng: Rng) ->
 
     committed = yield from receive(Commitments, salt=HASH_BYTES, coin=HASH_BYTES)
     yield from send(Salt(rng(SHARE_BYTES)))
-    own = pad(items, params.n_r, rng=rng)
     opened = yield from receive(Opening, salt=SHARE_BYTES)
     _check_opening(committed.salt, params, "salt", opened.salt)
-    keys = okvs.hash_items(own.rows, capacity=params.n_r, salt=_salt(transcript))
-    store = okvs.encode(keys, rng=rng)
-    store ^= correlation.a
-    yield from send(Store(rng(SHARE_BYTES), store))
+    own, keys = _hashed(items, params.n_r, params.n_r, _salt(transcript), rng)
+    share, store = rng(SHARE_BYTES), _native.psi_store(keys, correlation, rng(VALUE_BYTES))
+    yield from send(Store(share, store))
     del store
-    decoded = okvs.decode_sorted(correlation.c, keys)
+    decoded = _native.psi_decode_receiver(correlation, keys)
 
     seen = transcript.digest
     reply = yield from receive(
@@ -189,11 +191,12 @@ def _receiver(items: Rows, params: Params, transcript: _Transcript, rng: Rng) ->
     _check_opening(committed.coin, params, "coin", reply.coin)
     if not compare_digest(seen, reply.transcript):
         raise VerificationError("the sender has seen other messages than we sent")
-    compared, private = _native.psi_outputs(decoded, keys.digests(), _coin(seen, reply.coin))
-    found = tagset.positions(compared, reply.tags, count=params.n_s)
+    coin = _coin(seen, reply.coin)
+    found = _native.psi_matches(decoded, keys, coin, params.n_s, reply.tags)
 
     mine = keys.order[found].astype(np.int64)
     if params.output is Output.BOTH:
+        private = _native.psi_private(decoded, keys, coin)
         shared = np.ascontiguousarray(private[found[mine < len(own.origin)]])
         proofs = match_proofs(shared, params)
         yield from send(MatchProofs(fill_proofs(proofs, min(params.n_r, params.n_s), rng)))
@@ -225,26 +228,38 @@ def _sender(items: Rows, params: Params, transcript: _Transcript, rng: Rng) -> R
 
     salt, coin = rng(SHARE_BYTES), rng(SHARE_BYTES)
     yield from send(Commitments(_commitment(params, "salt", salt), _commitment(params, "coin", coin)))
-    own = pad(items, params.n_s, rng=rng)
     yield from receive(Salt, salt=SHARE_BYTES)
     yield from send(Opening(salt))
     # Before waiting: the receiver encodes meanwhile.
-    keys = okvs.hash_items(own.rows, capacity=params.n_r, salt=_salt(transcript))
+    own, keys = _hashed(items, params.n_s, params.n_r, _salt(transcript), rng)
 
     store = (yield from receive(Store, coin=SHARE_BYTES, store=(slots, VALUE_BYTES))).store
-    table = _native.psi_add_scaled(correlation.b, correlation.delta, store)
-    decoded = okvs.decode_sorted(table, keys)
-    del table, store
-    decoded = _native.psi_add_scaled(decoded, correlation.delta, keys.values())
+    decoded = _native.psi_decode_sender(correlation, store, keys)
+    del store, correlation
     seen = transcript.digest
-    compared, private = _native.psi_outputs(decoded, keys.digests(), _coin(seen, coin))
-    yield from send(Tags(coin, seen, tagset.pack(compared)))
+    opened = _coin(seen, coin)
+    yield from send(Tags(coin, seen, _native.psi_tags(decoded, keys, opened).reshape(1, -1)))
     if params.output is Output.RECEIVER:
         return None
+    private = _native.psi_private(decoded, keys, opened)
     count = min(params.n_r, params.n_s)
     claims = (yield from receive(MatchProofs, proofs=(count, MATCH_PROOF_BYTES))).proofs
     found = positions_in(match_proofs(private, params), claims)
     return own.matches(keys.order[found].astype(np.int64))
+
+
+def _hashed(items: Rows, size: int, capacity: int, salt: bytes, rng: Rng) -> tuple[Padded, okvs.Keys]:
+    """Pad, and hash to keys of the store.
+
+    Rows that repeat have neighbouring keys: only where some do, they are looked for among the items.
+    """
+    if len(items) <= size:
+        own = pad_distinct(items, size, rng=rng)
+        keys = okvs.hash_items(own.rows, capacity=capacity, salt=salt)
+        if not keys.repeated:
+            return own, keys
+    own = pad(items, size, rng=rng)
+    return own, okvs.hash_items(own.rows, capacity=capacity, salt=salt)
 
 
 def _chooser(params: Params, rng: Rng) -> vole.Choose:

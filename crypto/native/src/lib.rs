@@ -18,6 +18,7 @@ pub mod ggm;
 pub mod group;
 pub mod hashing;
 pub mod lpn;
+pub mod memory;
 pub mod okvs;
 pub mod oprf;
 pub mod ot;

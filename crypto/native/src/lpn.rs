@@ -20,6 +20,7 @@ mod multiply;
 mod shuffle;
 
 use crate::hashing::derive_key;
+use crate::memory::Big;
 use crate::prg::Aes;
 use rayon::prelude::*;
 use shuffle::{Shuffle, Stream, CHUNK};
@@ -55,8 +56,9 @@ impl Code {
         }
     }
 
-    /// Compress `2m` elements in place to `m`; `spare`, as long, is overwritten.
-    pub fn compress(&self, noise: &mut Vec<u128>, spare: &mut [u128]) {
+    /// Compress `2m` elements to `m`, of which the first `count` begin `spare`, which is as long as the noise.
+    /// Both are overwritten.
+    pub fn compress(&self, noise: &mut [u128], spare: &mut [u128], count: usize) {
         self.rounds[0].apply(&Sum(noise), spare);
         self.rounds[1].apply(
             &Scaled {
@@ -65,29 +67,27 @@ impl Code {
             },
             noise,
         );
-        self.diagonal(noise);
+        self.diagonal(noise, &mut spare[..count]);
     }
 
-    /// Compress a vector that is zero but at `places`, ascending, at most 255 of them.
+    /// Compress a vector that is zero but at `places`, ascending, at most 255 of them; `spare` takes `2m`.
     ///
     /// Its first running sum has few values, so the first permutation moves one byte an element.
-    pub fn compress_sparse(&self, places: &[usize], values: &[u128]) -> Vec<u128> {
+    pub fn compress_sparse(&self, places: &[usize], values: &[u128], spare: &mut [u128], out: &mut [u128]) {
         assert!(places.len() == values.len() && places.len() < 256);
-        let mut steps = vec![0; 2 * self.m];
+        let mut steps = Big::scratch(2 * self.m);
         self.rounds[0].apply(&Steps(places), &mut steps);
         let mut sums = [0; 256];
         for (at, value) in values.iter().enumerate() {
             sums[at + 1] = sums[at] ^ value;
         }
-        let mut out = vec![0; 2 * self.m];
         let source = |at: usize, out: &mut [u128]| {
             for (out, step) in out.iter_mut().zip(&steps[at..]) {
                 *out = sums[usize::from(*step)];
             }
         };
-        self.rounds[1].apply(&Scaled { code: self, source }, &mut out);
-        self.diagonal(&mut out);
-        out
+        self.rounds[1].apply(&Scaled { code: self, source }, spare);
+        self.diagonal(spare, out);
     }
 
     /// Multiply elements from `at` on, a multiple of `CHUNK`, by their multipliers.
@@ -98,12 +98,14 @@ impl Code {
         multiply::multiply(elements, by);
     }
 
-    /// Add the binary combinations of the second half to the first and drop the second, by tables of the 16
-    /// combinations of each four elements (Arlazarov and others, 1970: "the four Russians").
-    fn diagonal(&self, elements: &mut Vec<u128>) {
-        let (first, second) = elements.split_at_mut(self.m);
-        let blocks = first.par_chunks_mut(BLOCK).zip(second.par_chunks(BLOCK)).enumerate();
-        blocks.with_min_len(256).for_each(|(index, (out, block))| {
+    /// The first half with binary combinations of the second added, by tables of the 16 combinations of each
+    /// four elements (Arlazarov and others, 1970: "the four Russians").
+    fn diagonal(&self, elements: &[u128], out: &mut [u128]) {
+        assert!(out.len() <= self.m, "a code has m outputs");
+        let (first, second) = elements.split_at(self.m);
+        let halves = first.par_chunks(BLOCK).zip(second.par_chunks(BLOCK));
+        let blocks = out.par_chunks_mut(BLOCK).zip(halves).enumerate();
+        blocks.with_min_len(256).for_each(|(index, (out, (first, block)))| {
             let mut rows = [0; BLOCK / WORDS];
             self.diagonal.ctr((index * rows.len()) as u128, &mut rows);
             let mut tables = [[0; 16]; TABLES];
@@ -114,14 +116,13 @@ impl Code {
                     }
                 }
             }
-            for (out, row) in out.iter_mut().zip(bytemuck::cast_slice::<u128, u32>(&rows)) {
-                for (at, table) in tables.iter().enumerate() {
-                    *out ^= table[(row >> (4 * at) & 15) as usize];
-                }
+            let rows = bytemuck::cast_slice::<u128, u32>(&rows);
+            for ((out, first), row) in out.iter_mut().zip(first).zip(rows) {
+                let sums =
+                    tables.iter().enumerate().map(|(at, table)| table[(row >> (4 * at) & 15) as usize]);
+                *out = sums.fold(*first, |sum, combination| sum ^ combination);
             }
         });
-        elements.truncate(self.m);
-        elements.shrink_to_fit();
     }
 }
 

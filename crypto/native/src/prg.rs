@@ -117,6 +117,24 @@ impl Prg {
     }
 }
 
+/// Replace each block `x` by `E_k(x) ^ x` under a key of its own: Davies and Meyer's compression function, a
+/// random oracle of `(k, x)` where AES is an ideal cipher.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn davies_meyer(keys: &[u128], blocks: &mut [u128]) {
+    davies_meyer_on(Backend::detect(), keys, blocks);
+}
+
+fn davies_meyer_on(backend: Backend, keys: &[u128], blocks: &mut [u128]) {
+    assert_eq!(keys.len(), blocks.len(), "a key for each block");
+    match backend {
+        Backend::Portable => portable::davies_meyer(keys, blocks),
+        #[cfg(target_arch = "x86_64")]
+        Backend::X86(instructions) => instructions.davies_meyer(keys, blocks),
+    }
+}
+
 /// Replace each block `x` by `pi(x) ^ x`, where `pi` is AES under the key: the hash of Matyas, Meyer and
 /// Oseas, which is correlation robust (GKWY20, ePrint 2019/074) where `pi` is ideal.
 pub fn cr(key: &Aes, blocks: &mut [u128]) {

@@ -1,4 +1,4 @@
-//! The last steps of the VOLE-based OPRF: from a correlation and what was decoded to the PRF's output.
+//! The last steps of the VOLE-based OPRF: from a correlation and a store to the PRF's outputs.
 //!
 //! Source: Raghuraman, Rindal, "Blazing fast PSI from improved OKVS and subfield VOLE" (CCS 2022), the malicious
 //! variant: `F(x) = H(Decode(C, x) + w, x)` with a hash that is a random oracle of both. Here `H` is Davies-Meyer,
@@ -6,72 +6,173 @@
 //! the half that stays private, whose block differs in its lowest bit.
 #![forbid(unsafe_code)]
 
+use crate::errors::{Error, Result};
 use crate::field;
-use crate::prg::Aes;
+use crate::memory::Big;
+use crate::okvs::{decode_sorted, encode, Keys, Values};
+use crate::prg::davies_meyer;
+use crate::vole::{Received, Sent};
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 /// Items that one thread takes at once.
-const CHUNK: usize = 1 << 12;
+const CHUNK: usize = 1 << 10;
 
-/// `base + delta * factors` in GF(2^128), row by row, into `out`.
-pub fn add_scaled(base: &[u128], delta: u128, factors: &[u128], out: &mut [u128]) {
-    assert!(base.len() == factors.len() && out.len() == factors.len(), "one of each a row");
-    let chunks = out.par_chunks_mut(CHUNK).zip(base.par_chunks(CHUNK).zip(factors.par_chunks(CHUNK)));
-    chunks.for_each(|(out, (base, factors))| {
-        out.copy_from_slice(base);
-        field::add_scaled(out, delta, factors);
-    });
+/// Which half of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// Is sent, and compared.
+    Compared = 0,
+    /// Stays private.
+    Private = 1,
 }
 
-/// The outputs of the PRF: of each item the half that is compared, and the half that stays private.
-///
-/// `decoded` and `digests` are in one order: of each item, what its slots sum to and its 128-bit digest.
-pub fn outputs(decoded: &[u128], digests: &[u128], coin: u128, compared: &mut [u128], private: &mut [u128]) {
-    let n = decoded.len();
-    assert!(digests.len() == n && compared.len() == n && private.len() == n, "one output an item");
-    let ins = decoded.par_chunks(CHUNK).zip(digests.par_chunks(CHUNK));
-    let outs = compared.par_chunks_mut(CHUNK).zip(private.par_chunks_mut(CHUNK));
-    outs.zip(ins).for_each(|((compared, private), (decoded, digests))| {
-        let outs = compared.iter_mut().zip(private);
-        for ((compared, private), (&key, &digest)) in outs.zip(decoded.iter().zip(digests)) {
-            let mut blocks = [digest, digest ^ 1];
-            Aes::new(key ^ coin).encrypt(&mut blocks);
-            (*compared, *private) = (blocks[0] ^ digest, blocks[1] ^ digest ^ 1);
-        }
+/// The receiver's message: a store of its keys behind `a`.
+pub fn store(keys: &Keys, received: &Received, seed: u128, out: &mut [u128]) -> Result<()> {
+    let a = received.a();
+    if a.len() != out.len() {
+        return Err(different());
+    }
+    encode(keys, Values::Hashed, seed, out)?;
+    out.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).for_each(|(out, a)| {
+        out.iter_mut().zip(a).for_each(|(out, a)| *out ^= a);
     });
+    Ok(())
+}
+
+fn different() -> Error {
+    Error::Parameter("the store and the correlation have different lengths".into())
+}
+
+/// What the slots of each key sum to, in the order of the keys. Secret: with the coin it gives the outputs.
+pub struct Decoded(Big<u128>);
+
+impl Decoded {
+    /// The receiver's: `Decode(c, x)`.
+    pub fn of_receiver(received: &Received, keys: &Keys) -> Result<Self> {
+        Self::of(received.c(), keys)
+    }
+
+    fn of(table: &[u128], keys: &Keys) -> Result<Self> {
+        let mut sums = Big::scratch(keys.len());
+        decode_sorted(table, keys, &mut sums)?;
+        Ok(Self(sums))
+    }
+
+    /// The sender's: `Decode(b + delta * store, x) + delta * H_B(x)`.
+    pub fn of_sender(sent: &Sent, store: &[u128], keys: &Keys) -> Result<Self> {
+        let (b, delta) = (sent.b(), sent.delta());
+        if b.len() != store.len() {
+            return Err(different());
+        }
+        let mut table = Big::scratch(b.len());
+        let chunks = table.par_chunks_mut(CHUNK).zip(b.par_chunks(CHUNK).zip(store.par_chunks(CHUNK)));
+        chunks.for_each(|(table, (b, store))| {
+            table.copy_from_slice(b);
+            field::add_scaled(table, delta, store);
+        });
+        let mut sums = Self::of(&table, keys)?;
+        sums.0.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sums)| {
+            let mut values = [0; CHUNK];
+            let values = &mut values[..sums.len()];
+            keys.value_batch(chunk * CHUNK, values);
+            field::add_scaled(sums, delta, values);
+        });
+        Ok(sums)
+    }
+
+    /// One half of the output of each key, into `out`.
+    pub fn outputs(&self, keys: &Keys, coin: u128, half: Half, out: &mut [u128]) -> Result<()> {
+        if self.0.len() != keys.len() || out.len() != keys.len() {
+            return Err(Error::Parameter("an output a key".into()));
+        }
+        let ins = self.0.par_chunks(CHUNK).zip(keys.digests().par_chunks(CHUNK));
+        out.par_chunks_mut(CHUNK).zip(ins).for_each(|(out, (sums, digests))| {
+            let mut keys = Zeroizing::new([0; CHUNK]);
+            let keys = &mut keys[..sums.len()];
+            keys.iter_mut().zip(sums).for_each(|(key, sum)| *key = sum ^ coin);
+            out.iter_mut().zip(digests).for_each(|(out, digest)| *out = digest ^ half as u128);
+            davies_meyer(keys, out);
+        });
+        Ok(())
+    }
+
+    /// The compared halves, which are the sender's tags.
+    pub fn compared(&self, keys: &Keys, coin: u128) -> Result<Big<u128>> {
+        let mut out = Big::scratch(keys.len());
+        self.outputs(keys, coin, Half::Compared, &mut out)?;
+        Ok(out)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::okvs::{hash, Layout};
+    use crate::prg::{Aes, Prg};
 
-    fn of(decoded: &[u128], digests: &[u128], coin: u128) -> Vec<[u128; 2]> {
-        let (mut compared, mut private) = (vec![0; decoded.len()], vec![0; decoded.len()]);
-        outputs(decoded, digests, coin, &mut compared, &mut private);
-        compared.into_iter().zip(private).map(|(c, p)| [c, p]).collect()
+    fn random(seed: u128, n: usize) -> Vec<u128> {
+        let mut out = vec![0; n];
+        Prg::new(seed).fill(&mut out);
+        out
+    }
+
+    fn decoded(sums: &[u128]) -> Decoded {
+        let mut copy = Big::scratch(sums.len());
+        copy.copy_from_slice(sums);
+        Decoded(copy)
+    }
+
+    fn keys(n: usize) -> Keys {
+        let words = random(n as u128, 2 * n);
+        let items: Vec<_> = words.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
+        hash(&items, 5, Layout::of(n).unwrap()).unwrap()
     }
 
     #[test]
-    fn an_output_depends_on_all_that_goes_in() {
-        let one = |decoded, digest, coin| of(&[decoded], &[digest], coin)[0];
-        let base = one(1, 2, 3);
-        assert_eq!(base, one(3, 2, 1), "the coin is added to what was decoded");
-        for other in [one(5, 2, 3), one(1, 4, 3), one(1, 2, 4)] {
-            assert!(other[0] != base[0] && other[1] != base[1]);
+    fn outputs_are_those_of_the_definition() {
+        for n in [1, 7, CHUNK, 3 * CHUNK + 5] {
+            let (keys, sums, coin) = (keys(n), random(2, n), 77);
+            for half in [Half::Compared, Half::Private] {
+                let mut out = vec![0; n];
+                decoded(&sums).outputs(&keys, coin, half, &mut out).unwrap();
+                for ((sum, digest), out) in sums.iter().zip(keys.digests()).zip(out) {
+                    let input = digest ^ half as u128;
+                    let mut block = [input];
+                    Aes::new(sum ^ coin).encrypt(&mut block);
+                    assert_eq!(out, block[0] ^ input);
+                }
+            }
         }
-        assert_ne!(base[0], base[1]);
     }
 
     #[test]
-    fn every_item_is_done() {
-        let n = 3 * CHUNK + 5;
-        let decoded: Vec<u128> = (0..n as u128).collect();
-        let all = of(&decoded, &decoded, 9);
-        let mut sums = vec![0; n];
-        add_scaled(&decoded, 7, &decoded, &mut sums);
-        for i in [0, 1, CHUNK, n - 1] {
-            assert_eq!(all[i], of(&decoded[i..=i], &decoded[i..=i], 9)[0]);
-            assert_eq!(sums[i], decoded[i] ^ field::mul(7, decoded[i]));
+    fn a_store_lies_behind_a() {
+        let keys = keys(1000);
+        let slots = keys.layout().slots();
+        let (a, mut plain, mut out) = (random(3, slots), vec![0; slots], vec![0; slots]);
+        encode(&keys, Values::Hashed, 6, &mut plain).unwrap();
+        store(&keys, &Received::of(&a, &a), 6, &mut out).unwrap();
+        assert!(out.iter().zip(plain).zip(&a).all(|((out, plain), a)| *out == plain ^ a));
+        assert!(store(&keys, &Received::of(&a[1..], &a[1..]), 6, &mut out).is_err());
+    }
+
+    #[test]
+    fn a_sender_sums_up_what_the_definition_says() {
+        let n = 2 * CHUNK + 3;
+        let (keys, delta) = (keys(n), random(9, 1)[0]);
+        let slots = keys.layout().slots();
+        let (b, store) = (random(3, slots), random(4, slots));
+        let (mut of_b, mut of_store, mut values) = (vec![0; n], vec![0; n], vec![0; n]);
+        let sent = |from| Sent::of(delta, &b[from..]);
+        let out = Decoded::of_sender(&sent(0), &store, &keys).unwrap().0;
+        decode_sorted(&b, &keys, &mut of_b).unwrap();
+        decode_sorted(&store, &keys, &mut of_store).unwrap();
+        keys.values(&mut values);
+        for at in 0..n {
+            assert_eq!(out[at], of_b[at] ^ field::mul(delta, of_store[at] ^ values[at]));
         }
+        assert!(Decoded::of_sender(&sent(1), &store, &keys).is_err());
+        assert!(Decoded::of_sender(&sent(1), &store[1..], &keys).is_err());
     }
 }

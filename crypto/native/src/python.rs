@@ -173,10 +173,25 @@ fn rows_join<'py>(
     Ok((PyArray1::from_vec(py, a), PyArray1::from_vec(py, b)))
 }
 
+/// Bytes, or the bytes of rows.
+#[derive(FromPyObject)]
+enum Material<'py> {
+    Bytes(PyBackedBytes),
+    Rows(Input<'py>),
+}
+
 #[pyfunction]
-fn hashing_derive_key(label: &str, material: Vec<PyBackedBytes>) -> [u8; HASH_BYTES] {
-    let material: Vec<&[u8]> = material.iter().map(AsRef::as_ref).collect();
-    hashing::derive_key(label, &material)
+fn hashing_derive_key(
+    py: Python<'_>,
+    label: &str,
+    material: Vec<Material<'_>>,
+) -> PyResult<[u8; HASH_BYTES]> {
+    let parts = material.iter().map(|part| match part {
+        Material::Bytes(part) => Ok(&part[..]),
+        Material::Rows(rows) => bytes(rows),
+    });
+    let parts = parts.collect::<PyResult<Vec<_>>>()?;
+    Ok(py.detach(|| hashing::derive_key(label, &parts)))
 }
 
 #[pyfunction]
@@ -372,11 +387,15 @@ mod _native {
         OtReceived, OtReceiver, OtSent,
     };
     #[pymodule_export]
-    use super::psi::{psi_add_scaled, psi_outputs};
+    use super::psi::{
+        psi_decode_receiver, psi_decode_sender, psi_matches, psi_private, psi_store, psi_tags, PsiDecoded,
+    };
     #[pymodule_export]
     use super::tagset::{tagset_pack, tagset_packed_bytes, tagset_positions};
     #[pymodule_export]
-    use super::vole::{vole_receiver, vole_sender, vole_sizes, VoleReceiver, VoleSender};
+    use super::vole::{
+        vole_receiver, vole_sender, vole_sizes, VoleReceived, VoleReceiver, VoleSender, VoleSent,
+    };
     #[pymodule_export]
     use super::{
         group_backend, group_hash_to_group, group_validate, hashing_derive_key, hashing_keyed_rows,

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 use crate::errors::{Error, Result};
+use crate::memory::Big;
+use bytemuck::Pod;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 
@@ -63,8 +65,8 @@ impl<'a> Items<'a> {
     }
 }
 
-/// A row as it is sorted: its first eight bytes, big endian, and where it stands.
-type Key = (u64, u32);
+/// A row as it is sorted: its first eight bytes, big endian, and where it stands, below 2^32.
+type Key = [u64; 2];
 
 /// `n` rows of the same width.
 #[derive(Clone, Copy)]
@@ -82,32 +84,28 @@ impl<'a> Table<'a> {
         Ok(Self { bytes, width })
     }
 
-    fn row(&self, index: u32) -> &'a [u8] {
+    fn row(&self, index: u64) -> &'a [u8] {
         &self.bytes[index as usize * self.width..][..self.width]
     }
 
-    fn key(&self, index: u32) -> Key {
+    fn key(&self, index: u64) -> Key {
         let row = self.row(index);
         let mut prefix = [0; 8];
         let known = row.len().min(8);
         prefix[..known].copy_from_slice(&row[..known]);
-        (u64::from_be_bytes(prefix), index)
+        [u64::from_be_bytes(prefix), index]
     }
 
     /// What of a row its key does not hold.
-    fn tail(&self, index: u32) -> &'a [u8] {
+    fn tail(&self, index: u64) -> &'a [u8] {
         self.row(index).get(8..).unwrap_or_default()
     }
 
     /// Keys in the order of their rows; equal rows in the order of their indices.
-    fn sorted_keys(&self) -> Vec<Key> {
-        let n = (self.bytes.len() / self.width) as u32;
-        let keys: Vec<Key> = (0..n).into_par_iter().map(|index| self.key(index)).collect();
-        let (mut keys, bounds) = grouped(&keys, |key| u128::from(key.0) << 64);
-        for_each_group(&mut keys, &bounds, |group| {
-            group.sort_unstable_by(|a, b| compare(self, a, self, b).then(a.1.cmp(&b.1)));
-        });
-        keys
+    fn sorted_keys(&self) -> Big<Key> {
+        let mut keys = Big::scratch(self.bytes.len() / self.width);
+        keys.par_iter_mut().enumerate().for_each(|(index, key)| *key = self.key(index as u64));
+        sort_uniform(&keys, |key| key[0], |a, b| compare(self, a, self, b).then(a[1].cmp(&b[1])))
     }
 }
 
@@ -116,64 +114,104 @@ pub(crate) fn group_bits(n: usize) -> u32 {
     n.max(1).ilog2()
 }
 
-/// Put values with the same leading bits together, groups in ascending order; and where each group starts.
+/// Sort values that are ordered by 64 bits first, which are close to uniform; equal values in any order.
 ///
-/// Two passes over coarse, then fine groups: to scatter into a million places at once would miss the caches.
-pub(crate) fn grouped<T: Copy + Default>(values: &[T], key: impl Fn(&T) -> u128) -> (Vec<T>, Vec<u32>) {
+/// Values are scattered to buckets that fit the caches, by the leading bits of `lead`; each bucket is put in
+/// order by the next bits, which leaves neighbours to swap. Where the bits are not uniform, a bucket costs one
+/// comparison sort.
+pub(crate) fn sort_uniform<T: Pod + Send + Sync>(
+    values: &[T],
+    lead: impl Fn(&T) -> u64 + Sync,
+    compare: impl Fn(&T, &T) -> Ordering + Sync,
+) -> Big<T> {
     let bits = group_bits(values.len());
-    let leading = |value: &T, bits: u32| key(value).checked_shr(128 - bits).unwrap_or(0) as usize;
-    let coarse = bits.min(COARSE_BITS);
-    let (rough, bounds) = scatter(values, coarse, |value| leading(value, coarse));
-    if coarse == bits {
-        return (rough, bounds);
-    }
-    scatter(&rough, bits, |value| leading(value, bits))
+    let coarse = bits.saturating_sub(FINE_BITS).min(COARSE_BITS);
+    let fine = bits - coarse;
+    let digit = |value: &T| (lead(value).checked_shr(64 - bits).unwrap_or(0) & ((1 << fine) - 1)) as usize;
+    let bucket = |value: &T| lead(value).checked_shr(64 - coarse).unwrap_or(0) as usize;
+    let (mut sorted, bounds) = scatter(values.len(), |at| values[at], 1 << coarse, bucket);
+    let buckets = split(&mut sorted, &bounds);
+    buckets.into_par_iter().with_min_len(8).for_each_init(
+        || (Vec::new(), Vec::new()),
+        |(spare, next), bucket| {
+            next.clear();
+            next.resize((1 << fine) + 1, 0u32);
+            for value in &*bucket {
+                next[digit(value) + 1] += 1;
+            }
+            if next.iter().any(|count| *count > CROWD) {
+                bucket.sort_unstable_by(&compare);
+                return;
+            }
+            for at in 1..next.len() {
+                next[at] += next[at - 1];
+            }
+            spare.clear();
+            spare.extend_from_slice(bucket);
+            for value in spare {
+                let place = &mut next[digit(value)];
+                bucket[*place as usize] = *value;
+                *place += 1;
+            }
+            insertion(bucket, &compare);
+        },
+    );
+    sorted
 }
 
-const COARSE_BITS: u32 = 10;
+/// A bucket has about two to so many groups, and a bucket of the last level of cache.
+const FINE_BITS: u32 = 9;
+/// So many streams are written to at once at most.
+const COARSE_BITS: u32 = 12;
+/// Neighbours that are swapped into order; more are sorted.
+const CROWD: u32 = 16;
 
-/// A counting sort: stable, by `group`, of which there are `2^bits`.
-fn scatter<T: Copy + Default>(values: &[T], bits: u32, group: impl Fn(&T) -> usize) -> (Vec<T>, Vec<u32>) {
-    let mut bounds = vec![0u32; (1 << bits) + 1];
-    for value in values {
-        bounds[group(value) + 1] += 1;
+/// For values of which each is near its place.
+fn insertion<T: Copy>(values: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
+    for at in 1..values.len() {
+        let value = values[at];
+        let mut place = at;
+        while place > 0 && compare(&values[place - 1], &value).is_gt() {
+            values[place] = values[place - 1];
+            place -= 1;
+        }
+        values[place] = value;
+    }
+}
+
+/// Put `n` values into buckets, in their order; and where each bucket begins.
+pub(crate) fn scatter<T: Pod>(
+    n: usize,
+    value: impl Fn(usize) -> T,
+    buckets: usize,
+    bucket: impl Fn(&T) -> usize,
+) -> (Big<T>, Vec<u32>) {
+    let mut bounds = vec![0u32; buckets + 1];
+    for at in 0..n {
+        bounds[bucket(&value(at)) + 1] += 1;
     }
     for at in 1..bounds.len() {
         bounds[at] += bounds[at - 1];
     }
-    let mut next = bounds.clone();
-    let mut out = vec![T::default(); values.len()];
-    for value in values {
-        let place = &mut next[group(value)];
-        out[*place as usize] = *value;
+    let (mut next, mut mapped) = (bounds.clone(), Big::scratch(n));
+    let out = &mut *mapped;
+    for at in 0..n {
+        let value = value(at);
+        let place = &mut next[bucket(&value)];
+        out[*place as usize] = value;
         *place += 1;
     }
-    (out, bounds)
+    (mapped, bounds)
 }
 
-/// Do something to each group of more than one value, on all cores.
-pub(crate) fn for_each_group<T: Send>(values: &mut [T], bounds: &[u32], each: impl Fn(&mut [T]) + Sync) {
-    let (mut rest, mut runs) = (values, Vec::new());
-    for run in bounds.windows(1 + GROUPS_PER_TASK).step_by(GROUPS_PER_TASK) {
-        runs.push((rest.split_off_mut(..(run[GROUPS_PER_TASK] - run[0]) as usize), run));
-    }
-    let done = runs.len() * GROUPS_PER_TASK;
-    runs.push((Some(rest), &bounds[done..]));
-    runs.into_par_iter().for_each(|(values, bounds)| {
-        let values = values.unwrap_or_default();
-        for pair in bounds.windows(2) {
-            let group = &mut values[(pair[0] - bounds[0]) as usize..(pair[1] - bounds[0]) as usize];
-            if group.len() > 1 {
-                each(group);
-            }
-        }
-    });
+/// The parts of a slice between neighbouring bounds.
+pub(crate) fn split<'a, T>(mut rest: &'a mut [T], bounds: &[u32]) -> Vec<&'a mut [T]> {
+    let lengths = bounds.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
+    lengths.map(|length| rest.split_off_mut(..length).unwrap_or_default()).collect()
 }
-
-const GROUPS_PER_TASK: usize = 1 << 12;
 
 fn compare(left: &Table<'_>, a: &Key, right: &Table<'_>, b: &Key) -> Ordering {
-    a.0.cmp(&b.0).then_with(|| left.tail(a.1).cmp(right.tail(b.1)))
+    a[0].cmp(&b[0]).then_with(|| left.tail(a[1]).cmp(right.tail(b[1])))
 }
 
 /// The rows in lexicographic order.
@@ -183,7 +221,7 @@ pub fn sort(table: &Table<'_>) -> Vec<u8> {
     out.par_chunks_mut(table.width)
         .zip(keys.par_iter())
         .with_min_len(4096)
-        .for_each(|(row, key)| row.copy_from_slice(table.row(key.1)));
+        .for_each(|(row, key)| row.copy_from_slice(table.row(key[1])));
     out
 }
 
@@ -193,7 +231,7 @@ pub fn unique(table: &Table<'_>) -> Vec<i64> {
     let mut first = vec![false; keys.len()];
     for (at, key) in keys.iter().enumerate() {
         let repeats = at > 0 && compare(table, &keys[at - 1], table, key).is_eq();
-        first[key.1 as usize] = !repeats;
+        first[key[1] as usize] = !repeats;
     }
     (0..).zip(first).filter_map(|(index, first)| first.then_some(index)).collect()
 }
@@ -210,7 +248,7 @@ pub fn join(left: &Table<'_>, right: &Table<'_>) -> Result<(Vec<i64>, Vec<i64>)>
             Ordering::Less => i += 1,
             Ordering::Greater => j += 1,
             Ordering::Equal => {
-                pairs.push((i64::from(a[i].1), i64::from(b[j].1)));
+                pairs.push((a[i][1] as i64, b[j][1] as i64));
                 i += 1;
                 j += 1;
             }

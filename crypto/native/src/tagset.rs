@@ -1,6 +1,6 @@
 //! Sets of uniformly distributed 128-bit tags: sorted, packed by Elias-Fano, looked up.
 //!
-//! Tags are compared as big-endian numbers. A sorted set of `n` uniform tags carries about `n log2 n` bits less
+//! Tags are numbers, their least significant byte first. A sorted set of `n` uniform tags carries about `n log2 n` bits less
 //! than the tags one by one; Elias-Fano coding saves nearly that much and has one length for a given `n`, so that
 //! the length says nothing about the set: the upper `h = floor(log2 n)` bits of each tag stand in unary, `n + 2^h`
 //! bits in all, and the lower `128 - h` bits as they are.
@@ -10,10 +10,15 @@
 #![forbid(unsafe_code)]
 
 use crate::errors::{Error, Result};
-use crate::rows::{for_each_group, group_bits, grouped};
+use crate::memory::{fetch, Big};
+use crate::rows::{group_bits, scatter, sort_uniform};
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Bytes of a tag.
 pub const TAG_BYTES: usize = 16;
+const WORD_BYTES: usize = 8;
 
 /// Where the parts of a packed set of `n` tags are.
 #[derive(Clone, Copy)]
@@ -59,46 +64,50 @@ impl Layout {
 /// Bytes of a packed set of `n` tags.
 pub fn packed_bytes(n: usize) -> usize {
     let layout = Layout::of(n);
-    8 * (layout.upper_words() + layout.lower_words())
+    WORD_BYTES * (layout.upper_words() + layout.lower_words())
 }
 
 /// Sorts tags that are close to uniform.
 ///
 /// A sender who makes all tags alike pays us one comparison sort, nothing worse.
-fn sort(tags: &[u128]) -> Vec<u128> {
-    let (mut sorted, bounds) = grouped(tags, |tag| *tag);
-    for_each_group(&mut sorted, &bounds, <[u128]>::sort_unstable);
-    sorted
+fn sort(tags: &[u128]) -> Big<u128> {
+    sort_uniform(tags, |tag| (tag >> 64) as u64, Ord::cmp)
 }
 
-/// Packs tags, which are sorted first. A tag that occurs twice is packed twice.
-pub fn pack(tags: &[u128]) -> Vec<u8> {
+/// Packs tags, which are sorted first, into `packed_bytes(n)` zeros. A tag that occurs twice is packed twice.
+///
+/// # Panics
+/// If `packed` has another length.
+pub fn pack(tags: &[u128], packed: &mut [u8]) {
+    assert_eq!(packed.len(), packed_bytes(tags.len()), "room for that many tags");
     let layout = Layout::of(tags.len());
-    let sorted = sort(tags);
-    let mut upper = vec![0u64; layout.upper_words()];
-    let mut lower = vec![0u64; layout.lower_words() + 2];
+    let (upper, lower) = packed.as_chunks_mut::<WORD_BYTES>().0.split_at_mut(layout.upper_words());
     let low = layout.low() as usize;
-    for (i, &tag) in sorted.iter().enumerate() {
-        let one = layout.top(tag) + i;
-        upper[one / 64] |= 1 << (one % 64);
+    let add = |words: &mut [[u8; WORD_BYTES]], at: usize, bits: u64| {
+        if let Some(word) = words.get_mut(at) {
+            *word = (u64::from_le_bytes(*word) | bits).to_le_bytes();
+        }
+    };
+    for (i, tag) in sort(tags).iter().enumerate() {
+        let one = layout.top(*tag) + i;
+        add(upper, one / 64, 1 << (one % 64));
         let rest = tag & layout.mask();
         let (word, bit) = (i * low / 64, i * low % 64);
         let shifted = rest << bit;
-        lower[word] |= shifted as u64;
-        lower[word + 1] |= (shifted >> 64) as u64;
+        add(lower, word, shifted as u64);
+        add(lower, word + 1, (shifted >> 64) as u64);
         if bit > 0 {
-            lower[word + 2] |= (rest >> (128 - bit)) as u64;
+            add(lower, word + 2, (rest >> (128 - bit)) as u64);
         }
     }
-    lower.truncate(layout.lower_words());
-    upper.iter().chain(&lower).flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// A packed set that was unpacked, for looking up.
 pub struct TagSet {
     layout: Layout,
-    tags: Vec<u128>,
-    bounds: Vec<u32>,
+    tags: Big<u128>,
+    /// Where the tags with each top begin.
+    bounds: Big<u32>,
 }
 
 impl TagSet {
@@ -111,58 +120,100 @@ impl TagSet {
         if packed.len() != packed_bytes(n) {
             return Err(Error::Decode("a packed set of tags has another length".into()));
         }
-        let words: Vec<u64> =
-            packed.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().unwrap_or_default())).collect();
-        let (upper, lower) = words.split_at(layout.upper_words());
-        let word = |i: usize| u128::from(lower.get(i).copied().unwrap_or(0));
+        let (upper, lower) = packed.as_chunks().0.split_at(layout.upper_words());
+        let word = |i: usize| lower.get(i).map_or(0, |word| u128::from(u64::from_le_bytes(*word)));
         let low = layout.low() as usize;
         let groups = 1usize << layout.high;
-        let mut tags = Vec::with_capacity(n);
-        let mut bounds = Vec::with_capacity(groups + 1);
-        bounds.push(0u32);
-        for (w, &bits) in upper.iter().enumerate() {
-            let mut left = bits;
+        let (mut tags, mut bounds) = (Big::scratch(n), Big::scratch(groups + 1));
+        let (mut i, mut bounded) = (0, 0);
+        for (w, bits) in upper.iter().enumerate() {
+            let mut left = u64::from_le_bytes(*bits);
             while left != 0 {
                 let one = w * 64 + left.trailing_zeros() as usize;
                 left &= left - 1;
-                let i = tags.len();
-                let top = one - i.min(one);
-                if i == n || one < i || top >= groups {
+                let top = one.wrapping_sub(i);
+                if i == n || top >= groups {
                     return Err(malformed());
                 }
-                bounds.resize(top + 1, i as u32);
+                while bounded <= top {
+                    bounds[bounded] = i as u32;
+                    bounded += 1;
+                }
                 let (at, bit) = (i * low / 64, i * low % 64);
                 let wide = word(at) | word(at + 1) << 64;
                 let rest = if bit == 0 { wide } else { wide >> bit | word(at + 2) << (128 - bit) };
                 let high = if layout.high == 0 { 0 } else { (top as u128) << layout.low() };
-                tags.push(high | rest & layout.mask());
+                tags[i] = high | rest & layout.mask();
+                if i > 0 && tags[i - 1] > tags[i] {
+                    return Err(malformed());
+                }
+                i += 1;
             }
         }
-        if tags.len() != n || tags.windows(2).any(|pair| pair[0] > pair[1]) {
-            return Err(malformed());
-        }
-        bounds.resize(groups + 1, n as u32);
+        bounds[bounded..].fill(n as u32);
         let spare = n * low % 64;
-        if spare > 0 && lower.last().is_some_and(|last| last >> spare != 0) {
+        let last = lower.last().map_or(0, |last| u64::from_le_bytes(*last));
+        if i != n || spare > 0 && last >> spare != 0 {
             return Err(malformed());
         }
         Ok(Self { layout, tags, bounds })
     }
 
     /// Where in `own` the tags stand that are in the set, ascending.
+    ///
+    /// They are taken by their leading bits, a bucket at a time, whose part of the set stays in the cache.
     pub fn positions(&self, own: &[u128]) -> Vec<i64> {
-        let found = |&(_, &tag): &(usize, &u128)| {
-            let top = self.layout.top(tag);
-            let group = &self.tags[self.bounds[top] as usize..self.bounds[top + 1] as usize];
-            if group.len() < 32 {
-                group.contains(&tag)
-            } else {
-                group.binary_search(&tag).is_ok()
+        let coarse = self.layout.high.min(BUCKETS_LOG);
+        let bucket = |tag: &Numbered| self.layout.top(tag.number()) >> (self.layout.high - coarse);
+        let (scattered, bounds) = scatter(own.len(), |at| Numbered::new(own[at], at), 1 << coarse, bucket);
+        let marks: Vec<AtomicBool> = (0..own.len()).map(|_| AtomicBool::new(false)).collect();
+        let (tags, groups) = (&*self.tags, &*self.bounds);
+        let width = 1 << (self.layout.high - coarse);
+        bounds.par_windows(2).enumerate().with_min_len(8).for_each(|(index, bucket)| {
+            let own = &scattered[bucket[0] as usize..bucket[1] as usize];
+            if own.len() > width / 4 {
+                fetch(&tags[groups[index * width] as usize..groups[(index + 1) * width] as usize]);
             }
-        };
-        own.iter().enumerate().filter(found).map(|(i, _)| i as i64).collect()
+            for own in own {
+                let tag = own.number();
+                let top = self.layout.top(tag);
+                let group = &tags[groups[top] as usize..groups[top + 1] as usize];
+                let found = if group.len() > PROBES {
+                    group.binary_search(&tag).is_ok()
+                } else {
+                    group.iter().fold(false, |found, other| found | (*other == tag))
+                };
+                if found {
+                    marks[own.at as usize].store(true, Relaxed);
+                }
+            }
+        });
+        (0..).zip(marks).filter_map(|(at, mark)| mark.into_inner().then_some(at)).collect()
     }
 }
+
+/// A tag, and where it stands.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Numbered {
+    halves: [u64; 2],
+    at: u64,
+}
+
+impl Numbered {
+    fn new(tag: u128, at: usize) -> Self {
+        Self { halves: [tag as u64, (tag >> 64) as u64], at: at as u64 }
+    }
+
+    fn number(&self) -> u128 {
+        u128::from(self.halves[1]) << 64 | u128::from(self.halves[0])
+    }
+}
+
+/// As a power of two, buckets that tags are looked up by.
+const BUCKETS_LOG: u32 = 11;
+/// So many tags of a group are compared without a search.
+const PROBES: usize = 8;
 
 fn malformed() -> Error {
     Error::Decode("the packed tags are no sorted set in its one encoding".into())
@@ -171,6 +222,12 @@ fn malformed() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pack(tags: &[u128]) -> Vec<u8> {
+        let mut packed = vec![0; packed_bytes(tags.len())];
+        super::pack(tags, &mut packed);
+        packed
+    }
 
     fn uniform(n: usize, seed: u128) -> Vec<u128> {
         let mut state = seed | 1;
@@ -187,12 +244,11 @@ mod tests {
         for n in [0, 1, 2, 3, 4, 7, 63, 64, 65, 1000, 4096, 5000, 70_000] {
             let tags = uniform(n, 99);
             let packed = pack(&tags);
-            assert_eq!(packed.len(), packed_bytes(n));
             let set = TagSet::unpack(n, &packed).unwrap();
             let mut sorted = tags.clone();
             sorted.sort_unstable();
-            assert_eq!(set.tags, sorted);
-            assert_eq!(sort(&tags), sorted);
+            assert_eq!(*set.tags, sorted);
+            assert_eq!(*sort(&tags), sorted);
             assert_eq!(set.positions(&tags).len(), n);
             assert!(set.positions(&uniform(100, 7)).is_empty());
         }

@@ -19,6 +19,7 @@
 
 use crate::errors::{Error, Result};
 use crate::lpn::Code;
+use crate::memory::Big;
 use crate::prg::{Aes, Prg};
 use crate::{field, ggm, hashing};
 use rayon::prelude::*;
@@ -105,7 +106,7 @@ pub struct Receiver {
     values: Vec<u128>,
     point: u128,
     /// `delta * value + b` for the sparse vector; empty before `puncture`.
-    sparse: Vec<u128>,
+    sparse: Big<u128>,
     expected: [u8; ANSWER_BYTES],
     verified: bool,
 }
@@ -118,7 +119,7 @@ pub struct Sender {
     context: Vec<u8>,
     delta: u128,
     mask: u128,
-    sparse: Vec<u128>,
+    sparse: Big<u128>,
 }
 
 impl Receiver {
@@ -136,7 +137,7 @@ impl Receiver {
             holes: places.iter().map(|word| (((word >> 32) * leaves) >> 96) as usize).collect(),
             values: values.to_vec(),
             point: point[0],
-            sparse: Vec::new(),
+            sparse: Big::zeros(0),
             expected: [0; ANSWER_BYTES],
             verified: false,
         })
@@ -168,7 +169,7 @@ impl Receiver {
         }
         let (salt, trees) = message.split_at(SALT_BYTES);
         let session = session(&self.context, salt);
-        self.sparse = vec![0; self.params.len()];
+        self.sparse = Big::scratch(self.params.len());
         self.sparse
             .par_chunks_mut(leaves)
             .zip(trees.par_chunks(trees.len() / NOISE))
@@ -200,7 +201,7 @@ impl Receiver {
         let expected = self.expected.iter().zip(answer);
         let differs = expected.fold(0, |differs, (a, b)| differs | std::hint::black_box(a ^ b));
         if self.sparse.is_empty() || answer.len() != ANSWER_BYTES || differs != 0 {
-            self.sparse.zeroize();
+            take(&mut self.sparse).zeroize();
             return Err(Error::Verification("the correlation of the sender is none".into()));
         }
         self.verified = true;
@@ -208,17 +209,20 @@ impl Receiver {
     }
 
     /// Step 4: `a` and `c`.
-    pub fn finish(mut self) -> Result<(Vec<u128>, Vec<u128>)> {
+    pub fn finish(mut self) -> Result<Received> {
         if !self.verified {
             return Err(Error::Parameter("the correlation was not verified".into()));
         }
-        let code = self.params.code();
-        let mut c = std::mem::take(&mut self.sparse);
-        code.compress(&mut c, &mut vec![0; self.params.len()]);
-        let mut a = code.compress_sparse(&self.places(), &self.values[..NOISE]);
-        a.truncate(self.params.count);
-        c.truncate(self.params.count);
-        Ok((a, c))
+        let (Params { count, .. }, len) = (self.params, self.params.len());
+        let (code, mut noise, mut both) = (self.params.code(), take(&mut self.sparse), Big::scratch(len));
+        code.compress(&mut noise, &mut both, count);
+        code.compress_sparse(
+            &self.places(),
+            &self.values[..NOISE],
+            &mut noise,
+            &mut both[len / 2..][..count],
+        );
+        Ok(Received { count, both })
     }
 }
 
@@ -243,7 +247,7 @@ impl Sender {
         let mut message: Vec<u8> = salt.iter().flat_map(|word| word.to_le_bytes()).collect();
         let session = session(context, &message);
         message.resize(params.trees_bytes(), 0);
-        let mut sparse = vec![0; params.len()];
+        let mut sparse = Big::scratch(params.len());
         let trees = &mut message[SALT_BYTES..];
         let tree_bytes = trees.len() / NOISE;
         sparse.par_chunks_mut(leaves).zip(trees.par_chunks_mut(tree_bytes)).enumerate().for_each(
@@ -276,12 +280,78 @@ impl Sender {
     }
 
     /// Step 4: `b`.
-    pub fn finish(mut self) -> Vec<u128> {
-        let mut b = std::mem::take(&mut self.sparse);
-        self.params.code().compress(&mut b, &mut vec![0; self.params.len()]);
-        b.truncate(self.params.count);
-        b
+    pub fn finish(mut self) -> Sent {
+        let (Params { count, .. }, len) = (self.params, self.params.len());
+        let (mut noise, mut b) = (take(&mut self.sparse), Big::scratch(len));
+        self.params.code().compress(&mut noise, &mut b, count);
+        Sent { delta: self.delta, count, b }
     }
+}
+
+/// The receiver's half of a correlation. Bulk vectors are not wiped when they are dropped.
+pub struct Received {
+    count: usize,
+    /// `c` at its beginning, `a` from its middle on.
+    both: Big<u128>,
+}
+
+impl Received {
+    /// One that was made before.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn of(a: &[u128], c: &[u128]) -> Self {
+        let count = a.len();
+        let mut both = Big::scratch(2 * count);
+        let (to_c, to_a) = both.split_at_mut(count);
+        to_c.copy_from_slice(c);
+        to_a.copy_from_slice(a);
+        Self { count, both }
+    }
+
+    /// What looks uniform.
+    pub fn a(&self) -> &[u128] {
+        &self.both[self.both.len() / 2..][..self.count]
+    }
+
+    /// `delta * a + b`.
+    pub fn c(&self) -> &[u128] {
+        &self.both[..self.count]
+    }
+}
+
+/// The sender's half of a correlation, whose `delta` is wiped when it is dropped.
+#[derive(ZeroizeOnDrop)]
+pub struct Sent {
+    delta: u128,
+    #[zeroize(skip)]
+    count: usize,
+    #[zeroize(skip)]
+    b: Big<u128>,
+}
+
+impl Sent {
+    /// One that was made before.
+    pub fn of(delta: u128, elements: &[u128]) -> Self {
+        let mut b = Big::scratch(elements.len());
+        b.copy_from_slice(elements);
+        Self { delta, count: b.len(), b }
+    }
+
+    /// The factor.
+    pub fn delta(&self) -> u128 {
+        self.delta
+    }
+
+    /// What `c` has more than `delta * a`.
+    pub fn b(&self) -> &[u128] {
+        &self.b[..self.count]
+    }
+}
+
+/// Leaves an empty array.
+fn take(array: &mut Big<u128>) -> Big<u128> {
+    std::mem::replace(array, Big::zeros(0))
 }
 
 fn sizes(params: Params, strings: usize, shares: usize) -> Result<()> {

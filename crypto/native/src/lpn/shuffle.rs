@@ -7,6 +7,7 @@
 //! machine or the number of threads.
 #![allow(unsafe_code)]
 
+use crate::memory::fetch;
 use crate::prg::Aes;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -129,6 +130,7 @@ impl Shuffle {
     fn fisher_yates<T: Copy>(&self, index: usize, bucket: &mut [T]) {
         let mut words = [0; CHUNK / WORDS];
         let first = (1 << 64) + ((index as u128) << 32);
+        fetch(bucket);
         let mut left = bucket.len();
         for at in (0..bucket.len().saturating_sub(1)).step_by(CHUNK) {
             self.key.ctr(first + (at / WORDS) as u128, &mut words);

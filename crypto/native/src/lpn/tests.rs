@@ -9,9 +9,10 @@ fn elements(seed: u128, n: usize) -> Vec<u128> {
 
 fn compress(code: &Code, elements: &[u128]) -> Vec<u128> {
     let mut elements = elements.to_vec();
-    let mut spare = vec![0; elements.len()];
-    code.compress(&mut elements, &mut spare);
-    elements
+    let mut out = vec![0; elements.len()];
+    code.compress(&mut elements, &mut out, code.m);
+    out.truncate(code.m);
+    out
 }
 
 #[test]
@@ -46,7 +47,12 @@ fn sparse_vectors_are_vectors() {
         }
         for threads in [1, 3] {
             let code = Code::new(m, threads);
-            assert_eq!(code.compress_sparse(&places, &values), compress(&code, &dense));
+            let (mut spare, mut out) = (vec![1; 2 * m], vec![1; m]);
+            code.compress_sparse(&places, &values, &mut spare, &mut out);
+            assert_eq!(out, compress(&code, &dense));
+            let mut less = vec![1; m - 5];
+            code.compress_sparse(&places, &values, &mut spare, &mut less);
+            assert_eq!(less, out[..m - 5]);
         }
     }
 }

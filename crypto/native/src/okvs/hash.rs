@@ -3,12 +3,17 @@
 
 use super::{Layout, BATCH, MAX_KEYS};
 use crate::errors::{Error, Result};
+use crate::memory::{fetch, Big};
 use crate::prg::{cr, Aes};
+use crate::rows::{scatter, split};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Items hashed by one task.
 const CHUNK: usize = 8192;
+/// Digests that are compared each with each.
+const FEW: usize = 32;
 
 /// A row of the matrix: `mask` selects among the slots from `start` on, its lowest bit always.
 #[derive(Clone, Copy, Default)]
@@ -22,13 +27,17 @@ pub(crate) struct Band {
 /// 20 bytes an item. The bands follow from the digests and are computed where they are used.
 pub struct Keys {
     layout: Layout,
-    digests: Vec<u128>,
-    order: Vec<u32>,
+    digests: Big<u128>,
+    order: Big<u32>,
+    repeated: bool,
     /// Where each bucket of the layout begins.
     bounds: Vec<u32>,
     band: Aes,
     value: Aes,
 }
+
+/// A digest, low half first, and the index of its item.
+type Hashed = [u64; 3];
 
 /// Hash items, rows of 32 bytes, to keys of a store.
 ///
@@ -43,15 +52,34 @@ pub fn hash(items: &[[u128; 2]], salt: u128, layout: Layout) -> Result<Keys> {
     let aes = Aes::new(salt);
     let mut subkeys = [1, 2];
     aes.encrypt(&mut subkeys);
-    let mut digests = vec![0; items.len()];
-    digests.par_chunks_mut(CHUNK).zip(items.par_chunks(CHUNK)).for_each(|(digests, items)| {
-        for (digests, items) in digests.chunks_mut(BATCH).zip(items.chunks(BATCH)) {
-            compress(&aes, items, digests);
-        }
-    });
-    let (bounds, mut order) = scatter(&digests, &layout);
-    let digests = sort(&digests, &mut order, &bounds, &layout);
-    Ok(Keys { layout, digests, order, bounds, band: Aes::new(subkeys[0]), value: Aes::new(subkeys[1]) })
+    let mut hashed = Big::<Hashed>::scratch(items.len());
+    hashed.par_chunks_mut(CHUNK).zip(items.par_chunks(CHUNK)).enumerate().for_each(
+        |(chunk, (hashed, items))| {
+            let mut digests = [0; BATCH];
+            let batches = hashed.chunks_mut(BATCH).zip(items.chunks(BATCH));
+            for ((hashed, items), first) in batches.zip((chunk * CHUNK..).step_by(BATCH)) {
+                let digests = &mut digests[..items.len()];
+                compress(&aes, items, digests);
+                for ((hashed, digest), index) in hashed.iter_mut().zip(&*digests).zip(first..) {
+                    *hashed = [*digest as u64, (*digest >> 64) as u64, index as u64];
+                }
+            }
+        },
+    );
+    let start = |hashed: &Hashed| layout.start(u128::from(hashed[0]));
+    let (scattered, bounds) =
+        scatter(hashed.len(), |at| hashed[at], layout.buckets(), |one| start(one) >> layout.bucket_log());
+    drop(hashed);
+    let (digests, order, repeated) = sort(&scattered, &bounds, &layout);
+    Ok(Keys {
+        layout,
+        digests,
+        order,
+        repeated,
+        bounds,
+        band: Aes::new(subkeys[0]),
+        value: Aes::new(subkeys[1]),
+    })
 }
 
 fn compress(aes: &Aes, items: &[[u128; 2]], digests: &mut [u128]) {
@@ -65,58 +93,50 @@ fn compress(aes: &Aes, items: &[[u128; 2]], digests: &mut [u128]) {
     cr(aes, digests);
 }
 
-/// Where each bucket begins, and the indices of the digests by bucket.
-fn scatter(digests: &[u128], layout: &Layout) -> (Vec<u32>, Vec<u32>) {
-    let bucket = |digest: u128| layout.start(digest) >> layout.bucket_log();
-    let mut bounds = vec![0; layout.buckets() + 1];
-    for &digest in digests {
-        bounds[bucket(digest) + 1] += 1;
-    }
-    for at in 1..bounds.len() {
-        bounds[at] += bounds[at - 1];
-    }
-    let mut next = bounds.clone();
-    let mut order = vec![0; digests.len()];
-    for (index, &digest) in (0..).zip(digests) {
-        let at = &mut next[bucket(digest)];
-        order[*at as usize] = index;
-        *at += 1;
-    }
-    (bounds, order)
-}
-
-/// Sort each bucket by start, equal ones by index; the digests in that order.
-fn sort(digests: &[u128], order: &mut [u32], bounds: &[u32], layout: &Layout) -> Vec<u128> {
-    let mut sorted = vec![0; digests.len()];
-    let tasks: Vec<_> = split(&mut sorted, bounds).into_iter().zip(split(order, bounds)).collect();
+/// Sort each bucket by start, equal ones by index: the digests, of which item each is, and whether one repeats.
+fn sort(scattered: &[Hashed], bounds: &[u32], layout: &Layout) -> (Big<u128>, Big<u32>, bool) {
+    let repeated = AtomicBool::new(false);
+    let (mut digests, mut order) = (Big::scratch(scattered.len()), Big::scratch(scattered.len()));
+    let ranges = bounds.par_windows(2).map(|pair| &scattered[pair[0] as usize..pair[1] as usize]);
+    let outs = split(&mut digests, bounds).into_par_iter().zip(split(&mut order, bounds));
     let low = (1 << layout.bucket_log()) - 1;
-    tasks.into_par_iter().with_min_len(8).for_each_init(
-        || (Vec::new(), Vec::new()),
-        |(next, unsorted), (sorted, order)| {
-            unsorted.clear();
-            unsorted.extend(order.iter().map(|&index| (digests[index as usize], index)));
-            next.clear();
-            next.resize(low + 2, 0u32);
-            for &(digest, _) in &*unsorted {
-                next[(layout.start(digest) & low) + 1] += 1;
+    let start = |hashed: &Hashed| layout.start(u128::from(hashed[0])) & low;
+    outs.zip(ranges).with_min_len(8).for_each_init(Vec::new, |next, ((digests, order), bucket)| {
+        fetch(digests);
+        fetch(order);
+        next.clear();
+        next.resize(low + 2, 0u32);
+        for hashed in bucket {
+            next[start(hashed) + 1] += 1;
+        }
+        for at in 1..next.len() {
+            next[at] += next[at - 1];
+        }
+        for hashed in bucket {
+            let at = &mut next[start(hashed)];
+            digests[*at as usize] = u128::from(hashed[1]) << 64 | u128::from(hashed[0]);
+            order[*at as usize] = hashed[2] as u32;
+            *at += 1;
+        }
+        let mut from = 0;
+        for end in &next[..=low] {
+            if repeats(&digests[from..*end as usize]) {
+                repeated.store(true, Relaxed);
             }
-            for at in 1..next.len() {
-                next[at] += next[at - 1];
-            }
-            for &(digest, index) in &*unsorted {
-                let at = &mut next[layout.start(digest) & low];
-                (sorted[*at as usize], order[*at as usize]) = (digest, index);
-                *at += 1;
-            }
-        },
-    );
-    sorted
+            from = *end as usize;
+        }
+    });
+    (digests, order, repeated.into_inner())
 }
 
-/// The parts of a slice between neighbouring bounds.
-fn split<'a, T>(mut rest: &'a mut [T], bounds: &[u32]) -> Vec<&'a mut [T]> {
-    let lengths = bounds.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
-    lengths.map(|length| rest.split_off_mut(..length).expect("bounds ascend")).collect()
+/// Whether a digest stands twice among those of one start.
+fn repeats(digests: &[u128]) -> bool {
+    if digests.len() <= FEW {
+        return digests.iter().enumerate().any(|(at, digest)| digests[..at].contains(digest));
+    }
+    let mut sorted = digests.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 impl Keys {
@@ -154,10 +174,8 @@ impl Keys {
     }
 
     /// Whether two items are equal, or hash to the same.
-    pub(crate) fn repeated(&self) -> bool {
-        let mut digests = self.digests.clone();
-        digests.par_sort_unstable();
-        digests.par_windows(2).any(|pair| pair[0] == pair[1])
+    pub fn repeated(&self) -> bool {
+        self.repeated
     }
 
     /// The keys of a run of buckets.

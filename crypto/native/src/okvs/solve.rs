@@ -11,6 +11,7 @@ use super::hash::Keys;
 use super::tables::{sum, Table, REACH, WIDTH};
 use super::{Values, BAND, BATCH};
 use crate::errors::{Error, Result};
+use crate::memory::Big;
 use crate::prg::Aes;
 use rayon::prelude::*;
 
@@ -26,7 +27,7 @@ const TILE_TABLES: usize = TILE / WIDTH;
 pub(crate) fn solve(keys: &Keys, values: Values<'_>, free: &Aes, table: &mut [u128]) -> Result<()> {
     let layout = keys.layout();
     let middle = (layout.buckets() / 2) << layout.bucket_log();
-    let mut masks = vec![0; table.len()];
+    let mut masks = Big::zeros(table.len());
     let (low_masks, rest) = masks.split_at_mut(middle);
     let high_masks = &mut rest[MIDDLE..];
     let (low_values, rest) = table.split_at_mut(middle);

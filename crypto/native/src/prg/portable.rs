@@ -61,6 +61,13 @@ impl Keys {
     }
 }
 
+/// See `super::davies_meyer`.
+pub fn davies_meyer(keys: &[u128], blocks: &mut [u128]) {
+    for (key, block) in keys.iter().zip(blocks) {
+        Keys::expand(*key).run(Mode::Cr, std::slice::from_mut(block));
+    }
+}
+
 fn add(blocks: &mut [u128], others: &[u128]) {
     blocks.iter_mut().zip(others).for_each(|(block, other)| *block ^= other);
 }

@@ -11,6 +11,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const ROUNDS: usize = 10;
 const IN_FLIGHT: usize = 8;
+/// FIPS 197, 5.2: the constants of the key expansion.
+const RCON: [u8; ROUNDS] = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36];
 
 /// The key that comes before the first round, and that of each round.
 type Rounds = [u128; ROUNDS + 1];
@@ -47,6 +49,17 @@ impl Instructions {
         // SAFETY: `self` is proof of AES-NI.
         unsafe { expand(key, &mut keys.rounds) };
         keys
+    }
+
+    /// See `super::davies_meyer`; the lengths are the same.
+    pub fn davies_meyer(self, keys: &[u128], blocks: &mut [u128]) {
+        if self.wide {
+            // SAFETY: `self` is proof of VAES, AVX2 and AES-NI.
+            unsafe { wide::davies_meyer(keys, blocks) }
+        } else {
+            // SAFETY: `self` is proof of AES-NI.
+            unsafe { narrow::davies_meyer(keys, blocks) }
+        }
     }
 }
 
@@ -157,6 +170,55 @@ macro_rules! registers {
                 from_fn(|at| xor(a[at], b[at]))
             }
 
+            /// Registers of keys that are expanded at once, beside as many of blocks.
+            const KEYS: usize = 4;
+            const HASHED: usize = KEYS * LANES;
+
+            #[target_feature(enable = $features)]
+            pub fn davies_meyer(keys: &[u128], blocks: &mut [u128]) {
+                let (keys, keys_left) = keys.as_chunks();
+                let (blocks, blocks_left) = blocks.as_chunks_mut();
+                for (keys, blocks) in keys.iter().zip(blocks) {
+                    hash(keys, blocks);
+                }
+                let left = keys_left.len();
+                if left > 0 {
+                    let mut last = [[0; HASHED]; 2];
+                    last[0][..left].copy_from_slice(keys_left);
+                    last[1][..left].copy_from_slice(blocks_left);
+                    let [keys, blocks] = &mut last;
+                    hash(keys, blocks);
+                    blocks_left.copy_from_slice(&blocks[..left]);
+                    last.zeroize();
+                }
+            }
+
+            /// FIPS 197, 5.1 and 5.2 side by side: no round key outlives its round.
+            ///
+            /// A word in all four columns stays where it is when rows are shifted, so the last round of the
+            /// cipher is the substitution that the key expansion asks for.
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn hash(keys: &[u128; HASHED], blocks: &mut [u128; HASHED]) {
+                let blocks = blocks.as_chunks_mut().0;
+                let mut keys: [Register; KEYS] = from_fn(|at| load(&keys.as_chunks().0[at]));
+                let inputs: [Register; KEYS] = from_fn(|at| load(&blocks[at]));
+                let mut states: [Register; KEYS] = from_fn(|at| xor(inputs[at], keys[at]));
+                for (at, constant) in RCON.iter().enumerate() {
+                    let constant = words(i32::from(*constant) << 8);
+                    keys = keys.map(|key| {
+                        let word = rotate(last_round(last_word(key), constant));
+                        let key = xor(key, up_one(key));
+                        xor(xor(key, up_two(key)), word)
+                    });
+                    let last = at + 1 == ROUNDS;
+                    states = from_fn(|at| if last { last_round(states[at], keys[at]) } else { round(states[at], keys[at]) });
+                }
+                for ((state, input), to) in states.into_iter().zip(inputs).zip(blocks) {
+                    store(xor(state, input), to);
+                }
+            }
+
             /// `first`, `first + 1`, ...
             #[inline]
             #[target_feature(enable = $features)]
@@ -206,6 +268,21 @@ registers!(
         fn last_round(state: Register, key: Register) -> Register {
             _mm_aesenclast_si128(state, key)
         }
+        fn words(word: i32) -> Register {
+            _mm_set1_epi32(word)
+        }
+        fn last_word(key: Register) -> Register {
+            _mm_shuffle_epi32::<0xff>(key)
+        }
+        fn rotate(words: Register) -> Register {
+            _mm_or_si128(_mm_srli_epi32::<8>(words), _mm_slli_epi32::<24>(words))
+        }
+        fn up_one(key: Register) -> Register {
+            _mm_slli_si128::<4>(key)
+        }
+        fn up_two(key: Register) -> Register {
+            _mm_slli_si128::<8>(key)
+        }
         fn leftover(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
             if !blocks.is_empty() {
                 let mut batch = [0; BATCH];
@@ -251,6 +328,21 @@ registers!(
         }
         fn last_round(state: Register, key: Register) -> Register {
             _mm256_aesenclast_epi128(state, key)
+        }
+        fn words(word: i32) -> Register {
+            _mm256_set1_epi32(word)
+        }
+        fn last_word(key: Register) -> Register {
+            _mm256_shuffle_epi32::<0xff>(key)
+        }
+        fn rotate(words: Register) -> Register {
+            _mm256_or_si256(_mm256_srli_epi32::<8>(words), _mm256_slli_epi32::<24>(words))
+        }
+        fn up_one(key: Register) -> Register {
+            _mm256_slli_si256::<4>(key)
+        }
+        fn up_two(key: Register) -> Register {
+            _mm256_slli_si256::<8>(key)
         }
         fn leftover(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
             narrow::run(rounds, mode, blocks);

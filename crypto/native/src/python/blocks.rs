@@ -3,7 +3,7 @@
 
 use super::{parameter, Rows};
 use crate::errors::Result;
-use numpy::{PyArray2, PyArrayMethods};
+use numpy::{PyArray2, PyArrayMethods, PyReadwriteArray2};
 use pyo3::prelude::*;
 use std::borrow::Cow;
 
@@ -30,18 +30,24 @@ pub(super) fn filled(
     fill: impl FnOnce(&mut [u128]) -> Result<()> + Send,
 ) -> PyResult<Rows<'_>> {
     let array = PyArray2::<u8>::zeros(py, [n, BLOCK_BYTES], false);
-    {
-        let mut writable = array.readwrite();
-        let bytes = writable.as_slice_mut().map_err(|_| parameter("a new array is contiguous"))?;
-        py.detach(|| match bytemuck::try_cast_slice_mut(bytes) {
-            Ok(blocks) => fill(blocks),
-            Err(_) => {
-                let mut blocks = vec![0; n];
-                let outcome = fill(&mut blocks);
-                bytes.copy_from_slice(bytemuck::cast_slice(&blocks));
-                outcome
-            }
-        })?;
-    }
+    let mut writable = array.readwrite();
+    let bytes = contiguous(&mut writable)?;
+    py.detach(|| as_blocks(bytes, fill))?;
+    drop(writable);
     Ok(array)
+}
+
+fn contiguous<'a>(array: &'a mut PyReadwriteArray2<'_, u8>) -> PyResult<&'a mut [u8]> {
+    array.as_slice_mut().map_err(|_| parameter("a new array is contiguous"))
+}
+
+/// Fill bytes as blocks: where they lie, if they are aligned as blocks are.
+fn as_blocks(bytes: &mut [u8], fill: impl FnOnce(&mut [u128]) -> Result<()>) -> Result<()> {
+    if let Ok(blocks) = bytemuck::try_cast_slice_mut(bytes) {
+        return fill(blocks);
+    }
+    let mut blocks = vec![0; bytes.len() / BLOCK_BYTES];
+    let outcome = fill(&mut blocks);
+    bytes.copy_from_slice(bytemuck::cast_slice(&blocks));
+    outcome
 }

@@ -13,7 +13,7 @@ const ITEM_BYTES: usize = 32;
 
 /// Hashed items, sorted for one layout.
 #[pyclass(frozen, module = "crypto._native")]
-pub(super) struct OkvsKeys(okvs::Keys);
+pub(super) struct OkvsKeys(pub(super) okvs::Keys);
 
 #[pymethods]
 impl OkvsKeys {
@@ -25,6 +25,11 @@ impl OkvsKeys {
     #[getter]
     fn order<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
         PyArray1::from_slice(py, self.0.order())
+    }
+
+    #[getter]
+    fn repeated(&self) -> bool {
+        self.0.repeated()
     }
 
     fn digests<'py>(&self, py: Python<'py>) -> PyResult<Rows<'py>> {

@@ -2,10 +2,15 @@
 #![forbid(unsafe_code)]
 
 use super::blocks::{borrow, filled, BLOCK_BYTES};
-use super::{bytes, fixed, parameter, Input, Rows};
-use crate::errors::{Error, Result};
-use crate::psi;
-use numpy::PyUntypedArrayMethods;
+use super::okvs::OkvsKeys;
+use super::tagset::packed;
+use super::vole::{VoleReceived, VoleSent};
+use super::{bytes, fixed, parameter, Indices, Input, Rows};
+use crate::errors::Error;
+use crate::psi::{self, Decoded, Half};
+use crate::tagset::{self, TagSet};
+use numpy::{PyArray1, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::borrow::Cow;
 
@@ -16,50 +21,92 @@ fn blocks<'a>(array: &'a Input<'_>) -> PyResult<Cow<'a, [u128]>> {
     borrow(bytes(array)?)
 }
 
-fn same(lengths: &[usize]) -> Result<()> {
-    if lengths.windows(2).any(|pair| pair[0] != pair[1]) {
-        return Err(Error::Parameter("arrays of different lengths".into()));
+/// What the slots of each key sum to.
+#[pyclass(frozen, module = "crypto._native")]
+pub(super) struct PsiDecoded(Decoded);
+
+#[pymethods]
+impl PsiDecoded {
+    fn __repr__(&self) -> &'static str {
+        "<PsiDecoded>"
     }
-    Ok(())
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("cannot pickle or copy a secret"))
+    }
 }
 
-/// `base + delta * factors` in GF(2^128), row by row.
+/// The receiver's message: a store of its keys behind `a`.
 #[pyfunction]
-pub(super) fn psi_add_scaled<'py>(
+pub(super) fn psi_store<'py>(
     py: Python<'py>,
-    base: Input<'py>,
-    delta: &[u8],
-    factors: Input<'py>,
+    keys: &OkvsKeys,
+    received: &VoleReceived,
+    seed: &[u8],
 ) -> PyResult<Rows<'py>> {
-    let (base, factors, delta) = (blocks(&base)?, blocks(&factors)?, u128::from_le_bytes(*fixed(delta)?));
-    same(&[base.len(), factors.len()])?;
-    filled(py, base.len(), |out| {
-        psi::add_scaled(&base, delta, &factors, out);
-        Ok(())
-    })
+    let seed = u128::from_le_bytes(*fixed(seed)?);
+    filled(py, keys.0.layout().slots(), |out| psi::store(&keys.0, &received.0, seed, out))
 }
 
-/// The compared and the private half of each output, in two arrays.
 #[pyfunction]
-pub(super) fn psi_outputs<'py>(
+pub(super) fn psi_decode_receiver(
+    py: Python<'_>,
+    received: &VoleReceived,
+    keys: &OkvsKeys,
+) -> PyResult<PsiDecoded> {
+    Ok(PsiDecoded(py.detach(|| Decoded::of_receiver(&received.0, &keys.0))?))
+}
+
+#[pyfunction]
+pub(super) fn psi_decode_sender(
+    py: Python<'_>,
+    sent: &VoleSent,
+    store: Input<'_>,
+    keys: &OkvsKeys,
+) -> PyResult<PsiDecoded> {
+    let store = blocks(&store)?;
+    Ok(PsiDecoded(py.detach(|| Decoded::of_sender(&sent.0, &store, &keys.0))?))
+}
+
+/// The sender's tags, packed.
+#[pyfunction]
+pub(super) fn psi_tags<'py>(
     py: Python<'py>,
-    decoded: Input<'py>,
-    digests: Input<'py>,
+    decoded: &PsiDecoded,
+    keys: &OkvsKeys,
     coin: &[u8],
-) -> PyResult<(Rows<'py>, Rows<'py>)> {
-    let (decoded, digests, coin) = (blocks(&decoded)?, blocks(&digests)?, u128::from_le_bytes(*fixed(coin)?));
-    same(&[decoded.len(), digests.len()])?;
-    let mut private = None;
-    let compared = filled(py, decoded.len(), |compared| {
-        let mut hidden = vec![0; compared.len()];
-        psi::outputs(&decoded, &digests, coin, compared, &mut hidden);
-        private = Some(hidden);
-        Ok(())
+) -> PyResult<Bound<'py, PyArray1<u8>>> {
+    let coin = u128::from_le_bytes(*fixed(coin)?);
+    let tags = py.detach(|| decoded.0.compared(&keys.0, coin))?;
+    packed(py, tags.len(), |packed| tagset::pack(&tags, packed))
+}
+
+/// Which keys have an output among the sender's tags, ascending.
+#[pyfunction]
+pub(super) fn psi_matches<'py>(
+    py: Python<'py>,
+    decoded: &PsiDecoded,
+    keys: &OkvsKeys,
+    coin: &[u8],
+    n: usize,
+    packed: Input<'py>,
+) -> PyResult<Indices<'py>> {
+    let (coin, packed) = (u128::from_le_bytes(*fixed(coin)?), bytes(&packed)?);
+    let found = py.detach(|| {
+        let compared = decoded.0.compared(&keys.0, coin)?;
+        Ok::<_, Error>(TagSet::unpack(n, packed)?.positions(&compared))
     })?;
-    let hidden = private.unwrap_or_default();
-    let private = filled(py, hidden.len(), |out| {
-        out.copy_from_slice(&hidden);
-        Ok(())
-    })?;
-    Ok((compared, private))
+    Ok(PyArray1::from_vec(py, found))
+}
+
+/// The private halves of all outputs.
+#[pyfunction]
+pub(super) fn psi_private<'py>(
+    py: Python<'py>,
+    decoded: &PsiDecoded,
+    keys: &OkvsKeys,
+    coin: &[u8],
+) -> PyResult<Rows<'py>> {
+    let coin = u128::from_le_bytes(*fixed(coin)?);
+    filled(py, keys.0.len(), |out| decoded.0.outputs(&keys.0, coin, Half::Private, out))
 }

@@ -4,15 +4,29 @@
 use super::blocks::{borrow, BLOCK_BYTES};
 use super::{bytes, parameter, Indices, Input};
 use crate::tagset::{self, TagSet};
-use numpy::{PyArray1, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use std::borrow::Cow;
 
-/// Rows of sixteen bytes, which compare as bytes do, as numbers that compare alike.
-fn tags(rows: &Input<'_>) -> PyResult<Vec<u128>> {
+fn tags<'a>(rows: &'a Input<'_>) -> PyResult<Cow<'a, [u128]>> {
     if rows.shape()[1] != BLOCK_BYTES {
         return Err(parameter("tags have 16 bytes"));
     }
-    Ok(borrow::<u128>(bytes(rows)?)?.iter().map(|tag| tag.swap_bytes()).collect())
+    borrow(bytes(rows)?)
+}
+
+/// A new array for the packing of `n` tags, filled without the interpreter.
+pub(super) fn packed(
+    py: Python<'_>,
+    n: usize,
+    fill: impl FnOnce(&mut [u8]) + Send,
+) -> PyResult<Bound<'_, PyArray1<u8>>> {
+    let array = PyArray1::zeros(py, tagset::packed_bytes(n), false);
+    let mut writable = array.readwrite();
+    let bytes = writable.as_slice_mut().map_err(|_| parameter("a new array is contiguous"))?;
+    py.detach(|| fill(bytes));
+    drop(writable);
+    Ok(array)
 }
 
 #[pyfunction]
@@ -23,8 +37,7 @@ pub(super) fn tagset_packed_bytes(n: usize) -> usize {
 #[pyfunction]
 pub(super) fn tagset_pack<'py>(py: Python<'py>, rows: Input<'py>) -> PyResult<Bound<'py, PyArray1<u8>>> {
     let tags = tags(&rows)?;
-    let packed = py.detach(|| tagset::pack(&tags));
-    Ok(PyArray1::from_vec(py, packed))
+    packed(py, tags.len(), |packed| tagset::pack(&tags, packed))
 }
 
 #[pyfunction]

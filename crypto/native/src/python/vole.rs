@@ -1,13 +1,13 @@
 //! The Python face of the silent VOLE.
 
-use super::{bytes, fixed, parameter, rows_out, Input, Rows};
+use super::blocks::{borrow, filled, BLOCK_BYTES};
+use super::{bytes, fixed, parameter, Input, Rows};
 use crate::vole;
 use numpy::PyUntypedArrayMethods;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use zeroize::Zeroizing;
-
-const WIDTH: usize = 16;
+use pyo3::types::PyBytes;
+use std::borrow::Cow;
 
 /// The state of a VOLE receiver: opaque, wiped when dropped.
 #[pyclass(module = "crypto._native")]
@@ -40,10 +40,9 @@ impl VoleReceiver {
     }
 
     /// Check the answer, then compress.
-    fn finish<'py>(&mut self, py: Python<'py>, answer: &[u8]) -> PyResult<(Rows<'py>, Rows<'py>)> {
+    fn finish(&mut self, py: Python<'_>, answer: &[u8]) -> PyResult<VoleReceived> {
         let mut state = self.0.take().ok_or_else(ended)?;
-        let (a, c) = py.detach(|| state.verify(answer).and_then(|()| state.finish()))?;
-        Ok((blocks_out(py, &a)?, blocks_out(py, &c)?))
+        Ok(VoleReceived(py.detach(|| state.verify(answer).and_then(|()| state.finish()))?))
     }
 
     fn __repr__(&self) -> &'static str {
@@ -57,16 +56,85 @@ impl VoleReceiver {
 
 #[pymethods]
 impl VoleSender {
-    /// Answer the challenge, then compress.
-    fn finish<'py>(&mut self, py: Python<'py>, challenge: &[u8]) -> PyResult<(Vec<u8>, Rows<'py>)> {
+    /// Answer the challenge.
+    fn answer(&self, py: Python<'_>, challenge: &[u8]) -> PyResult<Vec<u8>> {
         let challenge = fixed(challenge)?;
+        let state = self.0.as_ref().ok_or_else(ended)?;
+        Ok(py.detach(|| state.answer(challenge)).to_vec())
+    }
+
+    /// Compress.
+    fn finish(&mut self, py: Python<'_>) -> PyResult<VoleSent> {
         let state = self.0.take().ok_or_else(ended)?;
-        let (answer, b) = py.detach(|| (state.answer(challenge), state.finish()));
-        Ok((answer.to_vec(), blocks_out(py, &b)?))
+        Ok(VoleSent(py.detach(|| state.finish())))
     }
 
     fn __repr__(&self) -> &'static str {
         "<VoleSender>"
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("cannot pickle or copy a secret"))
+    }
+}
+
+/// The receiver's half of a correlation: opaque.
+#[pyclass(frozen, module = "crypto._native")]
+pub struct VoleReceived(pub(super) vole::Received);
+
+/// The sender's half of a correlation: opaque.
+#[pyclass(frozen, module = "crypto._native")]
+pub struct VoleSent(pub(super) vole::Sent);
+
+#[pymethods]
+impl VoleReceived {
+    #[new]
+    fn new(a: Input<'_>, c: Input<'_>) -> PyResult<Self> {
+        let (a, c) = (blocks(&a)?, blocks(&c)?);
+        if a.len() != c.len() {
+            return Err(parameter("a and c have the same length"));
+        }
+        Ok(Self(vole::Received::of(&a, &c)))
+    }
+
+    #[getter]
+    fn a<'py>(&self, py: Python<'py>) -> PyResult<Rows<'py>> {
+        blocks_out(py, self.0.a())
+    }
+
+    #[getter]
+    fn c<'py>(&self, py: Python<'py>) -> PyResult<Rows<'py>> {
+        blocks_out(py, self.0.c())
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<VoleReceived>"
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("cannot pickle or copy a secret"))
+    }
+}
+
+#[pymethods]
+impl VoleSent {
+    #[new]
+    fn new(delta: &[u8], b: Input<'_>) -> PyResult<Self> {
+        Ok(Self(vole::Sent::of(u128::from_le_bytes(*fixed(delta)?), &blocks(&b)?)))
+    }
+
+    #[getter]
+    fn delta<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.delta().to_le_bytes())
+    }
+
+    #[getter]
+    fn b<'py>(&self, py: Python<'py>) -> PyResult<Rows<'py>> {
+        blocks_out(py, self.0.b())
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<VoleSent>"
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -110,16 +178,16 @@ fn ended() -> PyErr {
     parameter("this state was used up")
 }
 
-/// Rows of 16 bytes as numbers, little endian.
-fn blocks(array: &Input<'_>) -> PyResult<Zeroizing<Vec<u128>>> {
-    if array.shape()[1] != WIDTH {
+fn blocks<'a>(array: &'a Input<'_>) -> PyResult<Cow<'a, [u128]>> {
+    if array.shape()[1] != BLOCK_BYTES {
         return Err(parameter("a field element has 16 bytes"));
     }
-    let rows = bytes(array)?.chunks_exact(WIDTH);
-    let numbers = rows.map(|row| row.iter().rev().fold(0, |number, byte| number << 8 | u128::from(*byte)));
-    Ok(Zeroizing::new(numbers.collect()))
+    borrow(bytes(array)?)
 }
 
 fn blocks_out<'py>(py: Python<'py>, blocks: &[u128]) -> PyResult<Rows<'py>> {
-    rows_out(py, bytemuck::cast_slice(blocks).to_vec(), WIDTH)
+    filled(py, blocks.len(), |out| {
+        out.copy_from_slice(blocks);
+        Ok(())
+    })
 }

@@ -42,12 +42,14 @@ fn the_correlation_holds_on_every_row() {
         let challenge = receiver.puncture(&dealt.chosen, &dealt.c, &message).unwrap();
         let answer = sender.answer(challenge[..].try_into().unwrap());
         receiver.verify(&answer).unwrap();
-        let ((a, c), b) = (receiver.finish().unwrap(), sender.finish());
+        let (received, sent) = (receiver.finish().unwrap(), sender.finish());
+        let (a, b, c) = (received.a(), sent.b(), received.c());
         assert_eq!([a.len(), b.len(), c.len()], [count; 3]);
-        for ((a, b), c) in a.iter().zip(&b).zip(&c) {
+        assert_eq!(sent.delta(), dealt.delta);
+        for ((a, b), c) in a.iter().zip(b).zip(c) {
             assert_eq!(*c, field::mul(dealt.delta, *a) ^ b);
         }
-        let mut distinct = a;
+        let mut distinct = a.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(distinct.len(), count);
