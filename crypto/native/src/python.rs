@@ -8,17 +8,16 @@
 use crate::batch::Backend;
 use crate::errors::Error;
 use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
-use crate::hashing::HASH_BYTES;
 use crate::oprf::{Mode, Reply, OUTPUT_BYTES};
 use crate::rows::{Items, Table};
-use crate::{group, hashing, oprf, rows, scalars};
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use crate::{group, oprf, rows, scalars};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use std::sync::OnceLock;
 
 mod blocks;
+mod hashing;
 mod okvs;
 mod ot;
 mod psi;
@@ -171,48 +170,6 @@ fn rows_join<'py>(
     let (a, b) = (table(&left)?, table(&right)?);
     let (a, b) = py.detach(|| rows::join(&a, &b))?;
     Ok((PyArray1::from_vec(py, a), PyArray1::from_vec(py, b)))
-}
-
-/// Bytes, or the bytes of rows.
-#[derive(FromPyObject)]
-enum Material<'py> {
-    Bytes(PyBackedBytes),
-    Rows(Input<'py>),
-}
-
-#[pyfunction]
-fn hashing_derive_key(
-    py: Python<'_>,
-    label: &str,
-    material: Vec<Material<'_>>,
-) -> PyResult<[u8; HASH_BYTES]> {
-    let parts = material.iter().map(|part| match part {
-        Material::Bytes(part) => Ok(&part[..]),
-        Material::Rows(rows) => bytes(rows),
-    });
-    let parts = parts.collect::<PyResult<Vec<_>>>()?;
-    Ok(py.detach(|| hashing::derive_key(label, &parts)))
-}
-
-#[pyfunction]
-fn hashing_keyed_rows<'py>(py: Python<'py>, key: &[u8], rows: Input<'py>) -> PyResult<Rows<'py>> {
-    let (key, items) = (fixed(key)?, items(&rows)?);
-    let hashes = py.detach(|| hashing::keyed_rows(key, &[], &items));
-    rows_out(py, hashes, HASH_BYTES)
-}
-
-#[pyfunction]
-fn hashing_keyed_values<'py>(
-    py: Python<'py>,
-    key: &[u8],
-    prefix: &[u8],
-    values: &[u8],
-    ends: PyReadonlyArray1<'py, u64>,
-) -> PyResult<Rows<'py>> {
-    let ends = ends.as_slice().map_err(|_| parameter("the array of ends is not contiguous"))?;
-    let (key, items) = (fixed(key)?, Items::packed(values, ends)?);
-    let hashes = py.detach(|| hashing::keyed_rows(key, prefix, &items));
-    rows_out(py, hashes, HASH_BYTES)
 }
 
 #[pyfunction]
@@ -380,6 +337,8 @@ fn oprf_evaluate<'py>(py: Python<'py>, key: &PrivateKey, rows: Input<'py>) -> Py
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use super::hashing::{hashing_derive_key, hashing_keyed_rows, hashing_keyed_values};
+    #[pymodule_export]
     use super::okvs::{okvs_decode, okvs_decode_sorted, okvs_encode, okvs_hash, okvs_slots, OkvsKeys};
     #[pymodule_export]
     use super::ot::{
@@ -398,9 +357,9 @@ mod _native {
     };
     #[pymodule_export]
     use super::{
-        group_backend, group_hash_to_group, group_validate, hashing_derive_key, hashing_keyed_rows,
-        hashing_keyed_values, oprf_blind, oprf_blind_evaluate, oprf_bulk_blind, oprf_bulk_blind_evaluate,
-        oprf_bulk_finalize, oprf_derive_key, oprf_evaluate, oprf_finalize, oprf_private_key, oprf_usable,
-        oprf_verify_finalize, rows_join, rows_sort, rows_unique, Blinds, PrivateKey,
+        group_backend, group_hash_to_group, group_validate, oprf_blind, oprf_blind_evaluate, oprf_bulk_blind,
+        oprf_bulk_blind_evaluate, oprf_bulk_finalize, oprf_derive_key, oprf_evaluate, oprf_finalize,
+        oprf_private_key, oprf_usable, oprf_verify_finalize, rows_join, rows_sort, rows_unique, Blinds,
+        PrivateKey,
     };
 }

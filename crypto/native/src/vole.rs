@@ -17,11 +17,14 @@
 //! 4. Both compress (`lpn`).
 #![forbid(unsafe_code)]
 
+mod powers;
+
 use crate::errors::{Error, Result};
 use crate::lpn::Code;
 use crate::memory::Big;
 use crate::prg::{Aes, Prg};
 use crate::{field, ggm, hashing};
+use powers::Powers;
 use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -42,8 +45,6 @@ const SALT_BYTES: usize = 32;
 pub const CHALLENGE_BYTES: usize = 2 * BLOCK_BYTES;
 /// The hash that answers it.
 pub const ANSWER_BYTES: usize = 32;
-/// Powers that are at hand at once.
-const POWERS: usize = 1024;
 const TREES: &str = "cosight 2026 silent vole trees v1";
 const DRAWS: &str = "cosight 2026 silent vole draws v1";
 const ANSWER: &str = "cosight 2026 silent vole answer v1";
@@ -379,43 +380,6 @@ fn tree_keys(session: &Aes, tree: usize) -> [Aes; 2] {
 
 fn answer(context: &[u8], sum: u128) -> [u8; ANSWER_BYTES] {
     hashing::derive_key(ANSWER, &[context, &sum.to_le_bytes()])
-}
-
-/// Powers of a point.
-struct Powers {
-    point: u128,
-    first: Vec<u128>,
-}
-
-impl Powers {
-    fn new(point: u128) -> Self {
-        let mut first = vec![0; POWERS + 1];
-        field::powers(point, &mut first);
-        Self { point, first }
-    }
-
-    /// One power; its time depends on no bit of the exponent, which is a secret place.
-    fn at(&self, exponent: usize) -> u128 {
-        (0..usize::BITS - usize::leading_zeros(MAX_LEAVES * NOISE)).rev().fold(1, |power, bit| {
-            let square = field::mul(power, power);
-            let taken = u128::from(exponent >> bit & 1 == 1).wrapping_neg();
-            field::mul(square, 1 ^ (1 ^ self.point) & taken)
-        })
-    }
-
-    /// `sum of point^(i + 1) * elements_i`, by Horner's rule over chunks.
-    fn inner(&self, elements: &[u128]) -> u128 {
-        let step = self.first[POWERS];
-        let part = |elements: &[u128]| {
-            elements.chunks(POWERS).rev().fold(0, |sum, chunk| {
-                field::mul(sum, step) ^ field::inner(chunk, &self.first[1..=chunk.len()])
-            })
-        };
-        let size = elements.len().div_ceil(rayon::current_num_threads()).next_multiple_of(POWERS);
-        let parts: Vec<u128> = elements.par_chunks(size).map(part).collect();
-        let jump = self.at(size);
-        parts.iter().rev().fold(0, |sum, part| field::mul(sum, jump) ^ part)
-    }
 }
 
 #[cfg(test)]
