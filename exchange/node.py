@@ -1,19 +1,21 @@
 """The composition root: the only place that builds objects out of a home."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from crypto.psi import PROTOCOLS
 from exchange import agreement, ledger, policy
-from exchange.agreement import Agreement
+from exchange.agreement import Agreement, Rung, size_class
 from exchange.config import Home, is_address
-from exchange.disclosure import Desk, Items, Outcome, Wish, match
+from exchange.disclosure import Desk, Items, Outcome, Wish, allows, match
 from exchange.errors import ConfigError, LedgerError
 from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
+from exchange.planning import AUTO, Measured, Plan, choose, machine
 from exchange.policy import Policy
 from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
@@ -22,6 +24,9 @@ from exchange.store.alliance import Alliance, node_keys
 from exchange.store.ledger import LedgerReader, LedgerStore
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
+
+DEFAULT = "voprf"
+"""What is proposed where no protocol can be chosen."""
 
 
 def utc_now() -> datetime:
@@ -70,6 +75,7 @@ class Node:
             software=SOFTWARE,
             limits=home.settings.limits,
         )
+        self._measured = Measured(home.path / "measured.json", machine(SOFTWARE))
         self._roster()
 
     def __enter__(self) -> Self:
@@ -126,12 +132,34 @@ class Node:
         self.alliance.member_named(peer)
         where = _checked(address or self.alliance.address(peer))
         async with PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s) as link:
-            await link.hello()
-            outcome = await match(self.desk, peer, wish, link)
+            hello = await link.hello()
+            plan = None
+            if wish.protocol == AUTO:
+                plan = await self._plan(peer, wish, hello.protocols, link)
+                wish = replace(wish, protocol=DEFAULT if plan is None else plan.protocol)
+            outcome = replace(await match(self.desk, peer, wish, link), plan=plan)
+        await asyncio.to_thread(self._measured.remember, peer, outcome.peer_padded, outcome.bytes_per_s)
         if outcome.ids is None:
             return outcome
         # Only now, with the link closed: this takes the longer the more there is to look up.
         return replace(outcome, matches=await asyncio.to_thread(self.desk.items.values, outcome.ids))
+
+    async def _plan(self, peer: str, wish: Wish, theirs: Collection[str], link: PeerLink) -> Plan | None:
+        """The fastest protocol that the peer has and our policy allows, or None if there is none."""
+        if wish.rung is Rung.SIZE:
+            return None
+        ours = await asyncio.to_thread(self.desk.items.size, wish.types, now=self._clock())
+        allowed = [
+            name
+            for name in PROTOCOLS
+            if name in theirs and allows(self.desk, peer, replace(wish, protocol=name), ours)
+        ]
+        if not allowed:
+            return None  # the decision on the default says why
+        n_r = size_class(ours)
+        n_s = self._measured.padded(peer) or n_r
+        line = self._measured.line(peer, await link.round_trip_s())
+        return choose(allowed, await asyncio.to_thread(self._measured.computing, allowed), line, n_r, n_s)
 
     def _roster(self) -> tuple[int, bytes]:
         """The roster in force; a new one is written into the ledger when it is first used."""

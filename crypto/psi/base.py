@@ -85,6 +85,8 @@ class Protocol:
         sender: the other role; its result is ``None`` unless ``params.output`` is ``BOTH``.
         messages: every message type, in the order of a run.
         traffic: payload bytes ``(receiver_sent, sender_sent)`` of a run with these parameters.
+        round_trips: how often a run waits for the network, there and back.
+        sample: two sizes of a set, in items, at which its cost is measured.
         offline: those of the messages that a run begins with that depend on nobody's items.
     """
 
@@ -93,6 +95,8 @@ class Protocol:
     sender: Callable[..., Role[Matches | None]]
     messages: tuple[type[Message], ...]
     traffic: Callable[[Params], tuple[int, int]]
+    round_trips: float
+    sample: tuple[int, int]
     offline: frozenset[type[Message]] = frozenset()
 
 

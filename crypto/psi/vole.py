@@ -351,5 +351,7 @@ PROTOCOL = Protocol(
         MatchProofs,
     ),
     traffic=traffic,
+    round_trips=4.5,
+    sample=(1 << 10, 1 << 16),
     offline=frozenset({Functions, Transfers, Trees, Challenge, Answer, Commitments}),
 )

@@ -154,4 +154,6 @@ PROTOCOL = Protocol(
     sender=sender,
     messages=(Blinded, Evaluated, Tags, MatchProofs),
     traffic=traffic,
+    round_trips=1,
+    sample=(1 << 8, 1 << 10),
 )

@@ -21,6 +21,7 @@ from exchange.errors import ConfigError
 from exchange.export import MatchResult, format_of, render
 from exchange.indicators import Indicator, IndicatorType
 from exchange.node import Node, utc_now
+from exchange.planning import AUTO, Plan
 
 TYPES = ", ".join(IndicatorType)
 SHOWN = 5
@@ -72,7 +73,7 @@ def match(
             "--type", metavar="TYPE", help=f"Only this type; may be repeated: {TYPES}. Default: all we hold."
         ),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(PROTOCOLS))] = "auto",
+    protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(PROTOCOLS))] = AUTO,
     both: Annotated[bool, typer.Option("--both", help="The peer learns the overlap too.")] = False,
     purpose: Annotated[str, typer.Option(help="Why; the peer's policy may ask for it.")] = "",
     address: Annotated[
@@ -91,7 +92,7 @@ def match(
     as_json: JsonOption = False,
 ) -> None:
     """Match our indicators against a peer's, privately."""
-    if protocol != "auto" and protocol not in PROTOCOLS:
+    if protocol not in {AUTO, *PROTOCOLS}:
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
     if len(purpose) > MAX_TEXT or not purpose.isprintable():
         raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
@@ -104,7 +105,7 @@ def match(
         wish = Wish(
             rung=reveal,
             types=chosen,
-            protocol="voprf" if protocol == "auto" else protocol,  # the only one yet
+            protocol=protocol,
             output=Output.BOTH if both else Output.RECEIVER,
             purpose=purpose,
         )
@@ -162,6 +163,7 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "reveal": str(o.rung),
         "output": str(o.output),
         "protocol": o.protocol,
+        "plan": None if o.plan is None else _plan(o.plan),
         "types": [str(t) for t in o.types],
         "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
         "result": {"count": None if items is None else len(items), "items": items},
@@ -171,6 +173,15 @@ def as_result(o: Outcome) -> dict[str, Any]:
             "offline": round(o.offline_s, 4),
         },
         "bytes": {"sent": o.sent, "received": o.received},
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "predicted_s": {name: round(seconds, 3) for name, seconds in plan.predicted_s.items()},
+        "round_trip_s": round(plan.line.round_trip_s, 4),
+        "bytes_per_s": round(plan.line.bytes_per_s),
+        "rate_measured": plan.line.measured,
     }
 
 
@@ -186,11 +197,22 @@ def show_outcome(o: Outcome) -> None:
     learned = "and which of its items we share" if both else "and nothing of what we hold"
     traffic = f"{size(o.sent)} sent, {size(o.received)} received"
     protocol = "" if o.protocol is None else f" protocol {o.protocol},"
+    chosen = [] if o.plan is None or len(o.plan.predicted_s) == 1 else [_why(o.plan)]
     for line in (
+        *chosen,
         f"{o.total_s:.2f} s ({o.crypto_s:.2f} s computing), {traffic},{protocol} session {o.session[:16]}",
         f"{o.peer} learned our size class, {learned}",
     ):
         say((line, "dim"), on=stderr)
+
+
+def _why(plan: Plan) -> str:
+    """Why a protocol was chosen, in one line."""
+    seconds = sorted(plan.predicted_s.items(), key=lambda item: item[1])
+    predicted = ", ".join(f"{name} {s:.2f} s" for name, s in seconds)
+    line = plan.line
+    rate = f"{line.bytes_per_s * 8 / 1e6:,.0f} Mbit/s {'measured before' if line.measured else 'assumed'}"
+    return f"chose {plan.protocol}: predicted {predicted} (link: {line.round_trip_s * 1000:.1f} ms, {rate})"
 
 
 def _show_matches(types: Iterable[IndicatorType], matches: Sequence[Indicator]) -> None:

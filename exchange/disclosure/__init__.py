@@ -16,7 +16,7 @@ from exchange.disclosure.desk import (
     Proposal,
     agreement_of,
 )
-from exchange.disclosure.initiator import Link, Wish, match
+from exchange.disclosure.initiator import Link, Wish, allows, match
 from exchange.disclosure.responder import Responder
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "Responder",
     "Wish",
     "agreement_of",
+    "allows",
     "match",
 ]

@@ -14,6 +14,7 @@ from crypto.session import Message, Receive
 from exchange.agreement import Agreement, Rung
 from exchange.config import Limits
 from exchange.indicators import Indicator, IndicatorType
+from exchange.planning import Plan
 from exchange.policy import History, Policy
 
 SESSION_BYTES = 32
@@ -62,6 +63,7 @@ class Channel(Protocol):
 
     sent: int
     received: int
+    bytes_per_s: float
 
     async def send(self, message: Message) -> None:
         """Hand one message to the peer."""
@@ -142,6 +144,8 @@ class Outcome:
     Attributes:
         ids: of our items that matched, ``None`` below the rung ``overlap``.
         matches: the indicators behind them, once they were looked up.
+        bytes_per_s: at which the peer's bulk messages came, or 0 where there was none.
+        plan: why this protocol, where it was chosen for its speed.
     """
 
     session: str
@@ -160,6 +164,8 @@ class Outcome:
     offline_s: float
     sent: int
     received: int
+    bytes_per_s: float
+    plan: Plan | None = None
 
 
 def agreement_of(desk: Desk, initiator: str, responder: str, proposal: Proposal, answer: Answer) -> Agreement:

@@ -93,6 +93,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         offline_s=entry.progress.offline_s,
         sent=0 if entry.channel is None else entry.channel.sent,
         received=0 if entry.channel is None else entry.channel.received,
+        bytes_per_s=0.0 if entry.channel is None else entry.channel.bytes_per_s,
     )
 
 
@@ -146,6 +147,16 @@ def params_of(agreement: Agreement) -> Params:
         output=Output(agreement.output),
         stat_sec=agreement.stat_sec,
     )
+
+
+def allows(desk: Desk, peer: str, wish: Wish, ours: int) -> bool:
+    """Whether our own policy would allow a session, as far as that can be told before the peer is asked."""
+    request = Request(
+        peer=peer, direction="initiator", rung=wish.rung, types=wish.types, protocol=wish.protocol,
+        output=wish.output, our_size=ours, peer_size_padded=None, purpose=wish.purpose,
+    )  # fmt: skip
+    now = desk.clock()
+    return decide(desk.policy(), request, desk.ledger.history(peer, now), now).allowed
 
 
 def _allow(entry: Entry, history: History, ours: int, peer_padded: int | None) -> None:

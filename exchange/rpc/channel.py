@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any
 
 from crypto.errors import ProtocolError
@@ -9,6 +10,9 @@ from crypto.session import Message, Receive
 from exchange import wire
 from exchange.errors import PeerMisbehaved, PeerUnavailable
 from exchange.v1.frame_pb2 import Frame
+
+BULK_BYTES = 1 << 20
+"""From so many on, a message shows how fast a link is."""
 
 Read = Callable[[], Awaitable[bytes | None]]
 Write = Callable[[Frame], Awaitable[Any]]
@@ -29,6 +33,7 @@ class FrameChannel:
     Attributes:
         sent: bytes of all frames sent.
         received: bytes of all frames received.
+        bytes_per_s: at which the fastest bulk message came, or 0 before any.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class FrameChannel:
         self._half_close = half_close
         self.sent = 0
         self.received = 0
+        self.bytes_per_s = 0.0
 
     async def send(self, message: Message) -> None:
         """Send a message.
@@ -73,11 +79,14 @@ class FrameChannel:
         if frame.WhichOneof("kind") != "head":
             raise ProtocolError(f"the head of {want.kind.__name__} was due")
         assembly = wire.Assembly(self._protocol, want, frame.head)
+        start, before = perf_counter(), self.received
         while not assembly.complete:
             frame = await self._next()
             if frame.WhichOneof("kind") != "chunk":
                 raise ProtocolError(f"rows of {want.kind.__name__} were due")
             assembly.feed(frame.chunk)
+        if (moved := self.received - before) >= BULK_BYTES:
+            self.bytes_per_s = max(self.bytes_per_s, moved / (perf_counter() - start))
         return assembly.message()
 
     async def end(self) -> None:

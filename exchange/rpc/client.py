@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -111,6 +112,12 @@ class PeerLink:
                 )  # fmt: skip
             return reply
         raise ConfigError(f"{self._peer} and we do not come to hold the same roster", code="roster-mismatch")
+
+    async def round_trip_s(self) -> float:
+        """How long a greeting takes on the open connection."""
+        start = perf_counter()
+        await self.hello()
+        return perf_counter() - start
 
     async def propose(self, proposal: Proposal) -> Answer:
         """Propose a session.

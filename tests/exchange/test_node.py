@@ -1,6 +1,7 @@
 """Nodes of one process over real mutual TLS: side by side, both ways, under a policy that changes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from exchange.disclosure import Wish
 from exchange.errors import ConfigError, PeerExceededLimit, PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.node import Node, open_store, verify_ledger
+from exchange.planning import AUTO
 from tests.e2e.conftest import feed
 from tests.e2e.nodes import configure, entries, import_values, members
 
@@ -84,6 +86,23 @@ async def test_output_for_both(homes):
     assert [(t["matched"], t["learned_by_us"], t["learned_by_peer"]) for t in told] == [
         (25, "overlap", "overlap")
     ] * 2
+
+
+async def test_the_fastest_protocol_is_chosen_among_those_that_are_allowed(homes):
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        wish = Wish(rung=Rung.OVERLAP, types=WISH.types, protocol=AUTO)
+        found = []
+        for allowed in (["voprf", "vole"], ["vole"]):
+            policy = alice.home.policy_file.read_text().replace('["voprf", "vole"]', json.dumps(allowed))
+            alice.home.policy_file.write_text(policy)
+            found.append(await alice.match("bob", wish, address=addresses["bob"]))
+        alice.home.policy_file.write_text(policy.replace('["vole"]', "[]"))
+        with pytest.raises(PolicyRefusal):
+            await alice.match("bob", wish, address=addresses["bob"])
+    assert [values(o) for o in found] == [SHARED] * 2
+    assert [o.protocol for o in found] == ["voprf", "vole"]
+    assert [set(o.plan.predicted_s) for o in found] == [{"voprf", "vole"}, {"vole"}]
+    assert 0 < found[0].plan.line.round_trip_s < 5
 
 
 async def test_sizes_alone(homes):

@@ -113,6 +113,7 @@ class Pipe:
 
     def __init__(self, inbox: asyncio.Queue[Any], outbox: asyncio.Queue[Any], events: list[Any]) -> None:
         self.sent = self.received = 0
+        self.bytes_per_s = 0.0
         self._inbox, self._outbox, self._events = inbox, outbox, events
 
     async def send(self, message: Message) -> None:

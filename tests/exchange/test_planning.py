@@ -1,0 +1,95 @@
+"""The choice of a protocol: by the numbers, and what is kept of them."""
+
+import json
+
+import pytest
+
+from crypto.psi import PROTOCOLS, Params, Protocol
+from exchange.planning import FIRST_RATE, Computing, Line, Measured, choose, measure, predict
+
+COMPUTING = {"voprf": Computing(0.001, 6e-5, 3e-5), "vole": Computing(0.05, 3e-7, 2e-7)}
+FAST = Line(0.0002, 1e9)
+
+
+def chosen(n: int, line: Line = FAST) -> str:
+    return choose(list(COMPUTING), COMPUTING, line, n, n).protocol
+
+
+def test_a_prediction_adds_up_what_it_says():
+    n_r, n_s, line = 1000, 3000, Line(0.1, 1e6)
+    traffic = sum(PROTOCOLS["vole"].traffic(Params(n_r=n_r, n_s=n_s, context=bytes(32))))
+    want = 0.05 + 3e-7 * n_r + 2e-7 * n_s + traffic / 1e6 + 4.5 * 0.1
+    assert predict(PROTOCOLS["vole"], COMPUTING["vole"], line, n_r, n_s) == pytest.approx(want)
+
+
+def test_small_sets_and_large_ones_get_another_protocol():
+    assert [chosen(n) for n in (100, 1 << 20)] == ["voprf", "vole"]
+
+
+def test_a_link_decides_too():
+    """A megabyte to begin with is nothing on a fast link, and longer than 2,000 items on a slow one."""
+    assert chosen(2000) == "vole"
+    assert chosen(2000, Line(0.15, 6e5)) == "voprf"
+
+
+def test_what_cannot_run_is_not_chosen():
+    plan = choose(["voprf"], COMPUTING, FAST, 1 << 20, 1 << 20)
+    assert (plan.protocol, set(plan.predicted_s)) == ("voprf", {"voprf"})
+
+
+@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+def test_a_protocol_is_measured_by_running_it(name):
+    found = measure(PROTOCOLS[name])
+    assert found.fixed_s > 0
+    assert found.receiver_item_s >= 0
+    small, large = PROTOCOLS[name].sample
+    assert found.seconds(large, large) > found.seconds(small, small)
+
+
+class Counting:
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __call__(self, protocol: Protocol) -> Computing:
+        self.names.append(protocol.name)
+        return COMPUTING[protocol.name]
+
+
+def test_a_machine_is_measured_once(tmp_path):
+    file, count = tmp_path / "measured.json", Counting()
+    assert Measured(file, "here", count).computing(["vole"]) == {"vole": COMPUTING["vole"]}
+    again = Measured(file, "here", count)
+    assert again.computing(["vole", "voprf"]) == COMPUTING
+    assert count.names == ["vole", "voprf"]
+    Measured(file, "elsewhere", count).computing(["vole"])
+    assert count.names == ["vole", "voprf", "vole"]
+
+
+def test_links_are_remembered_whatever_the_machine(tmp_path):
+    file, count = tmp_path / "measured.json", Counting()
+    fresh = Measured(file, "here", count)
+    assert fresh.line("bob", 0.01) == Line(0.01, FIRST_RATE, measured=False)
+    assert fresh.padded("bob") is None
+    fresh.remember("bob", 832, 5e7)
+    fresh.remember("bob", 1024, 0.0)
+    other = Measured(file, "elsewhere", count)
+    assert other.line("bob", 0.02) == Line(0.02, 5e7, measured=True)
+    assert other.padded("bob") == 1024
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"[]", b"null", b"\xff", b'{"peers": {}}',
+        b'{"machine": "here", "computing": {"vole": {"fixed_s": 1}}, "peers": {}}',
+        b'{"machine": "here", "computing": {"vole": 3}, "peers": {}}',
+        b'{"machine": "here", "computing": {}, "peers": {"bob": 1}}',
+        json.dumps({"machine": "here", "computing": {"vole": {"fixed_s": "x", "receiver_item_s": 1.0,
+                    "sender_item_s": 1.0}}, "peers": {}}).encode(),
+    ],
+)  # fmt: skip
+def test_a_file_that_says_nothing_is_measured_anew(tmp_path, content):
+    file, count = tmp_path / "measured.json", Counting()
+    file.write_bytes(content)
+    assert Measured(file, "here", count).computing(["vole"]) == {"vole": COMPUTING["vole"]}
+    assert json.loads(file.read_text())["computing"].keys() == {"vole"}
