@@ -22,8 +22,6 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from crypto import _native
-from crypto._native import VoleReceived as Received
-from crypto._native import VoleSent as Sent
 from crypto.group import Rng
 from crypto.rows import Rows
 from crypto.session import Message, Receive, Role, Send, message, receive, send
@@ -74,6 +72,8 @@ class Offered:
     shares: Rows
 
 
+Received: TypeAlias = _native.VoleReceived
+Sent: TypeAlias = _native.VoleSent
 SubRole: TypeAlias = Generator[Send | Receive, Message | None, T]
 Choose: TypeAlias = Callable[[bytes, Rows], SubRole[Chosen]]
 """Given a byte of 0 or 1 for each transfer and the ``(n, 16)`` factors of the products, the role."""
@@ -150,6 +150,25 @@ def sender(count: int, transfers: Offer, *, context: bytes, rng: Rng = token_byt
     challenge = (yield from receive(Challenge, challenge=CHALLENGE_BYTES)).challenge
     yield from send(Answer(state.answer(challenge)))
     return state.finish()  # while the receiver compresses, too
+
+
+def dump(correlation: Received | Sent) -> Rows:
+    """One half of a correlation as rows: ``a`` then ``c``, ``(2 * count, 16)``, or ``delta`` then ``b``."""
+    if isinstance(correlation, Received):
+        return np.concatenate([correlation.a, correlation.c])
+    delta = np.frombuffer(correlation.delta, np.uint8).reshape(1, -1)
+    return np.concatenate([delta, correlation.b])
+
+
+def load_received(rows: Rows) -> Received:
+    """The inverse of ``dump`` for the receiver."""
+    half = len(rows) // 2
+    return Received(rows[:half], rows[half:])
+
+
+def load_sent(rows: Rows) -> Sent:
+    """The inverse of ``dump`` for the sender."""
+    return Sent(rows[0].tobytes(), rows[1:])
 
 
 def traffic(count: int) -> tuple[int, int]:

@@ -51,6 +51,16 @@ class Rung(StrEnum):
         return list(Rung).index(self)
 
 
+class Stage(StrEnum):
+    """How much of a protocol a session runs."""
+
+    WHOLE = "whole"
+    AHEAD = "ahead"
+    """Only what depends on nobody's items: nothing is learned."""
+    ONLINE = "online"
+    """The rest, with what a session ahead has made."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
     """What both sides agreed on. Everything of ours is checked before; a fault in it is the peer's.
@@ -66,6 +76,8 @@ class Agreement:
         output: whether the other learns it too.
         rung: what is learned.
         protocol: name of the protocol.
+        stage: how much of it is run.
+        correlation: where that is ``ONLINE``, the session that made what is used: 32 bytes, otherwise none.
         profile: canonical profile of the indicators.
         types: types of indicators, sorted, without repetition.
         initiator_padded: declared size of the initiator's set, padded, in items.
@@ -96,6 +108,8 @@ class Agreement:
     output: Output
     rung: Rung
     protocol: str
+    stage: Stage = Stage.WHOLE
+    correlation: bytes = b""
     profile: str
     types: tuple[IndicatorType, ...]
     initiator_padded: int
@@ -128,6 +142,10 @@ class Agreement:
             "receiver": self.receiver in {self.initiator, self.responder},
             "output or rung": isinstance(self.output, Output) and isinstance(self.rung, Rung),
             "protocol": _matches(_WORD, self.protocol),
+            "stage": isinstance(self.stage, Stage)
+            and (self.stage is not Stage.AHEAD or self.rung is Rung.SIZE),
+            "correlation": type(self.correlation) is bytes
+            and len(self.correlation) == _HASH_BYTES * (self.stage is Stage.ONLINE),
             "profile": _matches(_PROFILE, self.profile),
             "types": _is_types(self.types),
             "padded sizes": all(_is_int(size, 1, MAX_ROWS) for size in sizes),
@@ -191,7 +209,8 @@ class Agreement:
         if not isinstance(raw, dict) or raw.keys() != {f.name for f in fields(Agreement)}:
             raise PeerMisbehaved("the agreement is malformed: its fields")
         types = tuple(map(IndicatorType, raw["types"]))
-        return raw | {"types": types, "output": Output(raw["output"]), "rung": Rung(raw["rung"])}
+        words = {"output": Output(raw["output"]), "rung": Rung(raw["rung"]), "stage": Stage(raw["stage"])}
+        return raw | words | {"types": types}
 
 
 def sign(agreement: Agreement, key: Ed25519PrivateKey) -> bytes:

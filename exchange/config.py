@@ -78,7 +78,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as e:
         raise _cannot("write", path, e) from e
 
@@ -100,7 +100,7 @@ def write_once(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
             return False
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as e:
         raise _cannot("write", path, e) from e
     return True
@@ -386,7 +386,8 @@ def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
     return temporary
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Make what was made, renamed or deleted in a directory outlast a power failure."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -11,7 +11,7 @@ from crypto.psi import PROTOCOLS
 from exchange import agreement, ledger, policy
 from exchange.agreement import Agreement, Rung, size_class
 from exchange.config import Home, is_address
-from exchange.disclosure import Desk, Items, Outcome, Wish, allows, match
+from exchange.disclosure import Desk, Items, Outcome, Warmed, Wish, allows, match, warm
 from exchange.errors import ConfigError, LedgerError
 from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
@@ -21,6 +21,7 @@ from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
 from exchange.store import Store
 from exchange.store.alliance import Alliance, node_keys
+from exchange.store.correlations import Correlations
 from exchange.store.ledger import LedgerReader, LedgerStore
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
@@ -71,6 +72,7 @@ class Node:
             policy=self.load_policy,
             items=items,
             ledger=self.ledger,
+            stash=Correlations(home),
             clock=clock,
             software=SOFTWARE,
             limits=home.settings.limits,
@@ -127,11 +129,7 @@ class Node:
             PolicyRefusal: our own policy does not allow it.
             PeerError: the peer refused, is gone, lied, or exceeded a limit.
         """
-        if peer == self.home.member:
-            raise ConfigError("a match needs another member", hint="see: cosight alliance roster")
-        self.alliance.member_named(peer)
-        where = _checked(address or self.alliance.address(peer))
-        async with PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s) as link:
+        async with self._link(peer, address) as link:
             hello = await link.hello()
             plan = None
             if wish.protocol == AUTO:
@@ -143,6 +141,25 @@ class Node:
             return outcome
         # Only now, with the link closed: this takes the longer the more there is to look up.
         return replace(outcome, matches=await asyncio.to_thread(self.desk.items.values, outcome.ids))
+
+    async def warm(self, peer: str, wish: Wish, n: int, *, address: str | None = None) -> Warmed:
+        """Do ahead what a match of up to ``n`` items can do ahead.
+
+        Raises:
+            ConfigError: it is ourselves, or the protocol has no such part.
+            PolicyRefusal: our own policy does not allow it.
+            PeerError: the peer refused, is gone, lied, or exceeded a limit.
+        """
+        async with self._link(peer, address) as link:
+            await link.hello()
+            return await warm(self.desk, peer, wish, n, link)
+
+    def _link(self, peer: str, address: str | None) -> PeerLink:
+        if peer == self.home.member:
+            raise ConfigError("a match needs another member", hint="see: cosight alliance roster")
+        self.alliance.member_named(peer)
+        where = _checked(address or self.alliance.address(peer))
+        return PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s)
 
     async def _plan(self, peer: str, wish: Wish, theirs: Collection[str], link: PeerLink) -> Plan | None:
         """The fastest protocol that the peer has and our policy allows, or None if there is none."""

@@ -7,7 +7,7 @@ what its policy lists.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from crypto.psi.base import Matches, Output, Params, Protocol
+from crypto.psi.base import Ahead, Matches, Output, Params, Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     info.name: import_module(f"{__name__}.{info.name}").PROTOCOL
@@ -15,4 +15,4 @@ PROTOCOLS: dict[str, Protocol] = {
     if info.name != "base"
 }
 
-__all__ = ["PROTOCOLS", "Matches", "Output", "Params", "Protocol"]
+__all__ = ["PROTOCOLS", "Ahead", "Matches", "Output", "Params", "Protocol"]

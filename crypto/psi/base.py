@@ -76,6 +76,29 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """The part of a protocol that depends on nobody's items, as a run of its own.
+
+    What a role of it returns goes into the role of the same side as ``correlation``, once.
+
+    Attributes:
+        receiver: the part of the party that will learn the output.
+        sender: the other part.
+        elements: how many elements a run with these parameters takes; one made for more will do.
+        dump: what a role returned, as ``(n, 16)`` uint8 rows. They are secret.
+        load_receiver: the inverse for the receiver.
+        load_sender: the inverse for the sender.
+    """
+
+    receiver: Callable[..., Role[Any]]
+    sender: Callable[..., Role[Any]]
+    elements: Callable[[Params], int]
+    dump: Callable[[Any], Rows]
+    load_receiver: Callable[[Rows], Any]
+    load_sender: Callable[[Rows], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """One protocol, as discovery finds it.
 
@@ -88,6 +111,7 @@ class Protocol:
         round_trips: how often a run waits for the network, there and back.
         sample: two sizes of a set, in items, at which its cost is measured.
         offline: those of the messages that a run begins with that depend on nobody's items.
+        ahead: how they are exchanged in a run of their own; ``None`` where that cannot be.
     """
 
     name: str
@@ -98,6 +122,7 @@ class Protocol:
     round_trips: float
     sample: tuple[int, int]
     offline: frozenset[type[Message]] = frozenset()
+    ahead: Ahead | None = None
 
 
 @dataclass(frozen=True, slots=True)

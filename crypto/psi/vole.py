@@ -31,6 +31,7 @@ from crypto.group import ELEMENT_BYTES, Rng
 from crypto.okvs import SALT_BYTES, VALUE_BYTES
 from crypto.psi.base import (
     MATCH_PROOF_BYTES,
+    Ahead,
     Matches,
     Output,
     Padded,
@@ -148,16 +149,29 @@ class _Transcript:
         )
 
 
-def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Matches]:
+def ahead_receiver(params: Params, *, rng: Rng = token_bytes) -> Role[vole.Received]:
+    """The receiver's part of what can be done ahead. Raises what ``receiver`` raises."""
+    return vole.receiver(okvs.slots(params.n_r), _chooser(params, rng), context=params.context, rng=rng)
+
+
+def ahead_sender(params: Params, *, rng: Rng = token_bytes) -> Role[vole.Sent]:
+    """The sender's part of what can be done ahead. Raises what ``sender`` raises."""
+    return vole.sender(okvs.slots(params.n_r), _offerer(params, rng), context=params.context, rng=rng)
+
+
+def receiver(
+    items: Rows, params: Params, *, rng: Rng = token_bytes, correlation: vole.Received | None = None
+) -> Role[Matches]:
     """The party that learns the intersection.
 
     Args:
         items: ``(n, 32)`` uint8, at most ``params.n_r`` distinct rows.
         params: what both agreed on.
         rng: randomness.
+        correlation: made ahead, by ``ahead_receiver`` with the same sender, and used for nothing else.
 
     Raises:
-        ParameterError: our items do not fit the parameters.
+        ParameterError: our items, or the correlation, do not fit the parameters.
         DecodeError: a message is no valid encoding.
         VerificationError: the sender's correlation is none, a share is not the one it committed to, or it has
             seen other messages than we sent.
@@ -165,14 +179,15 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
         ProtocolError: a message is missing or misshapen.
     """
     transcript = _Transcript(params.context)
-    return transcript.record(_receiver(items, params, transcript, rng))
+    return transcript.record(_receiver(items, params, transcript, rng, correlation))
 
 
-def _receiver(items: Rows, params: Params, transcript: _Transcript, rng: Rng) -> Role[Matches]:
+def _receiver(
+    items: Rows, params: Params, transcript: _Transcript, rng: Rng, correlation: vole.Received | None
+) -> Role[Matches]:
     check_fits(items, params.n_r)
-    correlation = yield from vole.receiver(
-        okvs.slots(params.n_r), _chooser(params, rng), context=params.context, rng=rng
-    )
+    if correlation is None:
+        correlation = yield from ahead_receiver(params, rng=rng)
 
     committed = yield from receive(Commitments, salt=HASH_BYTES, coin=HASH_BYTES)
     yield from send(Salt(rng(SHARE_BYTES)))
@@ -203,28 +218,34 @@ def _receiver(items: Rows, params: Params, transcript: _Transcript, rng: Rng) ->
     return own.matches(mine)
 
 
-def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Matches | None]:
+def sender(
+    items: Rows, params: Params, *, rng: Rng = token_bytes, correlation: vole.Sent | None = None
+) -> Role[Matches | None]:
     """The party that holds delta, fresh for this run.
 
     Args:
         items: ``(n, 32)`` uint8, at most ``params.n_s`` distinct rows.
         params: what both agreed on.
         rng: randomness.
+        correlation: made ahead, by ``ahead_sender`` with the same receiver, and used for nothing else.
 
     Raises:
-        ParameterError: our items do not fit the parameters.
+        ParameterError: our items, or the correlation, do not fit the parameters.
         DecodeError: a message is no valid encoding.
         VerificationError: the receiver's transfers do not all hold the same bits.
         ProtocolError: a message is missing or misshapen.
     """
     transcript = _Transcript(params.context)
-    return transcript.record(_sender(items, params, transcript, rng))
+    return transcript.record(_sender(items, params, transcript, rng, correlation))
 
 
-def _sender(items: Rows, params: Params, transcript: _Transcript, rng: Rng) -> Role[Matches | None]:
+def _sender(
+    items: Rows, params: Params, transcript: _Transcript, rng: Rng, correlation: vole.Sent | None
+) -> Role[Matches | None]:
     check_fits(items, params.n_s)
     slots = okvs.slots(params.n_r)
-    correlation = yield from vole.sender(slots, _offerer(params, rng), context=params.context, rng=rng)
+    if correlation is None:
+        correlation = yield from ahead_sender(params, rng=rng)
 
     salt, coin = rng(SHARE_BYTES), rng(SHARE_BYTES)
     yield from send(Commitments(_commitment(params, "salt", salt), _commitment(params, "coin", coin)))
@@ -354,4 +375,12 @@ PROTOCOL = Protocol(
     round_trips=4.5,
     sample=(1 << 10, 1 << 16),
     offline=frozenset({Functions, Transfers, Trees, Challenge, Answer, Commitments}),
+    ahead=Ahead(
+        receiver=ahead_receiver,
+        sender=ahead_sender,
+        elements=lambda params: okvs.slots(params.n_r),
+        dump=vole.dump,
+        load_receiver=vole.load_received,
+        load_sender=vole.load_sent,
+    ),
 )

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -24,20 +25,26 @@ app = typer.Typer(
 )
 TRY, SET_UP, SHARE, ACCOUNT = "See it work", "Set up", "Share", "Account for it"
 """Panels of ``cosight --help``."""
-ORDER = (
-    "demo",
-    "psi",
-    "canon",
-    "init",
-    "import",
-    "indicators",
-    "lookup",
-    "feeds",
-    "forget",
-    "serve",
-    "match",
-    "export",
-)
+MODULES = {
+    "demo": "demo",
+    "psi": "psi",
+    "canon": "canon",
+    "init": "membership",
+    "import": "import_",
+    "indicators": "indicators",
+    "lookup": "indicators",
+    "feeds": "indicators",
+    "forget": "indicators",
+    "serve": "match",
+    "warm": "match",
+    "match": "match",
+    "export": "export",
+    "alliance": "membership",
+    "ledger": "ledger",
+    "warninglists": "warninglists",
+}
+"""Where each command is, in the order in which they are first needed."""
+ALSO = {"alliance": ("administration",)}
 
 
 def _version(value: bool) -> None:
@@ -71,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     try:
-        status = complete()(given, prog_name="cosight", standalone_mode=not as_json)
+        status = complete(given)(given, prog_name="cosight", standalone_mode=not as_json)
     except CosightError as error:
         output.fail(error, as_json)
         sys.exit(1)
@@ -86,25 +93,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def complete() -> typer.Typer:
-    """The application with all its commands, in the order in which they are first needed."""
+def complete(given: Sequence[str] = ()) -> typer.Typer:
+    """The application: with the command that is given, or with all of them where there is none.
+
+    What one command needs is loaded in a fifth of a second or in one and a half, and most need little.
+    """
     # gRPC's own log would write beside our errors, and with --json nobody expects it.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from exchange.cli import (  # noqa: F401, PLC0415  each module adds its commands to the app
-        administration,
-        canon,
-        demo,
-        export,
-        import_,
-        indicators,
-        ledger,
-        match,
-        membership,
-        psi,
-        warninglists,
-    )
-
-    app.registered_commands.sort(key=lambda command: ORDER.index(command.name or _named(command)))
+    command = next((word for word in given if not word.startswith("-")), "")
+    for name in [command] if command in MODULES else MODULES:
+        for module in (MODULES[name], *ALSO.get(name, ())):
+            import_module(f"exchange.cli.{module}")  # each adds its commands to the app
+    order = list(MODULES)
+    app.registered_commands.sort(key=lambda command: order.index(command.name or _named(command)))
     return app
 
 

@@ -5,6 +5,7 @@ What it guarantees: nothing that depends on a set leaves before our policy allow
 intent; and every intent is closed by what became of it, whatever ends the session short of a crash.
 """
 
+from exchange.disclosure.ahead import Warmed, warm
 from exchange.disclosure.desk import (
     Answer,
     Channel,
@@ -30,8 +31,10 @@ __all__ = [
     "Outcome",
     "Proposal",
     "Responder",
+    "Warmed",
     "Wish",
     "agreement_of",
     "allows",
     "match",
+    "warm",
 ]

@@ -1,6 +1,6 @@
 """What a disclosure needs from the world, and the words that the two sides exchange about it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crypto.psi import Output
 from crypto.rows import Rows
 from crypto.session import Message, Receive
-from exchange.agreement import Agreement, Rung
+from exchange.agreement import Agreement, Rung, Stage
 from exchange.config import Limits
 from exchange.indicators import Indicator, IndicatorType
 from exchange.planning import Plan
@@ -58,6 +58,31 @@ class Ledger(Protocol):
         """What the policy needs to know of the past."""
 
 
+class Ready(Protocol):
+    """A correlation that was made ahead and not used yet."""
+
+    @property
+    def elements(self) -> int:
+        """How many elements it has."""
+
+    @property
+    def session(self) -> str:
+        """The session that made it, in hex."""
+
+
+class Stash(Protocol):
+    """Correlations that were made ahead, by peer and side: ``receiver`` or ``sender``."""
+
+    def ready(self, role: str, peer: str, /) -> Sequence[Ready]:
+        """What there is, the smallest first."""
+
+    def put(self, role: str, peer: str, elements: int, session: str, rows: Rows, /) -> None:
+        """Keep one."""
+
+    def take(self, ready: Any, /) -> Rows | None:
+        """Take one for good, before it is used; ``None`` if somebody else has taken it."""
+
+
 class Channel(Protocol):
     """Messages of one run, to and from the peer."""
 
@@ -88,6 +113,7 @@ class Desk:
         policy: gives the policy that is in force.
         items: our set.
         ledger: our ledger.
+        stash: what we have made ahead.
         clock: the time, UTC.
         software: name and version, pinned in the agreement.
         limits: what a session may cost.
@@ -101,6 +127,7 @@ class Desk:
     policy: Callable[[], Policy]
     items: Items
     ledger: Ledger
+    stash: Stash
     clock: Callable[[], datetime]
     software: str
     limits: Limits
@@ -124,6 +151,8 @@ class Proposal:
     policy_hash: bytes
     software: str
     deadline_s: int
+    stage: Stage = Stage.WHOLE
+    correlation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +174,7 @@ class Outcome:
         ids: of our items that matched, ``None`` below the rung ``overlap``.
         matches: the indicators behind them, once they were looked up.
         bytes_per_s: at which the peer's bulk messages came, or 0 where there was none.
+        ahead: whether what depends on nobody's items had been done before.
         plan: why this protocol, where it was chosen for its speed.
     """
 
@@ -165,6 +195,7 @@ class Outcome:
     sent: int
     received: int
     bytes_per_s: float
+    ahead: bool
     plan: Plan | None = None
 
 
@@ -180,6 +211,8 @@ def agreement_of(desk: Desk, initiator: str, responder: str, proposal: Proposal,
         output=proposal.output,
         rung=proposal.rung,
         protocol=proposal.protocol,
+        stage=proposal.stage,
+        correlation=proposal.correlation,
         profile=proposal.profile,
         types=tuple(sorted(proposal.types)),
         initiator_padded=proposal.padded,

@@ -5,14 +5,14 @@ import secrets
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from crypto.psi import PROTOCOLS, Matches, Output, Params
-from exchange.agreement import Agreement, Rung, size_class
+from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.desk import Answer, Channel, Desk, ItemSet, Outcome, Proposal, agreement_of
+from exchange.disclosure.desk import Answer, Channel, Desk, ItemSet, Outcome, Proposal, Ready, agreement_of
 from exchange.disclosure.drive import drive, in_thread
-from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PolicyRefusal
+from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.policy import History, Policy, Request, decide
 
@@ -52,21 +52,33 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         PeerError: the peer refused, is gone, lied, or exceeded a limit.
         LedgerError: the ledger cannot be written; nothing left.
     """
-    start = perf_counter()
     ours = await asyncio.to_thread(desk.items.size, wish.types, now=desk.clock())
+    ready = await in_thread(_ready, desk, peer, wish, size_class(ours))
+    try:
+        return await _match(desk, peer, wish, link, ours, ready)
+    except PeerRefused as e:
+        if ready is None or e.code != "correlation-unknown":
+            raise
+    await in_thread(desk.stash.take, ready)  # no use to anybody
+    return await _match(desk, peer, wish, link, ours, None)
+
+
+async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready: Ready | None) -> Outcome:
+    """One session, with a correlation that is ready or without."""
+    start = perf_counter()
     policy = desk.policy()
-    proposal = _proposal(desk, wish, policy, size_class(ours))
+    proposal = proposal_of(desk, wish, policy, size_class(ours), ready=ready)
     entry = Entry(desk, peer, "initiator", proposal, policy)
     history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
-    await asyncio.to_thread(_allow, entry, history, ours, None)
+    await asyncio.to_thread(allow, entry, history, ours, None)
     items: ItemSet | None = None
     found: Matches | None = None
     async with closing(entry):
         await in_thread(entry.intend, proposal.padded)
         answer = await link.propose(proposal)
-        agreement = entry.agreement = _agreed(desk, peer, proposal, answer)
+        agreement = entry.agreement = agreed(desk, peer, proposal, answer)
         entry.peer_signature = answer.signature
-        await asyncio.to_thread(_allow, entry, history, ours, answer.padded)
+        await asyncio.to_thread(allow, entry, history, ours, answer.padded)
         if wish.rung is not Rung.SIZE:
             items = await asyncio.to_thread(desk.items.item_set, wish.types, now=desk.clock())
             async with asyncio.timeout(agreement.deadline_s):
@@ -93,6 +105,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         offline_s=entry.progress.offline_s,
         sent=0 if entry.channel is None else entry.channel.sent,
         received=0 if entry.channel is None else entry.channel.received,
+        ahead=ready is not None,
         bytes_per_s=0.0 if entry.channel is None else entry.channel.bytes_per_s,
     )
 
@@ -107,7 +120,8 @@ async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -
         )
     entry.check_policy()
     protocol = PROTOCOLS[agreement.protocol]
-    role = protocol.receiver(items.rows, params_of(agreement))
+    correlation = await in_thread(taken, entry.desk, entry.peer, "receiver", agreement)
+    role = protocol.receiver(items.rows, params_of(agreement), **correlation)
     async with link.run(agreement, entry.desk.sign(agreement)) as channel:
         entry.channel = channel
         found = await drive(role, channel, entry.progress, protocol.offline)
@@ -115,7 +129,39 @@ async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -
     return found
 
 
-def _proposal(desk: Desk, wish: Wish, policy: Policy, padded: int) -> Proposal:
+def _ready(desk: Desk, peer: str, wish: Wish, padded: int) -> Ready | None:
+    """The smallest correlation that was made ahead and is large enough."""
+    ahead = PROTOCOLS[wish.protocol].ahead if wish.protocol in PROTOCOLS else None
+    if ahead is None or wish.rung is Rung.SIZE:
+        return None
+    least = ahead.elements(Params(n_r=padded, n_s=1, context=bytes(NONCE_BYTES)))
+    return next((r for r in desk.stash.ready("receiver", peer) if r.elements >= least), None)
+
+
+def taken(desk: Desk, peer: str, role: str, agreement: Agreement) -> dict[str, Any]:
+    """The correlation that an agreement names, as an argument for a role; it is in the stash no more.
+
+    Raises:
+        CosightError: somebody else has taken it since.
+    """
+    if agreement.stage is not Stage.ONLINE:
+        return {}
+    named = agreement.correlation.hex()
+    ready = next((r for r in desk.stash.ready(role, peer) if r.session == named), None)
+    rows = None if ready is None else desk.stash.take(ready)
+    ahead = PROTOCOLS[agreement.protocol].ahead
+    if rows is None or ahead is None:
+        raise CosightError(
+            "the correlation was used by another session meanwhile", code="correlation-gone",
+            hint="run the match again",
+        )  # fmt: skip
+    load = ahead.load_receiver if role == "receiver" else ahead.load_sender
+    return {"correlation": load(rows)}
+
+
+def proposal_of(
+    desk: Desk, wish: Wish, policy: Policy, padded: int, *, ready: Ready | None = None
+) -> Proposal:
     """What we ask for."""
     roster_epoch, roster_hash = desk.roster()
     return Proposal(
@@ -133,6 +179,8 @@ def _proposal(desk: Desk, wish: Wish, policy: Policy, padded: int) -> Proposal:
         policy_hash=policy.hash,
         software=desk.software,
         deadline_s=desk.limits.deadline_s,
+        stage=Stage.WHOLE if ready is None else Stage.ONLINE,
+        correlation=b"" if ready is None else bytes.fromhex(ready.session),
     )
 
 
@@ -159,7 +207,7 @@ def allows(desk: Desk, peer: str, wish: Wish, ours: int) -> bool:
     return decide(desk.policy(), request, desk.ledger.history(peer, now), now).allowed
 
 
-def _allow(entry: Entry, history: History, ours: int, peer_padded: int | None) -> None:
+def allow(entry: Entry, history: History, ours: int | None, peer_padded: int | None) -> None:
     """Ask our own policy; a refusal is written down and raised.
 
     ``history`` ends before this session, also once the peer's size is known: our own intent does not count.
@@ -177,7 +225,7 @@ def _allow(entry: Entry, history: History, ours: int, peer_padded: int | None) -
     raise PolicyRefusal(decision.explanation, code="policy-refused")
 
 
-def _agreed(desk: Desk, peer: str, proposal: Proposal, answer: Answer) -> Agreement:
+def agreed(desk: Desk, peer: str, proposal: Proposal, answer: Answer) -> Agreement:
     """The agreement, once the peer has signed the very same one."""
     if len(answer.nonce) != NONCE_BYTES:
         raise PeerMisbehaved("the peer's answer is malformed")

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from crypto.psi import PROTOCOLS, Output
-from exchange.agreement import Agreement, Rung, size_class
+from crypto.psi import PROTOCOLS, Matches, Output, Params
+from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.initiator import NONCE_BYTES, params_of
+from exchange.disclosure.initiator import NONCE_BYTES, params_of, taken
 from exchange.errors import CosightError, PeerMisbehaved, SessionRefused
 from exchange.indicators import PROFILE
 from exchange.policy import Request, decide
@@ -21,6 +21,8 @@ from exchange.policy import Request, decide
 log = logging.getLogger(__name__)
 OFFER_LIFE = timedelta(seconds=60)
 """How long an agreement that nobody carries out stays good."""
+MAX_READY = 4
+"""Correlations that we keep for one peer: it asks for them, and they take our disk."""
 REFUSALS_PER_HOUR = 100
 """Refusals of one peer that the ledger records; a flood beyond that goes to the log alone."""
 
@@ -77,7 +79,7 @@ class Responder:
         agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned)
         entry.agreement = agreement
         entry.intend(padded)
-        if proposal.rung is Rung.SIZE:
+        if proposal.rung is Rung.SIZE and proposal.stage is not Stage.AHEAD:
             entry.disclosed(learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
         else:
             self._offers[proposal.session] = Offer(entry, agreement, self._desk.clock() + OFFER_LIFE)
@@ -113,15 +115,8 @@ class Responder:
                     raise PeerMisbehaved("the peer did not sign the agreement", code="bad-signature")
                 entry.peer_signature = signature
                 entry.check_policy()
-                items = await asyncio.to_thread(desk.items.item_set, entry.proposal.types, now=desk.clock())
-                params = params_of(agreement)
-                if len(items.rows) > params.n_s:
-                    raise CosightError(
-                        "our set outgrew its size class since the proposal", code="set-changed"
-                    )
-                role = PROTOCOLS[agreement.protocol].sender(items.rows, params)
-                entry.channel = open_channel(agreement)
-                found = await drive(role, entry.channel, entry.progress)
+                part = self._ahead if agreement.stage is Stage.AHEAD else self._whole
+                found = await part(entry, agreement, open_channel)
             both = agreement.output == Output.BOTH
             await in_thread(
                 entry.disclosed,
@@ -131,6 +126,34 @@ class Responder:
             )
         finally:
             del self._running[session]
+
+    async def _whole(
+        self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
+    ) -> Matches | None:
+        """Send."""
+        desk, params = self._desk, params_of(agreement)
+        items = await asyncio.to_thread(desk.items.item_set, entry.proposal.types, now=desk.clock())
+        if len(items.rows) > params.n_s:
+            raise CosightError("our set outgrew its size class since the proposal", code="set-changed")
+        correlation = await in_thread(taken, desk, entry.peer, "sender", agreement)
+        role = PROTOCOLS[agreement.protocol].sender(items.rows, params, **correlation)
+        entry.channel = open_channel(agreement)
+        found: Matches | None = await drive(role, entry.channel, entry.progress)
+        return found
+
+    async def _ahead(
+        self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
+    ) -> Matches | None:
+        """Make the sender's half of a correlation, and keep it. Nobody learns anything."""
+        ahead, params = PROTOCOLS[agreement.protocol].ahead, params_of(agreement)
+        assert ahead is not None  # ``_accept`` saw it
+        entry.channel = open_channel(agreement)
+        made = await drive(ahead.sender(params), entry.channel, entry.progress)
+        await in_thread(
+            self._desk.stash.put, "sender", entry.peer, ahead.elements(params), agreement.session,
+            ahead.dump(made),
+        )  # fmt: skip
+        return None
 
     async def expire(self) -> None:
         """Close the offers that nobody took up in time. The server calls it now and then."""
@@ -181,9 +204,31 @@ class Responder:
         if len(busy) >= limits.max_sessions or busy.count(entry.peer) >= limits.max_sessions_per_peer:
             raise SessionRefused("too many sessions at once", code="busy")
         self._allow(entry, None)  # first without our size: to refuse must not take time that depends on it
+        self._check_stage(entry)
+        if p.stage is Stage.AHEAD:
+            return 0  # our set does not matter, and nothing of it shows
         ours = desk.items.size(p.types, now=desk.clock())
         self._allow(entry, ours)
         return ours
+
+    def _check_stage(self, entry: Entry) -> None:
+        """Refuse to make what there is enough of, or to use what there is not."""
+        p = entry.proposal
+        if p.stage is Stage.WHOLE:
+            return
+        if (ahead := PROTOCOLS[p.protocol].ahead) is None:
+            raise SessionRefused("nothing of this protocol can be done ahead", code="protocol-unknown")
+        stored = self._desk.stash.ready("sender", entry.peer)
+        if p.stage is Stage.AHEAD:
+            running = sum(o.entry.proposal.stage is Stage.AHEAD for o in self._offers.values())
+            if p.rung is not Rung.SIZE:
+                raise SessionRefused("the proposal is malformed", code="malformed")
+            if len(stored) + running >= MAX_READY:
+                raise SessionRefused("we keep enough correlations for this peer", code="correlations-full")
+            return
+        least = ahead.elements(Params(n_r=p.padded, n_s=1, context=bytes(NONCE_BYTES)))
+        if not any(r.session == p.correlation.hex() and r.elements >= least for r in stored):
+            raise SessionRefused("we do not hold this correlation", code="correlation-unknown")
 
     def _allow(self, entry: Entry, ours: int | None) -> None:
         """Ask our own policy."""

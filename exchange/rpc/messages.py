@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message as Protobuf
 
 from crypto.psi import Output
-from exchange.agreement import Rung
+from exchange.agreement import Rung, Stage
 from exchange.disclosure import Answer, Proposal
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.indicators import IndicatorType
@@ -48,6 +48,8 @@ def proposal_to_wire(p: Proposal) -> pb.ProposeRequest:
         policy_hash=p.policy_hash,
         software=p.software,
         deadline_s=p.deadline_s,
+        stage=str(p.stage),
+        correlation=p.correlation,
     )
 
 
@@ -65,6 +67,7 @@ def proposal_from_wire(m: pb.ProposeRequest) -> Proposal:
         or not (m.purpose + m.software + m.profile + m.protocol).isprintable()
         or not 0 < len(m.types) <= len(IndicatorType)
         or len(set(m.types)) != len(m.types)
+        or len(m.correlation) != NONCE_BYTES * (m.stage == Stage.ONLINE)
         or not 40 <= m.stat_sec <= 128  # noqa: PLR2004  the range that Params accepts
     ):
         raise SessionRefused("the proposal is malformed")
@@ -84,9 +87,13 @@ def proposal_from_wire(m: pb.ProposeRequest) -> Proposal:
             policy_hash=m.policy_hash,
             software=m.software,
             deadline_s=m.deadline_s,
+            stage=Stage(m.stage),
+            correlation=m.correlation,
         )
     except ValueError as e:
-        raise SessionRefused("the proposal names a rung, an output or a type that does not exist") from e
+        raise SessionRefused(
+            "the proposal names a rung, an output, a stage or a type that does not exist"
+        ) from e
 
 
 def answer_to_wire(a: Answer) -> pb.ProposeReply:

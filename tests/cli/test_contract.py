@@ -212,6 +212,25 @@ def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:
         assert cosight("ledger", "verify", home=home.path).out.startswith("verified: ")
 
 
+def test_what_is_warmed_up_is_used_by_the_next_bulk_match_alone(pair: tuple[Home, ...]) -> None:
+    alice, bob = pair
+    import_values(bob, ["8.8.8.3", "bad.example.com"])
+    with serve(bob) as served:
+        where = ["--address", served.address]
+        made = holds("warm", cosight("warm", "bob", "--size", "500", *where, "--json", home=alice.path))
+        told = cosight("warm", "bob", "--size", "40", *where, home=alice.path)
+        refused = cosight("warm", "bob", "--size", "9", "--protocol", "voprf", *where, home=alice.path)
+        dial = ["match", "bob", "--protocol", "vole", *where, "--json"]
+        matches = [cosight(*dial, home=alice.path).json for _ in range(3)]
+    assert (made["peer"], made["protocol"], made["size_padded"]) == ("bob", "vole", 512)
+    assert "ready for one match of up to 40 of our indicators with bob" in told.out
+    assert (refused.code, "can be done ahead" in refused.err) == (1, True)
+    assert [m["ahead"] for m in matches] == [True, True, False]
+    assert [m["result"]["count"] for m in matches] == [2] * 3
+    assert matches[0]["bytes"]["received"] < matches[2]["bytes"]["received"] / 10
+    assert list((bob.path / "correlations").iterdir()) == []
+
+
 def test_serve_says_where_before_it_serves(pair: tuple[Home, ...]) -> None:
     with serve(pair[1], "--listen", "127.0.0.1:0") as served:
         assert served.address.startswith("127.0.0.1:")

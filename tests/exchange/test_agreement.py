@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crypto import labels
 from crypto.psi import Output
-from exchange.agreement import SMALLEST_CLASS, Agreement, Rung, padme, sign, size_class, verify
+from exchange.agreement import SMALLEST_CLASS, Agreement, Rung, Stage, padme, sign, size_class, verify
 from exchange.errors import PeerMisbehaved
 from exchange.indicators import IndicatorType
 
@@ -50,6 +50,8 @@ OTHER: dict[str, Any] = {
     "output": Output.BOTH,
     "rung": Rung.SIZE,
     "protocol": "vole",
+    "stage": Stage.ONLINE,
+    "correlation": b"d" * 32,
     "profile": "cti-c14n/2",
     "types": (IndicatorType.DOMAIN,),
     "initiator_padded": 1025,
@@ -65,6 +67,12 @@ OTHER: dict[str, Any] = {
     "initiator_software": "cosight 0.1.1",
     "responder_software": "cosight 0.1.1",
 }
+WITH: dict[str, dict[str, Any]] = {
+    "initiator": {"receiver": "globex"},
+    "stage": {"correlation": b"c" * 32},
+    "correlation": {"stage": Stage.ONLINE},
+}
+"""What has to change too, so that it remains an agreement."""
 WRONG: dict[str, list[Any]] = {
     "version": [2, True],
     "alliance": ["", b"threats.example"],
@@ -76,6 +84,8 @@ WRONG: dict[str, list[Any]] = {
     "output": ["receiver"],
     "rung": ["overlap"],
     "protocol": ["../voprf"],
+    "stage": ["whole", Stage.ONLINE, Stage.AHEAD],
+    "correlation": [b"c" * 32, "", bytearray()],
     "profile": ["cti-c14n"],
     "types": [
         (), ("ipv4",), [IndicatorType.IPV4],
@@ -112,7 +122,7 @@ def test_every_field_is_in_the_hash() -> None:
     assert OTHER.keys() == {f.name for f in fields(Agreement)} - {"version"}
     others = []
     for name, value in OTHER.items():
-        change = {name: value} | ({"receiver": "globex"} if name == "initiator" else {})
+        change = {name: value} | WITH.get(name, {})
         others.append(replace(AGREEMENT, **change))
     assert len({AGREEMENT.hash, *(other.hash for other in others)}) == len(OTHER) + 1
     for other in others:
@@ -134,7 +144,7 @@ TEXTS = {"purpose", "alliance", "responder", "protocol", "initiator_software", "
 @pytest.mark.parametrize("name", [f.name for f in fields(Agreement)])
 def test_wrong_values_in_bytes_are_refused(name: str) -> None:
     raw = cbor2.loads(AGREEMENT.encoded)
-    for value in (None, [], {}, "\n" if name in TEXTS else "x", -1, b"", 1.5):
+    for value in (None, [], {}, "\n" if name in TEXTS else "x", -1, b"x", 1.5):
         with pytest.raises(PeerMisbehaved):
             Agreement.from_bytes(cbor2.dumps(raw | {name: value}, canonical=True))
 

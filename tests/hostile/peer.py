@@ -12,7 +12,7 @@ import pytest
 
 from crypto.psi import Output
 from exchange import agreement as agreements
-from exchange.agreement import Agreement, Rung, size_class
+from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.config import Home
 from exchange.identity.certificates import Tls
 from exchange.indicators import PROFILE, IndicatorType
@@ -66,6 +66,7 @@ class Member:
             "policy_hash": bytes(32),
             "software": "peer",
             "deadline_s": 60,
+            "stage": str(Stage.WHOLE),
         }
         return pb.ProposeRequest(**(honest | lies))
 

@@ -6,6 +6,7 @@ import secrets
 import grpc
 import pytest
 
+from crypto.psi import PROTOCOLS
 from exchange.node import verify_ledger
 from exchange.rpc.status import STATUS
 from exchange.v1 import exchange_pb2 as pb
@@ -247,4 +248,4 @@ async def test_an_honest_greeting_says_who_it_is(house: House):
     async with house.caller() as caller:
         reply = await caller.hello()
     assert isinstance(reply, pb.HelloReply)
-    assert reply.protocols == ["voprf"]
+    assert reply.protocols == sorted(PROTOCOLS)

@@ -27,12 +27,9 @@ pub enum Half {
     Private = 1,
 }
 
-/// The receiver's message: a store of its keys behind `a`.
+/// The receiver's message: a store of its keys behind `a`, of which the first elements are taken.
 pub fn store(keys: &Keys, received: &Received, seed: u128, out: &mut [u128]) -> Result<()> {
-    let a = received.a();
-    if a.len() != out.len() {
-        return Err(different());
-    }
+    let a = first(received.a(), out.len())?;
     encode(keys, Values::Hashed, seed, out)?;
     out.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).for_each(|(out, a)| {
         out.iter_mut().zip(a).for_each(|(out, a)| *out ^= a);
@@ -40,8 +37,9 @@ pub fn store(keys: &Keys, received: &Received, seed: u128, out: &mut [u128]) -> 
     Ok(())
 }
 
-fn different() -> Error {
-    Error::Parameter("the store and the correlation have different lengths".into())
+/// A correlation may be longer than the store: it may have been made before the store's size was known.
+fn first(elements: &[u128], slots: usize) -> Result<&[u128]> {
+    elements.get(..slots).ok_or_else(|| Error::Parameter("the correlation is shorter than the store".into()))
 }
 
 /// What the slots of each key sum to, in the order of the keys. Secret: with the coin it gives the outputs.
@@ -50,7 +48,7 @@ pub struct Decoded(Big<u128>);
 impl Decoded {
     /// The receiver's: `Decode(c, x)`.
     pub fn of_receiver(received: &Received, keys: &Keys) -> Result<Self> {
-        Self::of(received.c(), keys)
+        Self::of(first(received.c(), keys.layout().slots())?, keys)
     }
 
     fn of(table: &[u128], keys: &Keys) -> Result<Self> {
@@ -61,10 +59,7 @@ impl Decoded {
 
     /// The sender's: `Decode(b + delta * store, x) + delta * H_B(x)`.
     pub fn of_sender(sent: &Sent, store: &[u128], keys: &Keys) -> Result<Self> {
-        let (b, delta) = (sent.b(), sent.delta());
-        if b.len() != store.len() {
-            return Err(different());
-        }
+        let (b, delta) = (first(sent.b(), store.len())?, sent.delta());
         let mut table = Big::scratch(b.len());
         let chunks = table.par_chunks_mut(CHUNK).zip(b.par_chunks(CHUNK).zip(store.par_chunks(CHUNK)));
         chunks.for_each(|(table, (b, store))| {
@@ -154,6 +149,11 @@ mod tests {
         encode(&keys, Values::Hashed, 6, &mut plain).unwrap();
         store(&keys, &Received::of(&a, &a), 6, &mut out).unwrap();
         assert!(out.iter().zip(plain).zip(&a).all(|((out, plain), a)| *out == plain ^ a));
+        let mut longer = a.clone();
+        longer.push(1);
+        let mut again = vec![0; slots];
+        store(&keys, &Received::of(&longer, &longer), 6, &mut again).unwrap();
+        assert_eq!(again, out);
         assert!(store(&keys, &Received::of(&a[1..], &a[1..]), 6, &mut out).is_err());
     }
 

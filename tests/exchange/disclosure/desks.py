@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from crypto.hashing import item_rows
+from crypto.rows import Rows
 from crypto.session import Message, Receive
 from exchange.agreement import Agreement, Rung
 from exchange.cli.local import ALLOW_ALL
 from exchange.config import Limits
 from exchange.disclosure import Answer, Desk, Proposal, Responder, Wish
-from exchange.errors import CosightError, LedgerError, PeerRefused, PeerUnavailable
+from exchange.errors import CosightError, LedgerError, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.indicators import Indicator, IndicatorType
 from exchange.policy import History, parse
+from exchange.store.correlations import Ready
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WISH = Wish(rung=Rung.OVERLAP, types=(IndicatorType.DOMAIN,))
@@ -79,6 +81,25 @@ class Books:
 
 
 @dataclass
+class Stash:
+    """Correlations in memory. ``stolen`` are taken by somebody else just before we do."""
+
+    stored: list[tuple[Ready, Rows]] = field(default_factory=list)
+    stolen: bool = False
+
+    def ready(self, role: str, peer: str) -> list[Ready]:
+        return sorted(ready for ready, _ in self.stored if (ready.role, ready.peer) == (role, peer))
+
+    def put(self, role: str, peer: str, elements: int, session: str, rows: Rows) -> None:
+        self.stored.append((Ready(role, peer, elements, session), rows))
+
+    def take(self, ready: Ready) -> Rows | None:
+        found = [rows for other, rows in self.stored if other == ready]
+        self.stored = [(other, rows) for other, rows in self.stored if other != ready]
+        return None if self.stolen else next(iter(found), None)
+
+
+@dataclass
 class Side:
     """One member's desk and what stands on it."""
 
@@ -92,12 +113,13 @@ class Side:
     def __post_init__(self) -> None:
         self.items = Set(self.words)
         self.books = Books(self.events)
+        self.stash = Stash()
         self.desk = Desk(
             member=self.member, alliance="tests.example.com", roster=lambda: (1, bytes(32)),
             sign=lambda agreement: agreement.hash * 2,
             verify=lambda _peer, agreement, signature: signature == agreement.hash * 2,
-            policy=self._policy, items=self.items, ledger=self.books, clock=lambda: self.now,
-            software="test", limits=self.limits,
+            policy=self._policy, items=self.items, ledger=self.books, stash=self.stash,
+            clock=lambda: self.now, software="test", limits=self.limits,
         )  # fmt: skip
 
     def _policy(self) -> Any:
@@ -151,7 +173,10 @@ class Wire:
         self.ours.events.append("propose")
         if self.fault is not None and self.where == "propose":
             raise self.fault
-        answer = await self.responder.propose(self.ours.member, proposal)
+        try:
+            answer = await self.responder.propose(self.ours.member, proposal)
+        except SessionRefused as refusal:
+            raise PeerRefused("it said no", code=refusal.code) from refusal
         return replace(answer, **self.answers)
 
     @asynccontextmanager

@@ -91,7 +91,7 @@ def test_values_of_the_wrong_type_anywhere_do_not_stop_the_rest(tmp_path, change
         try:
             for step in place[:-1]:
                 holder = holder[step]
-            holder[place[-1]] = value
+            holder[place[-1]] = deepcopy(value)  # which a later change may go into
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change has taken this place away
     load(tmp_path, document, format="stix")

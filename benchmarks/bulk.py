@@ -1,0 +1,310 @@
+"""Whether the bulk protocol ``vole`` keeps its promises: ``python -m benchmarks.bulk [--large]``.
+
+``memory``: both parties in one process, on one thread in all. ``grpc``: two processes over loopback gRPC with
+mutual TLS, agreement, policy and ledger, several matches on one server; the peak is above what a party held
+before the first. ``spu``: the whole command ``cosight psi --transport grpc``, from files to the file of the
+result, beside RR22 of spu (without TLS or any of these), from CSV to CSV. These runs alternate (A B A B); the
+ratio is the median of the ratios of neighbours. Each side may use all cores.
+
+Each part and size has a process of its own, whose first run is told apart. Offline is until the last message
+that depends on no item. Half of the items are in common, and every result is compared. Linux only.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import machine
+from crypto import session
+from crypto.psi import PROTOCOLS, Params
+from crypto.psi.base import ITEM_BYTES
+from exchange.agreement import Rung, size_class
+from exchange.cli import local
+from exchange.cli.psi import Lines
+from exchange.config import Home, write_atomic
+from exchange.disclosure import Wish
+from exchange.indicators import Indicator, IndicatorType
+from exchange.node import Node
+
+Figures = dict[str, list[float]]
+"""Samples by the name of what was measured, which ends with the unit."""
+
+VOLE = PROTOCOLS["vole"]
+OUT = Path(__file__).parent / "out"
+PINNED = "spu==0.9.5"
+LARGE = 1 << 24
+LIMITS = "[limits]\nmax_rows = 33554432\ndeadline_s = 3600\n"
+START_S = 600
+"""Time for a sender to read its file before it answers."""
+LINE_BYTES = 16
+AT_MOST = {
+    "memory 2^16 total s": 0.06,
+    "memory 2^20 total s": 0.65,
+    "memory 2^20 online s": 0.35,
+    "grpc 2^20 total s": 0.75,
+    "grpc 2^20 online s": 0.40,
+    "grpc 2^20 traffic MB": 36.0,
+    "grpc 2^20 receiver's peak MiB": 300.0,
+    "grpc 2^20 sender's peak MiB": 300.0,
+    "grpc 2^24 total s": 15.0,
+    "grpc 2^24 traffic MB": 600.0,
+    "grpc 2^24 receiver's peak MiB": 5120.0,
+    "grpc 2^24 sender's peak MiB": 5120.0,
+}
+AT_LEAST = {"spu 2^20 protocol x": 4.0, "spu 2^20 file to result x": 7.0}
+
+
+class _Unnamed(Lines):
+    """Lines whose matches nobody looks up: millions of stand-ins would be most of the peak."""
+
+    __slots__ = ()
+
+    def values(self, ids: NDArray[np.int64]) -> list[Indicator]:  # noqa: ARG002
+        """Nothing."""
+        return []
+
+
+def _sets(n: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
+    """Two sets of ``n`` random rows, half of them in common, and the positions of these in the first."""
+    rng = np.random.default_rng()
+    own = n - n // 2
+    pool = rng.integers(0, 256, (n + own, width), dtype=np.uint8)
+    order = rng.permutation(n)
+    return pool[order], pool[own + rng.permutation(n)], np.flatnonzero(order >= own)
+
+
+def _files(folder: Path, n: int) -> tuple[Path, Path, NDArray[np.int64]]:
+    """The same as files of one item a line, and each as ``.csv`` with a head beside it."""
+    *sets, common = _sets(n, LINE_BYTES)
+    for name, rows in zip("ab", sets, strict=True):
+        lines = rows.tobytes().hex("\n", LINE_BYTES)
+        (folder / name).write_text(f"{lines}\n")
+        (folder / f"{name}.csv").write_text(f"id\n{lines}\n")
+    return folder / "a", folder / "b", common
+
+
+def _mib(pid: int, key: str) -> float:
+    """What a process holds (``VmRSS``), or the most it ever held (``VmHWM``)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(rf"^{key}:\s+(\d+) kB$", status, re.MULTILINE)[0]) / 1024
+
+
+def _forget_peak(pid: int) -> float:
+    """Let the peak of a process begin anew, and return what it holds; reading the items took more."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return _mib(pid, "VmRSS")
+
+
+def _times(runs: list[tuple[float, float]]) -> Figures:
+    """From the total and the offline seconds of runs, of which the first is cold."""
+    (first_total, first_offline), *later = runs
+    return {
+        "first total s": [first_total],
+        "first online s": [first_total - first_offline],
+        "total s": [total for total, _ in later],
+        "offline s": [offline for _, offline in later],
+        "online s": [total - offline for total, offline in later],
+    }
+
+
+def _memory(n: int, repeat: int) -> Figures:
+    """In this process, which must not have used the kernel before: one thread is asked for now."""
+    os.environ["RAYON_NUM_THREADS"] = "1"
+    ours, theirs, common = _sets(n, ITEM_BYTES)
+    held = _forget_peak(os.getpid())
+
+    def run() -> tuple[float, float]:
+        params = Params(n_r=size_class(n), n_s=size_class(n), context=secrets.token_bytes(32))
+        start, offline = perf_counter(), 0.0
+
+        def watch(message: session.Message) -> session.Message:
+            nonlocal offline
+            if type(message) in VOLE.offline:
+                offline = perf_counter() - start
+            return message
+
+        roles = VOLE.receiver(ours, params), VOLE.sender(theirs, params)
+        matches, _ = session.run(*roles, on_message=watch)
+        total = perf_counter() - start
+        assert np.array_equal(matches.indices, common)
+        return total, offline
+
+    figures = _times([run() for _ in range(repeat + 1)])
+    return figures | {"peak of both MiB": [_mib(os.getpid(), "VmHWM") - held]}
+
+
+def _grpc(n: int, repeat: int) -> Figures:
+    """This process receives, a child sends."""
+    local.START_S = START_S
+    return asyncio.run(_matches(n, repeat))
+
+
+async def _matches(n: int, repeat: int) -> Figures:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cosight-bulk-")))
+        a, b, common = _files(folder, n)
+        receiver, sender = map(_roomy, local.found("bulk.local", ("receiver", "sender"), folder))
+        child = await stack.enter_async_context(local.serving(sender, "--lines", str(b)))
+        node = stack.enter_context(Node(receiver, items=_Unnamed.read(a)))
+        wish = Wish(rung=Rung.OVERLAP, types=(IndicatorType.DOMAIN,), protocol=VOLE.name)
+        pids = {"receiver": os.getpid(), "sender": child["pid"]}
+        held = {party: _forget_peak(pid) for party, pid in pids.items()}
+        runs, traffic = [], []
+        for _ in range(repeat + 1):
+            outcome = await node.match("sender", wish, address=child["address"])
+            assert outcome.ids is not None
+            assert np.array_equal(np.sort(outcome.ids), common)
+            runs.append((outcome.total_s, outcome.offline_s))
+            traffic.append((outcome.sent + outcome.received) / 1e6)
+        peaks = {f"{party}'s peak MiB": [_mib(pid, "VmHWM") - held[party]] for party, pid in pids.items()}
+        return _times(runs) | {"traffic MB": traffic} | peaks
+
+
+def _roomy(home: Home) -> Home:
+    """The home with limits that let the largest size pass."""
+    text = home.config_file.read_text()
+    assert "[limits]\n" in text
+    write_atomic(home.config_file, text.replace("[limits]\n", LIMITS).encode())
+    return Home.open(home.path)
+
+
+def spu_python() -> Path:
+    """The interpreter of the environment with spu, made on first use."""
+    home = OUT / "spu"
+    python = home / "bin" / "python"
+    if not (home / ".done").exists():
+        print(f"making an environment for {PINNED} ...", file=sys.stderr)
+        venv.create(home, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", PINNED], check=True)
+        (home / ".done").touch()
+    return python
+
+
+def _ours(a: Path, b: Path, common: list[str]) -> tuple[float, float]:
+    """Seconds of the protocol, and of the whole command."""
+    command: list[str | Path] = [sys.executable, "-m", "exchange", "psi", a, b, "--protocol", VOLE.name]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        command += ["--transport", "grpc", "--json", "--out", out]
+        start = perf_counter()
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        wall = perf_counter() - start
+        assert sorted(out.read_text().split()) == common
+    return json.loads(done.stdout)["seconds"]["total"], wall
+
+
+def _theirs(a: Path, b: Path, common: list[str]) -> tuple[float, float]:
+    """Seconds of spu's protocol, and from table to table."""
+    command: list[str | Path] = [spu_python(), Path(__file__).with_name("spu_psi.py")]
+    command += [a.with_suffix(".csv"), b.with_suffix(".csv")]
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["--out", folder]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        _, *lines = (Path(folder) / "out0.csv").read_text().split()
+        assert sorted(lines) == common
+    result = json.loads(done.stdout)
+    return result["protocol_s"], result["wall_s"]
+
+
+def _spu(n: int, repeat: int) -> Figures:
+    """Ours and theirs in turn, on the same items."""
+    spu_python()
+    with tempfile.TemporaryDirectory(prefix="cosight-bulk-") as folder:
+        a, b, positions = _files(Path(folder), n)
+        lines = a.read_text().split()
+        common = sorted(lines[i] for i in positions)
+        pairs = [(_ours(a, b, common), _theirs(a, b, common)) for _ in range(repeat)]
+    figures: Figures = {}
+    for i, what in enumerate(("protocol", "file to result")):
+        figures[f"{what}, ours s"] = [ours[i] for ours, _ in pairs]
+        figures[f"{what}, theirs s"] = [theirs[i] for _, theirs in pairs]
+        figures[f"{what} x"] = [theirs[i] / ours[i] for ours, theirs in pairs]
+    return figures
+
+
+_PARTS = {"memory": _memory, "grpc": _grpc, "spu": _spu}
+
+
+def measure(part: str, n: int, repeat: int) -> Figures:
+    """One part at one size, in a process of its own."""
+    label = f"{part} 2^{n.bit_length() - 1}" if n.bit_count() == 1 else f"{part} {n}"
+    print(f"{label} ...", file=sys.stderr, flush=True)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as own_process:
+        figures = own_process.submit(_PARTS[part], n, repeat).result()
+    return {f"{label} {name}": samples for name, samples in figures.items()}
+
+
+def judged(name: str, samples: list[float]) -> dict[str, Any]:
+    """The samples of a figure in short, beside what was promised; the median is held to it."""
+    median = statistics.median(samples)
+    row: dict[str, Any] = {"median": median, "min": min(samples), "max": max(samples), "samples": samples}
+    if name in AT_MOST:
+        row |= {"at_most": AT_MOST[name], "met": median <= AT_MOST[name]}
+    if name in AT_LEAST:
+        row |= {"at_least": AT_LEAST[name], "met": median >= AT_LEAST[name]}
+    return row
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """The figures for people."""
+    lines = [f"{'figure':34}{'median':>10}{'min':>10}{'max':>10}  target"]
+    for name, row in rows.items():
+        target = ""
+        if "met" in row:
+            bound = f"<= {row['at_most']:g}" if "at_most" in row else f">= {row['at_least']:g}"
+            target = f"  {bound:8}{'met' if row['met'] else 'MISSED'}"
+        lines.append(f"{name:34}{row['median']:10.3f}{row['min']:10.3f}{row['max']:10.3f}{target}")
+    return "\n".join(lines)
+
+
+def _size(text: str) -> int:
+    parts = re.fullmatch(r"(2\^)?(\d+)", text)
+    if parts is None:
+        raise argparse.ArgumentTypeError("a size is a number, or a power of two such as 2^20")
+    return 1 << int(parts[2]) if parts[1] else int(parts[2])
+
+
+def _sizes(text: str) -> list[int]:
+    return [_size(part) for part in text.split(",")]
+
+
+def main() -> None:
+    """Measure, print a table, and write the JSON if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=_sizes, default="2^16,2^20")
+    parser.add_argument("--large", action="store_true", help="2^24 too")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--no-peer", action="store_true", help="leave out spu")
+    parser.add_argument("--peer-size", type=_size, default="2^20")
+    parser.add_argument("--peer-repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    facts = machine.facts()
+    parts = [(part, n, args.repeat) for part in ("memory", "grpc") for n in args.sizes + [LARGE] * args.large]
+    parts += [] if args.no_peer else [("spu", args.peer_size, args.peer_repeat)]
+    rows = {name: judged(name, samples) for part in parts for name, samples in measure(*part).items()}
+    print(f"{machine.describe(facts)}\n\n{table(rows)}")
+    if args.json:
+        result = {"machine": facts, "peer": PINNED, "figures": rows}
+        args.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

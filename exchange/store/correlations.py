@@ -1,0 +1,114 @@
+"""Correlations that were made ahead: one encrypted file each, taken once.
+
+The name of a file says what it is: whose side, with which peer, how many elements, from which session.
+Whoever takes it deletes it, which one process alone can do, before anything of it is used: a crash loses it,
+and nothing brings it back. The content is sealed under a key of this node, so that a copy of the folder alone
+is worth nothing.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from crypto.rows import Rows
+from exchange.config import Home, read_secret, sync_directory, write_atomic, write_once
+from exchange.errors import ConfigError, StoreError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+ELEMENT_BYTES = 16
+_NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9]{1,10})\.([0-9a-f]{64})")
+
+
+class Ready(NamedTuple):
+    """A correlation that nobody has taken yet."""
+
+    role: str
+    peer: str
+    elements: int
+    session: str
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return ".".join(map(str, self))
+
+
+@dataclass(frozen=True, slots=True)
+class Correlations:
+    """Those of one home.
+
+    Args:
+        home: the node's home.
+    """
+
+    home: Home
+
+    @property
+    def _folder(self) -> Path:
+        return self.home.path / "correlations"
+
+    def ready(self, role: str, peer: str) -> list[Ready]:
+        """What there is for a role with a peer, the smallest first."""
+        if not self._folder.is_dir():
+            return []
+        names = (_NAME.fullmatch(file.name) for file in self._folder.iterdir())
+        found = [Ready(m[1], m[2], int(m[3]), m[4]) for m in names if m is not None]
+        return sorted(r for r in found if (r.role, r.peer) == (role, peer))
+
+    def put(self, role: str, peer: str, elements: int, session: str, rows: Rows) -> None:
+        """Keep one.
+
+        Raises:
+            ConfigError: the disk is full, or the key is damaged or exposed.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as e:
+            raise ConfigError(f"cannot make {self._folder}: {e.strerror}") from e
+        ready = Ready(role, peer, elements, session)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = AESGCM(self._key()).encrypt(nonce, rows.reshape(-1).data, ready.name.encode())
+        write_atomic(self._folder / ready.name, nonce + sealed)
+
+    def take(self, ready: Ready) -> Rows | None:
+        """Take one for good; ``None`` if it is not there, or was taken by somebody else.
+
+        Raises:
+            ConfigError: the key is damaged or exposed.
+            StoreError: the file is damaged, or cannot be deleted.
+        """
+        file = self._folder / ready.name
+        try:
+            content = file.read_bytes()
+            file.unlink()
+            sync_directory(self._folder)  # a power failure must not bring it back
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise StoreError(f"cannot take {file}: {e.strerror}") from e
+        try:
+            plain = AESGCM(self._key()).decrypt(
+                content[:NONCE_BYTES], memoryview(content)[NONCE_BYTES:], ready.name.encode()
+            )
+        except (InvalidTag, ValueError):
+            raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again") from None
+        return np.frombuffer(plain, np.uint8).reshape(-1, ELEMENT_BYTES)
+
+    def _key(self) -> bytes:
+        path = self.home.key_file("").parent / "correlations.key"
+        if not path.exists():
+            write_once(path, f"{secrets.token_hex(KEY_BYTES)}\n".encode())
+        try:
+            key = bytes.fromhex(read_secret(path).decode())
+        except ValueError:  # its text would quote the key
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise ConfigError(f"{path} is damaged", hint="delete it and what is in correlations/")
+        return key
