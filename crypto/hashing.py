@@ -30,9 +30,22 @@ def item_rows(kind: str, values: Sequence[str]) -> Rows:
     Raises:
         ParameterError: the kind is empty or holds control characters, or a text is no valid Unicode.
     """
+    return packed_item_rows(kind, *_pack(values))
+
+
+def packed_item_rows(kind: str, packed: bytes, ends: NDArray[np.uint64]) -> Rows:
+    """The same for values that stand in one buffer.
+
+    Args:
+        kind: the indicator type.
+        packed: the values one after the other, UTF-8.
+        ends: where each ends, ``(n,)`` ascending; the last is the length of the buffer.
+
+    Raises:
+        ParameterError: the kind is empty or holds control characters, or the ends are others.
+    """
     if not kind.isprintable() or not kind:
         raise ParameterError("the kind of an item is a printable word")
-    packed, ends = _pack(values)
     return _native.hashing_keyed_values(derive_key(labels.ITEM), kind.encode() + SEPARATOR, packed, ends)
 
 

@@ -13,8 +13,8 @@ from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import MAX_TEXT, Rung
 from exchange.cli import SHARE, app, export
 from exchange.cli.home import check_writable, open_home
+from exchange.cli.lines import Lines
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
-from exchange.cli.psi import Lines
 from exchange.config import Home, write_atomic
 from exchange.disclosure import Outcome, Wish
 from exchange.errors import ConfigError

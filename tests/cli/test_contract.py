@@ -155,7 +155,7 @@ def test_psi(tmp_path: Path, transport: str) -> None:
     result = holds("psi", done)
     assert (result["n_r"], result["n_s"], result["intersection"]) == (60, 100, {"count": 20})
     assert out.read_text().split() == [str(n) for n in range(40, 60)]
-    assert set(result["seconds"]) == {"total", "offline", "online"}
+    assert set(result["seconds"]) == {"total", "offline", "online", "read", "write"}
     assert min(result["bytes"]["receiver_sent"], result["bytes"]["sender_sent"]) >= 60 * 32
     assert result["peak_rss_mib"] > 10
     assert "20 shared of 60 and 100" in cosight("psi", a, b).out
