@@ -10,8 +10,6 @@ from exchange.cli.lines import KIND, Lines
 from exchange.errors import InputError
 
 PIECES = st.sampled_from(["a", "b", "aa", "", "\n", "\r\n", "\r", " ", "é", "\u2028", "\x00", "\ufeff"])
-    ["a", "b", "aa", "", "\n", "\r\n", "\r", " ", "é", "\u2028", "\x00", "\ufeff", "a\n"]
-)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
