@@ -51,10 +51,18 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """The role waits for a message of this kind, with fields of exactly these sizes."""
+    """The role waits for a message of this kind, with fields of exactly these sizes.
+
+    Attributes:
+        kind: its type.
+        sizes: of its fields.
+        within_s: by when it has to begin, in seconds from now, where a late one could be a cheat; whoever
+            drives the role sees to it.
+    """
 
     kind: type[Message]
     sizes: Mapping[str, Size]
+    within_s: float | None = None
 
     def check(self, message: Message) -> None:
         """Raise ``ProtocolError`` unless ``message`` is what was asked for."""
@@ -80,7 +88,21 @@ def receive(kind: type[M], **sizes: Size) -> Generator[Send | Receive, Message |
     Raises:
         ProtocolError: the message is of another kind or size.
     """
-    want = Receive(kind, sizes)
+    return (yield from _wait(Receive(kind, sizes), kind))
+
+
+def receive_within(
+    seconds: float, kind: type[M], **sizes: Size
+) -> Generator[Send | Receive, Message | None, M]:
+    """The same for a message that has to begin to arrive in time.
+
+    Raises:
+        ProtocolError: the message is of another kind or size.
+    """
+    return (yield from _wait(Receive(kind, sizes, seconds), kind))
+
+
+def _wait(want: Receive, kind: type[M]) -> Generator[Send | Receive, Message | None, M]:
     message = yield want
     if not isinstance(message, kind):
         raise ProtocolError(f"{kind.__name__} was due")

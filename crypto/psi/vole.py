@@ -45,13 +45,16 @@ from crypto.psi.base import (
     positions_in,
 )
 from crypto.rows import Rows
-from crypto.session import Message, Role, Send, message, receive, send
+from crypto.session import Message, Role, Send, message, receive, receive_within, send
 from crypto.vole import Answer, Challenge, Chosen, Offered, SubRole, Trees
 
 T = TypeVar("T")
 SHARE_BYTES = 32
 """Of a coin toss: long enough to hide itself in its commitment."""
 HASH_BYTES = hashing.HASH_BYTES
+STORE_S, STORE_ITEM_S = 5.0, 2e-5
+"""By when a store has to begin to arrive after the salt is known: some hundred times what an honest one takes
+to make. Who looks for a store that holds more than it should has that long."""
 
 
 @message
@@ -254,7 +257,8 @@ def _sender(
     # Before waiting: the receiver encodes meanwhile.
     own, keys = _hashed(items, params.n_s, params.n_r, _salt(transcript), rng)
 
-    store = (yield from receive(Store, coin=SHARE_BYTES, store=(slots, VALUE_BYTES))).store
+    due_s = STORE_S + STORE_ITEM_S * params.n_r
+    store = (yield from receive_within(due_s, Store, coin=SHARE_BYTES, store=(slots, VALUE_BYTES))).store
     decoded = _native.psi_decode_sender(correlation, store, keys)
     del store, correlation
     seen = transcript.digest

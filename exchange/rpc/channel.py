@@ -74,7 +74,7 @@ class FrameChannel:
             PeerUnavailable: nothing comes in time, or the peer is gone.
             ProtocolError, DecodeError: something else comes.
         """
-        frame = await self._next()
+        frame = await self._next(want.within_s)
         self._guard()
         if frame.WhichOneof("kind") != "head":
             raise ProtocolError(f"the head of {want.kind.__name__} was due")
@@ -101,18 +101,18 @@ class FrameChannel:
         if await self._in_time(self._read()) is not None:
             raise PeerMisbehaved("the peer sent more after the end of the run")
 
-    async def _next(self) -> Frame:
-        data = await self._in_time(self._read())
+    async def _next(self, within_s: float | None = None) -> Frame:
+        """The next frame; within the silence that is allowed, or sooner where the role says so."""
+        data = await self._in_time(self._read(), within_s)
         if data is None:
             raise PeerUnavailable("the peer closed the run before its end", code="peer-closed")
         self.received += len(data)
         return wire.parse_frame(data)
 
-    async def _in_time(self, wait: Awaitable[Any]) -> Any:
+    async def _in_time(self, wait: Awaitable[Any], within_s: float | None = None) -> Any:
+        longest_s = self._idle_s if within_s is None else min(within_s, self._idle_s)
         try:
-            async with asyncio.timeout(self._idle_s):
+            async with asyncio.timeout(longest_s):
                 return await wait
         except TimeoutError:
-            raise PeerUnavailable(
-                f"the peer was silent for {self._idle_s:.0f} s", code="peer-stalled"
-            ) from None
+            raise PeerUnavailable(f"the peer was silent for {longest_s:.0f} s", code="peer-stalled") from None

@@ -2,17 +2,19 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crypto.psi import Output
+from crypto.psi import Output, vole
 from exchange.agreement import Rung
 from exchange.config import Home
 from exchange.disclosure import Wish
-from exchange.errors import ConfigError, PeerExceededLimit, PeerRefused, PolicyRefusal
+from exchange.errors import ConfigError, PeerError, PeerExceededLimit, PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.node import Node, open_store, verify_ledger
 from exchange.planning import AUTO
@@ -103,6 +105,23 @@ async def test_the_fastest_protocol_is_chosen_among_those_that_are_allowed(homes
     assert [o.protocol for o in found] == ["voprf", "vole"]
     assert [set(o.plan.predicted_s) for o in found] == [{"voprf", "vole"}, {"vole"}]
     assert 0 < found[0].plan.line.round_trip_s < 5
+
+
+async def test_a_store_that_comes_late_ends_the_run(homes, monkeypatch):
+    """Who looks for a store that holds more than it should needs time, and gets little."""
+    make = vole._native.psi_store
+
+    def late(*arguments):
+        time.sleep(0.6)
+        return make(*arguments)
+
+    monkeypatch.setattr(vole, "STORE_S", 0.2)
+    monkeypatch.setattr("crypto._native.psi_store", late)
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        with pytest.raises(PeerError) as error:
+            await alice.match("bob", replace(WISH, protocol="vole"), address=addresses["bob"])
+    assert error.value.code in {"aborted", "peer-closed"}
+    assert [e.what["reason"] for e in entries(homes[1]) if e.kind == "aborted"] == ["peer-stalled"]
 
 
 async def test_sizes_alone(homes):

@@ -129,7 +129,7 @@ pub(crate) fn sort_uniform<T: Pod + Send + Sync>(
     let fine = bits - coarse;
     let digit = |value: &T| (lead(value).checked_shr(64 - bits).unwrap_or(0) & ((1 << fine) - 1)) as usize;
     let bucket = |value: &T| lead(value).checked_shr(64 - coarse).unwrap_or(0) as usize;
-    let (mut sorted, bounds) = scatter(values.len(), |at| values[at], 1 << coarse, bucket);
+    let (mut sorted, bounds) = scatter(values.len(), |each| each(values), 1 << coarse, bucket);
     let buckets = split(&mut sorted, &bounds);
     buckets.into_par_iter().with_min_len(8).for_each_init(
         || (Vec::new(), Vec::new()),
@@ -180,28 +180,33 @@ fn insertion<T: Copy>(values: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
 }
 
 /// Put `n` values into buckets, in their order; and where each bucket begins.
+///
+/// `stream` gives the values in batches, twice: to make them again takes less than to keep them.
 pub(crate) fn scatter<T: Pod>(
     n: usize,
-    value: impl Fn(usize) -> T,
+    stream: impl Fn(&mut dyn FnMut(&[T])),
     buckets: usize,
     bucket: impl Fn(&T) -> usize,
 ) -> (Big<T>, Vec<u32>) {
     let mut bounds = vec![0u32; buckets + 1];
-    for at in 0..n {
-        bounds[bucket(&value(at)) + 1] += 1;
-    }
+    stream(&mut |values| {
+        for value in values {
+            bounds[bucket(value) + 1] += 1;
+        }
+    });
     for at in 1..bounds.len() {
         bounds[at] += bounds[at - 1];
     }
-    let (mut next, mut mapped) = (bounds.clone(), Big::scratch(n));
-    let out = &mut *mapped;
-    for at in 0..n {
-        let value = value(at);
-        let place = &mut next[bucket(&value)];
-        out[*place as usize] = value;
-        *place += 1;
-    }
-    (mapped, bounds)
+    let (mut next, mut scattered) = (bounds.clone(), Big::scratch(n));
+    let out = &mut *scattered;
+    stream(&mut |values| {
+        for value in values {
+            let place = &mut next[bucket(value)];
+            out[*place as usize] = *value;
+            *place += 1;
+        }
+    });
+    (scattered, bounds)
 }
 
 /// The parts of a slice between neighbouring bounds.

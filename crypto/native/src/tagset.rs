@@ -165,7 +165,19 @@ impl TagSet {
     pub fn positions(&self, own: &[u128]) -> Vec<i64> {
         let coarse = self.layout.high.min(BUCKETS_LOG);
         let bucket = |tag: &Numbered| self.layout.top(tag.number()) >> (self.layout.high - coarse);
-        let (scattered, bounds) = scatter(own.len(), |at| Numbered::new(own[at], at), 1 << coarse, bucket);
+        let stream = |each: &mut dyn FnMut(&[Numbered])| {
+            let mut batch = [Numbered::zeroed(); BATCH];
+            for (own, first) in own.chunks(BATCH).zip((0..).step_by(BATCH)) {
+                let batch = &mut batch[..own.len()];
+                batch
+                    .iter_mut()
+                    .zip(own)
+                    .zip(first..)
+                    .for_each(|((to, tag), at)| *to = Numbered::new(*tag, at));
+                each(batch);
+            }
+        };
+        let (scattered, bounds) = scatter(own.len(), stream, 1 << coarse, bucket);
         let marks: Vec<AtomicBool> = (0..own.len()).map(|_| AtomicBool::new(false)).collect();
         let (tags, groups) = (&*self.tags, &*self.bounds);
         let width = 1 << (self.layout.high - coarse);
@@ -210,6 +222,8 @@ impl Numbered {
     }
 }
 
+/// Tags that are numbered at once.
+const BATCH: usize = 256;
 /// As a power of two, buckets that tags are looked up by.
 const BUCKETS_LOG: u32 = 11;
 /// So many tags of a group are compared without a search.

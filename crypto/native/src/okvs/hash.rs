@@ -10,8 +10,6 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Items hashed by one task.
-const CHUNK: usize = 8192;
 /// Digests that are compared each with each.
 const FEW: usize = 32;
 
@@ -52,24 +50,19 @@ pub fn hash(items: &[[u128; 2]], salt: u128, layout: Layout) -> Result<Keys> {
     let aes = Aes::new(salt);
     let mut subkeys = [1, 2];
     aes.encrypt(&mut subkeys);
-    let mut hashed = Big::<Hashed>::scratch(items.len());
-    hashed.par_chunks_mut(CHUNK).zip(items.par_chunks(CHUNK)).enumerate().for_each(
-        |(chunk, (hashed, items))| {
-            let mut digests = [0; BATCH];
-            let batches = hashed.chunks_mut(BATCH).zip(items.chunks(BATCH));
-            for ((hashed, items), first) in batches.zip((chunk * CHUNK..).step_by(BATCH)) {
-                let digests = &mut digests[..items.len()];
-                compress(&aes, items, digests);
-                for ((hashed, digest), index) in hashed.iter_mut().zip(&*digests).zip(first..) {
-                    *hashed = [*digest as u64, (*digest >> 64) as u64, index as u64];
-                }
+    let stream = |each: &mut dyn FnMut(&[Hashed])| {
+        let (mut digests, mut hashed) = ([0; BATCH], [[0; 3]; BATCH]);
+        for (items, first) in items.chunks(BATCH).zip((0..).step_by(BATCH)) {
+            let (digests, hashed) = (&mut digests[..items.len()], &mut hashed[..items.len()]);
+            compress(&aes, items, digests);
+            for ((hashed, digest), index) in hashed.iter_mut().zip(&*digests).zip(first..) {
+                *hashed = [*digest as u64, (*digest >> 64) as u64, index];
             }
-        },
-    );
-    let start = |hashed: &Hashed| layout.start(u128::from(hashed[0]));
-    let (scattered, bounds) =
-        scatter(hashed.len(), |at| hashed[at], layout.buckets(), |one| start(one) >> layout.bucket_log());
-    drop(hashed);
+            each(hashed);
+        }
+    };
+    let bucket = |hashed: &Hashed| layout.start(u128::from(hashed[0])) >> layout.bucket_log();
+    let (scattered, bounds) = scatter(items.len(), stream, layout.buckets(), bucket);
     let (digests, order, repeated) = sort(&scattered, &bounds, &layout);
     Ok(Keys {
         layout,
