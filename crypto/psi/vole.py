@@ -201,6 +201,7 @@ def _receiver(
     yield from send(Store(share, store))
     del store
     decoded = _native.psi_decode_receiver(correlation, keys)
+    del correlation
 
     seen = transcript.digest
     reply = yield from receive(

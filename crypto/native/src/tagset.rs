@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 use crate::errors::{Error, Result};
-use crate::memory::{fetch, Big};
+use crate::memory::Big;
 use crate::rows::{group_bits, scatter, sort_uniform};
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -102,94 +102,111 @@ pub fn pack(tags: &[u128], packed: &mut [u8]) {
     }
 }
 
-/// A packed set that was unpacked, for looking up.
-pub struct TagSet {
+/// A packed set, read where it lies: in buckets of tags with the same leading bits.
+pub struct Packed<'a> {
     layout: Layout,
-    tags: Big<u128>,
-    /// Where the tags with each top begin.
-    bounds: Big<u32>,
+    upper: &'a [[u8; WORD_BYTES]],
+    lower: &'a [[u8; WORD_BYTES]],
+    /// Tops of a bucket, as a power of two.
+    width_log: u32,
+    /// Where each bucket begins, and where the last one ends.
+    starts: Vec<Start>,
 }
 
-impl TagSet {
-    /// Unpacks `n` tags, which are in ascending order; equal ones may be there.
+/// Where a bucket begins: at which bit of the upper part, and with which tag.
+#[derive(Clone, Copy)]
+struct Start {
+    bit: usize,
+    tag: usize,
+}
+
+/// The tags of a bucket, and where those of each top begin.
+#[derive(Default)]
+struct Bucket {
+    tags: Vec<u128>,
+    bounds: Vec<u32>,
+}
+
+impl<'a> Packed<'a> {
+    /// Looks at `n` packed tags, which are in ascending order; equal ones may be there.
     ///
     /// # Errors
-    /// `Decode` unless it is the one packing of a set.
-    pub fn unpack(n: usize, packed: &[u8]) -> Result<Self> {
+    /// `Decode` unless it is the packing of a set, as far as the order within a bucket, which shows when it is read.
+    pub fn new(n: usize, packed: &'a [u8]) -> Result<Self> {
         let layout = Layout::of(n);
         if packed.len() != packed_bytes(n) {
             return Err(Error::Decode("a packed set of tags has another length".into()));
         }
         let (upper, lower) = packed.as_chunks().0.split_at(layout.upper_words());
-        let word = |i: usize| lower.get(i).map_or(0, |word| u128::from(u64::from_le_bytes(*word)));
-        let low = layout.low() as usize;
-        let groups = 1usize << layout.high;
-        let (mut tags, mut bounds) = (Big::scratch(n), Big::scratch(groups + 1));
-        let (mut i, mut bounded) = (0, 0);
-        for (w, bits) in upper.iter().enumerate() {
-            let mut left = u64::from_le_bytes(*bits);
-            while left != 0 {
-                let one = w * 64 + left.trailing_zeros() as usize;
-                left &= left - 1;
-                let top = one.wrapping_sub(i);
-                if i == n || top >= groups {
-                    return Err(malformed());
-                }
-                while bounded <= top {
-                    bounds[bounded] = i as u32;
-                    bounded += 1;
-                }
-                let (at, bit) = (i * low / 64, i * low % 64);
-                let wide = word(at) | word(at + 1) << 64;
-                let rest = if bit == 0 { wide } else { wide >> bit | word(at + 2) << (128 - bit) };
-                let high = if layout.high == 0 { 0 } else { (top as u128) << layout.low() };
-                tags[i] = high | rest & layout.mask();
-                if i > 0 && tags[i - 1] > tags[i] {
-                    return Err(malformed());
-                }
-                i += 1;
-            }
-        }
-        bounds[bounded..].fill(n as u32);
-        let spare = n * low % 64;
+        let spare = n * layout.low() as usize % 64;
         let last = lower.last().map_or(0, |last| u64::from_le_bytes(*last));
-        if i != n || spare > 0 && last >> spare != 0 {
+        let width_log = layout.high - layout.high.min(BUCKETS_LOG);
+        let starts = starts(n, upper, 1 << layout.high, 1 << width_log).ok_or_else(malformed)?;
+        if spare > 0 && last >> spare != 0 {
             return Err(malformed());
         }
-        Ok(Self { layout, tags, bounds })
+        Ok(Self { layout, upper, lower, width_log, starts })
+    }
+
+    /// Reads a bucket; whether its tags are in ascending order.
+    fn read(&self, index: usize, into: &mut Bucket) -> bool {
+        let (start, end) = (self.starts[index], self.starts[index + 1]);
+        let first_top = index << self.width_log;
+        let low = self.layout.low() as usize;
+        let word = |i: usize| self.lower.get(i).map_or(0, |word| u128::from(u64::from_le_bytes(*word)));
+        into.tags.clear();
+        into.bounds.clear();
+        let (mut i, mut bit, mut ascending) = (start.tag, start.bit, true);
+        while i < end.tag {
+            let left = u64::from_le_bytes(self.upper[bit / 64]) >> (bit % 64);
+            if left == 0 {
+                bit = (bit / 64 + 1) * 64;
+                continue;
+            }
+            bit += left.trailing_zeros() as usize;
+            let top = bit - i;
+            into.bounds.resize(top - first_top + 1, into.tags.len() as u32);
+            let (at, shift) = (i * low / 64, i * low % 64);
+            let wide = word(at) | word(at + 1) << 64;
+            let rest = if shift == 0 { wide } else { wide >> shift | word(at + 2) << (128 - shift) };
+            let high = if self.layout.high == 0 { 0 } else { (top as u128) << self.layout.low() };
+            let tag = high | rest & self.layout.mask();
+            ascending &= into.tags.last().is_none_or(|last| *last <= tag);
+            into.tags.push(tag);
+            (i, bit) = (i + 1, bit + 1);
+        }
+        into.bounds.resize((1 << self.width_log) + 1, into.tags.len() as u32);
+        ascending
     }
 
     /// Where in `own` the tags stand that are in the set, ascending.
     ///
-    /// They are taken by their leading bits, a bucket at a time, whose part of the set stays in the cache.
-    pub fn positions(&self, own: &[u128]) -> Vec<i64> {
-        let coarse = self.layout.high.min(BUCKETS_LOG);
-        let bucket = |tag: &Numbered| self.layout.top(tag.number()) >> (self.layout.high - coarse);
+    /// # Errors
+    /// `Decode` unless it is the one packing of a set.
+    pub fn positions(&self, own: &[u128]) -> Result<Vec<i64>> {
+        let bucket = |tag: &Numbered| self.layout.top(tag.number()) >> self.width_log;
         let stream = |each: &mut dyn FnMut(&[Numbered])| {
             let mut batch = [Numbered::zeroed(); BATCH];
             for (own, first) in own.chunks(BATCH).zip((0..).step_by(BATCH)) {
                 let batch = &mut batch[..own.len()];
-                batch
-                    .iter_mut()
-                    .zip(own)
-                    .zip(first..)
-                    .for_each(|((to, tag), at)| *to = Numbered::new(*tag, at));
+                for ((to, tag), at) in batch.iter_mut().zip(own).zip(first..) {
+                    *to = Numbered::new(*tag, at);
+                }
                 each(batch);
             }
         };
-        let (scattered, bounds) = scatter(own.len(), stream, 1 << coarse, bucket);
+        let buckets = self.starts.len() - 1;
+        let (scattered, bounds) = scatter(own.len(), stream, buckets, bucket);
         let marks: Vec<AtomicBool> = (0..own.len()).map(|_| AtomicBool::new(false)).collect();
-        let (tags, groups) = (&*self.tags, &*self.bounds);
-        let width = 1 << (self.layout.high - coarse);
-        bounds.par_windows(2).enumerate().with_min_len(8).for_each(|(index, bucket)| {
-            let own = &scattered[bucket[0] as usize..bucket[1] as usize];
-            if own.len() > width / 4 {
-                fetch(&tags[groups[index * width] as usize..groups[(index + 1) * width] as usize]);
+        let ascending = AtomicBool::new(true);
+        (0..buckets).into_par_iter().with_min_len(8).for_each_init(Bucket::default, |theirs, index| {
+            if !self.read(index, theirs) {
+                ascending.store(false, Relaxed);
             }
-            for own in own {
+            for own in &scattered[bounds[index] as usize..bounds[index + 1] as usize] {
                 let tag = own.number();
-                let top = self.layout.top(tag);
-                let group = &tags[groups[top] as usize..groups[top + 1] as usize];
+                let top = self.layout.top(tag) - (index << self.width_log);
+                let group = &theirs.tags[theirs.bounds[top] as usize..theirs.bounds[top + 1] as usize];
                 let found = if group.len() > PROBES {
                     group.binary_search(&tag).is_ok()
                 } else {
@@ -200,8 +217,37 @@ impl TagSet {
                 }
             }
         });
-        (0..).zip(marks).filter_map(|(at, mark)| mark.into_inner().then_some(at)).collect()
+        if !ascending.into_inner() {
+            return Err(malformed());
+        }
+        Ok((0..).zip(marks).filter_map(|(at, mark)| mark.into_inner().then_some(at)).collect())
     }
+}
+
+/// Where the buckets of so many tops begin in the upper part; `None` if it is that of no set of `n` tags.
+///
+/// A tag is a one, and a zero ends each top: what comes before the zero number `t` belongs to tops below `t`.
+fn starts(n: usize, upper: &[[u8; WORD_BYTES]], tops: usize, width: usize) -> Option<Vec<Start>> {
+    let mut starts = vec![Start { bit: 0, tag: 0 }];
+    let mut ones = 0;
+    for (index, word) in upper.iter().enumerate() {
+        let (mut zeros_left, before) = (!u64::from_le_bytes(*word), index * 64 - ones);
+        let zeros = zeros_left.count_ones() as usize;
+        let mut seen = before;
+        while starts.len() * width <= before + zeros && starts.len() * width < tops {
+            while seen + 1 < starts.len() * width {
+                zeros_left &= zeros_left - 1;
+                seen += 1;
+            }
+            let bit = index * 64 + zeros_left.trailing_zeros() as usize + 1;
+            starts.push(Start { bit, tag: bit - starts.len() * width });
+        }
+        ones += 64 - zeros;
+    }
+    let last = upper.iter().rposition(|word| *word != [0; WORD_BYTES]);
+    let end = last.map_or(0, |at| (at + 1) * 64 - u64::from_le_bytes(upper[at]).leading_zeros() as usize);
+    starts.push(Start { bit: end, tag: n });
+    (ones == n && starts.len() == tops / width + 1 && (n == 0 || end - n < tops)).then_some(starts)
 }
 
 /// A tag, and where it stands.
@@ -258,13 +304,13 @@ mod tests {
         for n in [0, 1, 2, 3, 4, 7, 63, 64, 65, 1000, 4096, 5000, 70_000] {
             let tags = uniform(n, 99);
             let packed = pack(&tags);
-            let set = TagSet::unpack(n, &packed).unwrap();
+            let set = Packed::new(n, &packed).unwrap();
             let mut sorted = tags.clone();
             sorted.sort_unstable();
-            assert_eq!(*set.tags, sorted);
+            assert_eq!(tags_of(&set), Some(sorted.clone()));
             assert_eq!(*sort(&tags), sorted);
-            assert_eq!(set.positions(&tags).len(), n);
-            assert!(set.positions(&uniform(100, 7)).is_empty());
+            assert_eq!(set.positions(&tags).unwrap().len(), n);
+            assert!(set.positions(&uniform(100, 7)).unwrap().is_empty());
         }
     }
 
@@ -272,25 +318,62 @@ mod tests {
     fn tags_may_be_anything() {
         for tags in [vec![0; 100], vec![u128::MAX; 100], vec![0, u128::MAX], vec![5; 3], (0..1000).collect()]
         {
-            let set = TagSet::unpack(tags.len(), &pack(&tags)).unwrap();
-            assert_eq!(set.positions(&tags).len(), tags.len());
+            let packed = pack(&tags);
+            let set = Packed::new(tags.len(), &packed).unwrap();
+            assert_eq!(set.positions(&tags).unwrap().len(), tags.len());
+        }
+    }
+
+    #[test]
+    fn positions_are_those_of_a_search() {
+        for (n, own) in [(1, 300), (300, 1), (5000, 700), (70_000, 3000), (700, 70_000)] {
+            let (tags, mut own) = (uniform(n, 5), uniform(own, 6));
+            let common = n.min(own.len()) / 2;
+            own[..common].copy_from_slice(&tags[..common]);
+            own.reverse();
+            let packed = pack(&tags);
+            let found = Packed::new(n, &packed).unwrap().positions(&own).unwrap();
+            let expected = (0..).zip(&own).filter(|(_, tag)| tags.contains(tag)).map(|(at, _)| at);
+            assert!(found.into_iter().eq(expected));
         }
     }
 
     #[test]
     fn every_other_encoding_is_refused() {
-        let tags = uniform(37, 3);
-        let packed = pack(&tags);
-        assert!(TagSet::unpack(36, &packed).is_err());
-        assert!(TagSet::unpack(37, &packed[..packed.len() - 1]).is_err());
-        let same = |set: &TagSet| pack(&set.tags) == packed;
-        for bit in 0..packed.len() * 8 {
-            let mut bad = packed.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            if let Ok(set) = TagSet::unpack(37, &bad) {
-                assert!(!same(&set), "bit {bit} says nothing");
-                assert_eq!(pack(&set.tags), bad, "bit {bit} has two encodings");
+        for n in [1, 5, 37, 5000] {
+            let packed = pack(&uniform(n, 3));
+            assert!(Packed::new(n - 1, &packed).is_err());
+            assert!(Packed::new(n, &packed[..packed.len() - 1]).is_err());
+            for bit in (0..packed.len() * 8).step_by(1 + n / 50) {
+                let mut bad = packed.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                let read = Packed::new(n, &bad).ok().and_then(|set| tags_of(&set));
+                if let Some(tags) = read {
+                    assert_eq!(pack(&tags), bad, "bit {bit} has two encodings");
+                }
             }
         }
+    }
+
+    #[test]
+    fn ones_and_zeros_without_sense_are_refused() {
+        for n in [1, 2, 64, 5000] {
+            for byte in [0, 0xff, 0x55, 0x80, 0x01] {
+                let bytes = vec![byte; packed_bytes(n)];
+                let read = Packed::new(n, &bytes).ok().and_then(|set| tags_of(&set));
+                assert!(read.is_none_or(|tags| pack(&tags) == bytes));
+            }
+        }
+    }
+
+    fn tags_of(set: &Packed<'_>) -> Option<Vec<u128>> {
+        let (mut all, mut bucket) = (Vec::new(), Bucket::default());
+        for index in 0..set.starts.len() - 1 {
+            if !set.read(index, &mut bucket) {
+                return None;
+            }
+            all.append(&mut bucket.tags);
+        }
+        Some(all)
     }
 }

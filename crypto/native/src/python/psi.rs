@@ -6,9 +6,8 @@ use super::okvs::OkvsKeys;
 use super::tagset::packed;
 use super::vole::{VoleReceived, VoleSent};
 use super::{bytes, fixed, parameter, Indices, Input, Rows};
-use crate::errors::Error;
 use crate::psi::{self, Decoded, Half};
-use crate::tagset::{self, TagSet};
+use crate::tagset::{self, Packed};
 use numpy::{PyArray1, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -94,7 +93,7 @@ pub(super) fn psi_matches<'py>(
     let (coin, packed) = (u128::from_le_bytes(*fixed(coin)?), bytes(&packed)?);
     let found = py.detach(|| {
         let compared = decoded.0.compared(&keys.0, coin)?;
-        Ok::<_, Error>(TagSet::unpack(n, packed)?.positions(&compared))
+        Packed::new(n, packed)?.positions(&compared)
     })?;
     Ok(PyArray1::from_vec(py, found))
 }

@@ -3,7 +3,7 @@
 
 use super::blocks::{borrow, BLOCK_BYTES};
 use super::{bytes, parameter, Indices, Input};
-use crate::tagset::{self, TagSet};
+use crate::tagset::{self, Packed};
 use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use std::borrow::Cow;
@@ -48,6 +48,6 @@ pub(super) fn tagset_positions<'py>(
     packed: Input<'py>,
 ) -> PyResult<Indices<'py>> {
     let (own, packed) = (tags(&own)?, bytes(&packed)?);
-    let found = py.detach(|| TagSet::unpack(n, packed).map(|set| set.positions(&own)))?;
+    let found = py.detach(|| Packed::new(n, packed)?.positions(&own))?;
     Ok(PyArray1::from_vec(py, found))
 }
