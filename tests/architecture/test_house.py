@@ -38,6 +38,18 @@ def test_no_file_is_too_long_to_hold_in_mind(path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST
 
 
+def test_the_page_on_unsafe_code_lists_the_files_that_have_some() -> None:
+    source = ROOT / "crypto/native/src"
+    unsafe = {
+        path.relative_to(source).as_posix()
+        for path in files(".rs")
+        if re.search(r"^[^/\n]*\bunsafe\b", path.read_text(), re.MULTILINE)
+    }
+    page = (ROOT / "docs/unsafe.md").read_text()
+    assert unsafe
+    assert set(re.findall(r"^\| `([\w/]+\.rs)` \|", page, re.MULTILINE)) == unsafe
+
+
 def test_every_folder_of_python_is_a_package() -> None:
     folders = {path.parent for path in files(".py") if path.parent != ROOT}
     assert folders

@@ -45,10 +45,10 @@ pub enum Table {
 }
 
 impl Backend {
-    /// The fastest that this machine can run.
+    /// The fastest that this machine can run, and may.
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = simd::Avx2::detect() {
+        if let Some(avx2) = simd::Avx2::detect().filter(|_| !crate::machine::portable()) {
             return Self::Avx2(avx2);
         }
         Self::Portable

@@ -7,6 +7,8 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::sync::LazyLock;
+
 /// Which instructions compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Backend {
@@ -16,13 +18,26 @@ enum Backend {
 }
 
 impl Backend {
-    /// The fastest that this machine can run.
+    /// The fastest that this machine can run, and may; chosen once, since callers ask for every product.
     fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(instructions) = x86::Instructions::wide().or_else(x86::Instructions::narrow) {
-            return Self::X86(instructions);
+        static CHOSEN: LazyLock<Backend> = LazyLock::new(|| {
+            #[cfg(target_arch = "x86_64")]
+            if let Some(instructions) = x86::Instructions::wide().or_else(x86::Instructions::narrow) {
+                if !crate::machine::portable() {
+                    return Backend::X86(instructions);
+                }
+            }
+            Backend::Portable
+        });
+        *CHOSEN
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::X86(instructions) => instructions.name(),
         }
-        Self::Portable
     }
 
     fn mul(self, a: u128, b: u128) -> u128 {
@@ -66,6 +81,11 @@ impl Backend {
             Self::X86(instructions) => instructions.powers(x, out),
         }
     }
+}
+
+/// The instructions in use, or `"portable"`.
+pub fn backend() -> &'static str {
+    Backend::detect().name()
 }
 
 /// The product.

@@ -5,8 +5,8 @@
 //!
 //! Speed comes from three places: rayon over fixed chunks of items, whose intermediate points stay in the L2
 //! cache; one inversion per chunk instead of one per item; and vector arithmetic over four items at a time
-//! where the machine has AVX2 (`batch` picks at run time). `unsafe` is denied but in `simd.rs`, which says
-//! why it is sound.
+//! where the machine has AVX2 (`batch` picks at run time). `unsafe` is denied but in the files that
+//! `docs/unsafe.md` lists, which say why it is sound.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -18,6 +18,7 @@ pub mod ggm;
 pub mod group;
 pub mod hashing;
 pub mod lpn;
+pub mod machine;
 pub mod memory;
 pub mod okvs;
 pub mod oprf;

@@ -22,6 +22,7 @@ mod shuffle;
 use crate::hashing::derive_key;
 use crate::memory::Big;
 use crate::prg::Aes;
+pub use multiply::backend;
 use rayon::prelude::*;
 use shuffle::{Shuffle, Stream, CHUNK};
 use std::ops::Range;

@@ -55,14 +55,32 @@ impl Mode {
 }
 
 impl Backend {
-    /// The fastest that this machine can run.
+    /// The fastest that this machine can run, and may; chosen once, since callers ask for every key.
     fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(instructions) = x86::Instructions::wide().or_else(x86::Instructions::narrow) {
-            return Self::X86(instructions);
-        }
-        Self::Portable
+        static CHOSEN: LazyLock<Backend> = LazyLock::new(|| {
+            #[cfg(target_arch = "x86_64")]
+            if let Some(instructions) = x86::Instructions::wide().or_else(x86::Instructions::narrow) {
+                if !crate::machine::portable() {
+                    return Backend::X86(instructions);
+                }
+            }
+            Backend::Portable
+        });
+        *CHOSEN
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::X86(instructions) => instructions.name(),
+        }
+    }
+}
+
+/// The instructions in use, or `"portable"`.
+pub fn backend() -> &'static str {
+    Backend::detect().name()
 }
 
 impl Aes {

@@ -10,10 +10,11 @@ use crate::errors::Error;
 use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
 use crate::oprf::{Mode, Reply, OUTPUT_BYTES};
 use crate::rows::{Items, Table};
-use crate::{group, oprf, rows, scalars};
+use crate::{group, machine, oprf, rows, scalars};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 mod blocks;
@@ -185,6 +186,12 @@ fn group_backend() -> &'static str {
     backend().name()
 }
 
+/// The same of every part of the kernel that chooses.
+#[pyfunction]
+fn kernel_backends() -> BTreeMap<&'static str, &'static str> {
+    machine::backends().into()
+}
+
 #[pyfunction]
 fn group_validate(py: Python<'_>, rows: Input<'_>) -> PyResult<()> {
     let view = elements(&rows, rows.shape()[0])?;
@@ -336,6 +343,14 @@ fn oprf_evaluate<'py>(py: Python<'py>, key: &PrivateKey, rows: Input<'py>) -> Py
 /// The native half of `crypto`.
 #[pymodule]
 mod _native {
+    use super::{machine, Bound, PyImportError, PyModule, PyResult};
+
+    /// A misspelt wish for less is no wish for all.
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        machine::check().map_err(|error| PyImportError::new_err(error.to_string()))
+    }
+
     #[pymodule_export]
     use super::hashing::{hashing_derive_key, hashing_keyed_rows, hashing_keyed_values};
     #[pymodule_export]
@@ -357,9 +372,9 @@ mod _native {
     };
     #[pymodule_export]
     use super::{
-        group_backend, group_hash_to_group, group_validate, oprf_blind, oprf_blind_evaluate, oprf_bulk_blind,
-        oprf_bulk_blind_evaluate, oprf_bulk_finalize, oprf_derive_key, oprf_evaluate, oprf_finalize,
-        oprf_private_key, oprf_usable, oprf_verify_finalize, rows_join, rows_sort, rows_unique, Blinds,
-        PrivateKey,
+        group_backend, group_hash_to_group, group_validate, kernel_backends, oprf_blind, oprf_blind_evaluate,
+        oprf_bulk_blind, oprf_bulk_blind_evaluate, oprf_bulk_finalize, oprf_derive_key, oprf_evaluate,
+        oprf_finalize, oprf_private_key, oprf_usable, oprf_verify_finalize, rows_join, rows_sort,
+        rows_unique, Blinds, PrivateKey,
     };
 }

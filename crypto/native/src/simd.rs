@@ -4,7 +4,7 @@
 //! own, which needs no shuffles and hides latency. Measured on a Zen 3: a root in a third of the time, a
 //! multiple of a fixed point in six tenths, one of a fresh point in three quarters.
 //!
-//! All that is `unsafe` in the kernel is in this file: entering code that is compiled for AVX2.
+//! All that is `unsafe` about points is in this file: entering code that is compiled for AVX2.
 #![allow(unsafe_code)]
 
 mod curve;

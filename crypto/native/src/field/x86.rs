@@ -39,6 +39,15 @@ impl Instructions {
         Self::narrow().filter(|_| wide).map(|_| Self { wide: true })
     }
 
+    /// The one that counts, for people.
+    pub fn name(self) -> &'static str {
+        if self.wide {
+            "vpclmulqdq"
+        } else {
+            "pclmulqdq"
+        }
+    }
+
     pub fn mul(self, a: u128, b: u128) -> u128 {
         let mut product = [b];
         // SAFETY: `self` is proof of PCLMULQDQ.

@@ -6,10 +6,19 @@
 
 use crate::field;
 
+/// The instructions in use, or `"portable"`.
+pub fn backend() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if x86::may_run() {
+        return "pclmulqdq";
+    }
+    "portable"
+}
+
 /// Multiply each element by its multiplier, a polynomial of degree below 64.
 pub fn multiply(xs: &mut [u128], by: &[u64]) {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("pclmulqdq") {
+    if x86::may_run() {
         // SAFETY: the machine has PCLMULQDQ; SSE2 is part of x86-64.
         unsafe { x86::multiply(xs, by) };
         return;
@@ -30,6 +39,11 @@ mod x86 {
         __m128i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_loadu_si128, _mm_slli_si128, _mm_storeu_si128,
         _mm_xor_si128,
     };
+
+    /// Whether this machine has PCLMULQDQ, and may use it.
+    pub fn may_run() -> bool {
+        is_x86_feature_detected!("pclmulqdq") && !crate::machine::portable()
+    }
 
     /// # Safety
     /// The machine has PCLMULQDQ.

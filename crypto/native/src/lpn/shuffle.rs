@@ -54,6 +54,7 @@ struct Part {
 impl Shuffle {
     /// The permutation of `len` elements, fewer than 2^32, under a public key; thrown in `parts` parts.
     pub fn new(key: u128, len: usize, parts: usize) -> Self {
+        assert!(u32::try_from(len).is_ok(), "places are numbers of 32 bits");
         let key = Aes::new(key);
         let bits = len.div_ceil(BUCKET).next_power_of_two().trailing_zeros().min(16);
         let parts = if len < ALONE { 1 } else { parts.max(1) };

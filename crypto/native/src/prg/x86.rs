@@ -43,6 +43,15 @@ impl Instructions {
         Self::narrow().filter(|_| vaes).map(|_| Self { wide: true })
     }
 
+    /// The one that counts, for people.
+    pub fn name(self) -> &'static str {
+        if self.wide {
+            "vaes"
+        } else {
+            "aes"
+        }
+    }
+
     /// Expand a key.
     pub fn expand(self, key: u128) -> Keys {
         let mut keys = Keys { rounds: [0; ROUNDS + 1], on: self };
