@@ -79,6 +79,9 @@ class Stash(Protocol):
     def put(self, role: str, peer: str, elements: int, session: str, rows: Rows, /) -> None:
         """Keep one."""
 
+    def prune(self, role: str, peer: str, keep: int, /) -> None:
+        """Drop all but the newest."""
+
     def take(self, ready: Any, /) -> Rows | None:
         """Take one for good, before it is used; ``None`` if somebody else has taken it."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crypto.psi import PROTOCOLS, Matches, Output, Params
+from crypto.rows import Rows
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, Proposal, agreement_of
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 OFFER_LIFE = timedelta(seconds=60)
 """How long an agreement that nobody carries out stays good."""
 MAX_READY = 4
-"""Correlations that we keep for one peer: it asks for them, and they take our disk."""
+"""Correlations that we keep for one peer: it asks for them, and they take our disk. One more takes the place
+of the oldest, which the peer may have lost."""
 REFUSALS_PER_HOUR = 100
 """Refusals of one peer that the ledger records; a flood beyond that goes to the log alone."""
 
@@ -149,11 +151,12 @@ class Responder:
         assert ahead is not None  # ``_accept`` saw it
         entry.channel = open_channel(agreement)
         made = await drive(ahead.sender(params), entry.channel, entry.progress)
-        await in_thread(
-            self._desk.stash.put, "sender", entry.peer, ahead.elements(params), agreement.session,
-            ahead.dump(made),
-        )  # fmt: skip
+        await in_thread(self._keep, entry.peer, ahead.elements(params), agreement.session, ahead.dump(made))
         return None
+
+    def _keep(self, peer: str, elements: int, session: str, rows: Rows) -> None:
+        self._desk.stash.put("sender", peer, elements, session, rows)
+        self._desk.stash.prune("sender", peer, MAX_READY)
 
     async def expire(self) -> None:
         """Close the offers that nobody took up in time. The server calls it now and then."""
@@ -212,20 +215,17 @@ class Responder:
         return ours
 
     def _check_stage(self, entry: Entry) -> None:
-        """Refuse to make what there is enough of, or to use what there is not."""
+        """Refuse to make ahead what cannot be, and to use what there is not."""
         p = entry.proposal
         if p.stage is Stage.WHOLE:
             return
         if (ahead := PROTOCOLS[p.protocol].ahead) is None:
             raise SessionRefused("nothing of this protocol can be done ahead", code="protocol-unknown")
-        stored = self._desk.stash.ready("sender", entry.peer)
         if p.stage is Stage.AHEAD:
-            running = sum(o.entry.proposal.stage is Stage.AHEAD for o in self._offers.values())
             if p.rung is not Rung.SIZE:
                 raise SessionRefused("the proposal is malformed", code="malformed")
-            if len(stored) + running >= MAX_READY:
-                raise SessionRefused("we keep enough correlations for this peer", code="correlations-full")
             return
+        stored = self._desk.stash.ready("sender", entry.peer)
         least = ahead.elements(Params(n_r=p.padded, n_s=1, context=bytes(NONCE_BYTES)))
         if not any(r.session == p.correlation.hex() and r.elements >= least for r in stored):
             raise SessionRefused("we do not hold this correlation", code="correlation-unknown")

@@ -12,7 +12,6 @@ STATUS: dict[str, grpc.StatusCode] = {
     "busy": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "certificate-expired": grpc.StatusCode.UNAUTHENTICATED,
     "correlation-unknown": grpc.StatusCode.NOT_FOUND,
-    "correlations-full": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "key-not-pinned": grpc.StatusCode.UNAUTHENTICATED,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
     "not-on-roster": grpc.StatusCode.PERMISSION_DENIED,
@@ -31,7 +30,6 @@ WHY = {
     "busy": "it runs as many sessions, or holds as many calls of ours, as it allows at once",
     "certificate-expired": "our certificate has expired",
     "correlation-unknown": "it does not hold what was made ahead for this match",
-    "correlations-full": "it keeps as many preparations for us as it allows",
     "key-not-pinned": "our certificate was not issued under the key that the roster holds for us",
     "malformed": "it could not read our request",
     "not-on-roster": "we are not on its roster",
@@ -45,7 +43,6 @@ WHY = {
     "too-large": "the declared size or deadline is over its limit",
 }
 HINTS = {
-    "correlations-full": "run matches with it, which use them up",
     "busy": "try again in a minute",
     "policy-refused": "ask the peer which rule decided; `cosight ledger show` has our side",
     "roster-mismatch": "run `cosight alliance roster` on both sides and compare the fingerprints",

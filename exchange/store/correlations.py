@@ -77,6 +77,22 @@ class Correlations:
         sealed = AESGCM(self._key()).encrypt(nonce, rows.reshape(-1).data, ready.name.encode())
         write_atomic(self._folder / ready.name, nonce + sealed)
 
+    def prune(self, role: str, peer: str, keep: int) -> None:
+        """Delete all of a role with a peer but the newest.
+
+        Raises:
+            StoreError: one cannot be deleted.
+        """
+        files = [self._folder / ready.name for ready in self.ready(role, peer)]
+        try:
+            files.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
+            for file in files[keep:]:
+                file.unlink(missing_ok=True)
+        except FileNotFoundError:
+            return  # another session has taken one meanwhile: there are fewer than we saw
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self._folder}: {e.strerror}") from e
+
     def take(self, ready: Ready) -> Rows | None:
         """Take one for good; ``None`` if it is not there, or was taken by somebody else.
 

@@ -93,6 +93,11 @@ class Stash:
     def put(self, role: str, peer: str, elements: int, session: str, rows: Rows) -> None:
         self.stored.append((Ready(role, peer, elements, session), rows))
 
+    def prune(self, role: str, peer: str, keep: int) -> None:
+        theirs = [ready for ready, _ in self.stored if (ready.role, ready.peer) == (role, peer)]
+        for ready in theirs[::-1][keep:]:
+            self.take(ready)
+
     def take(self, ready: Ready) -> Rows | None:
         found = [rows for other, rows in self.stored if other == ready]
         self.stored = [(other, rows) for other, rows in self.stored if other != ready]

@@ -47,6 +47,17 @@ def test_the_smallest_comes_first(stash):
     assert [r.elements for r in stash.ready("sender", "bob")] == [20, 300, 1000]
 
 
+def test_all_but_the_newest_go(stash):
+    for number in range(6):
+        stash.prune("sender", "bob", 6)
+        stash.put("sender", "bob", 1000 - number, f"{number:064x}", ROWS)
+        stash.put("receiver", "bob", 20, f"{number:064x}", ROWS)
+    stash.prune("sender", "bob", 4)
+    assert [r.session for r in stash.ready("sender", "bob")] == [f"{n:064x}" for n in (5, 4, 3, 2)]
+    stash.prune("sender", "bob", 4)
+    assert [len(stash.ready(role, "bob")) for role in ("sender", "receiver")] == [4, 6]
+
+
 def test_nothing_of_it_is_readable(home, stash):
     stash.put(*READY, ROWS)
     file = file_of(home)
