@@ -166,10 +166,11 @@ class Node:
         if wish.rung is Rung.SIZE:
             return None
         ours = await asyncio.to_thread(self.desk.items.size, wish.types, now=self._clock())
+        candidates = {name: replace(wish, protocol=name) for name in PROTOCOLS if name in theirs}
         allowed = [
             name
-            for name in PROTOCOLS
-            if name in theirs and allows(self.desk, peer, replace(wish, protocol=name), ours)
+            for name, wished in candidates.items()
+            if await asyncio.to_thread(allows, self.desk, peer, wished, ours)
         ]
         if not allowed:
             return None  # the decision on the default says why
