@@ -105,11 +105,13 @@ def measure(protocol: Protocol) -> Computing:
     """Run a protocol in memory at three sizes; takes some tenths of a second."""
     small, large = protocol.sample
     base = _seconds(protocol, small, small)
-    return Computing(
-        fixed_s=base,
-        receiver_item_s=max(0.0, _seconds(protocol, large, small) - base) / (large - small),
-        sender_item_s=max(0.0, _seconds(protocol, small, large) - base) / (large - small),
-    )
+
+    def each(n_r: int, n_s: int) -> float:
+        return max(0.0, _seconds(protocol, n_r, n_s) - base) / (large - small)
+
+    receiver_s, sender_s = each(large, small), each(small, large)
+    fixed_s = max(0.0, base - small * (receiver_s + sender_s))
+    return Computing(fixed_s, receiver_s, sender_s)
 
 
 def _seconds(protocol: Protocol, n_r: int, n_s: int) -> float:

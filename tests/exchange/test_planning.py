@@ -40,8 +40,7 @@ def test_what_cannot_run_is_not_chosen():
 @pytest.mark.parametrize("name", sorted(PROTOCOLS))
 def test_a_protocol_is_measured_by_running_it(name):
     found = measure(PROTOCOLS[name])
-    assert found.fixed_s > 0
-    assert found.receiver_item_s >= 0
+    assert min(found.fixed_s, found.receiver_item_s, found.sender_item_s) >= 0
     small, large = PROTOCOLS[name].sample
     assert found.seconds(large, large) > found.seconds(small, small)
 
