@@ -66,7 +66,9 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
             entry.channel = channel
             made = await drive(ahead.receiver(params), channel, entry.progress)
             await channel.end()
-        await in_thread(desk.stash.put, "receiver", peer, elements, agreement.session, ahead.dump(made))
+        await in_thread(
+            lambda: desk.stash.put("receiver", peer, elements, agreement.session, ahead.dump(made))
+        )
     await in_thread(entry.disclosed, learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
     return Warmed(
         session=agreement.session,

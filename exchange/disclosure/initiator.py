@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -52,20 +52,21 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         PeerError: the peer refused, is gone, lied, or exceeded a limit.
         LedgerError: the ledger cannot be written; nothing left.
     """
+    start = perf_counter()
     ours = await asyncio.to_thread(desk.items.size, wish.types, now=desk.clock())
     ready = await in_thread(_ready, desk, peer, wish, size_class(ours))
     try:
-        return await _match(desk, peer, wish, link, ours, ready)
+        outcome = await _match(desk, peer, wish, link, ours, ready)
     except PeerRefused as e:
         if ready is None or e.code != "correlation-unknown":
             raise
-    await in_thread(desk.stash.take, ready)  # no use to anybody
-    return await _match(desk, peer, wish, link, ours, None)
+        await in_thread(desk.stash.take, ready)  # no use to anybody
+        outcome = await _match(desk, peer, wish, link, ours, None)
+    return replace(outcome, total_s=perf_counter() - start)
 
 
 async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready: Ready | None) -> Outcome:
     """One session, with a correlation that is ready or without."""
-    start = perf_counter()
     policy = desk.policy()
     proposal = proposal_of(desk, wish, policy, size_class(ours), ready=ready)
     entry = Entry(desk, peer, "initiator", proposal, policy)
@@ -100,7 +101,7 @@ async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready
         ours_padded=proposal.padded,
         peer_padded=answer.padded,
         ids=None if items is None or found is None else items.ids[found.indices],
-        total_s=perf_counter() - start,
+        total_s=0.0,
         crypto_s=entry.progress.crypto_s,
         offline_s=entry.progress.offline_s,
         sent=0 if entry.channel is None else entry.channel.sent,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crypto.psi import PROTOCOLS, Matches, Output, Params
-from crypto.rows import Rows
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Answer, Channel, Desk, Proposal, agreement_of
@@ -151,12 +150,14 @@ class Responder:
         assert ahead is not None  # ``_accept`` saw it
         entry.channel = open_channel(agreement)
         made = await drive(ahead.sender(params), entry.channel, entry.progress)
-        await in_thread(self._keep, entry.peer, ahead.elements(params), agreement.session, ahead.dump(made))
-        return None
 
-    def _keep(self, peer: str, elements: int, session: str, rows: Rows) -> None:
-        self._desk.stash.put("sender", peer, elements, session, rows)
-        self._desk.stash.prune("sender", peer, MAX_READY)
+        def keep() -> None:
+            stash = self._desk.stash
+            stash.put("sender", entry.peer, ahead.elements(params), agreement.session, ahead.dump(made))
+            stash.prune("sender", entry.peer, MAX_READY)
+
+        await in_thread(keep)
+        return None
 
     async def expire(self) -> None:
         """Close the offers that nobody took up in time. The server calls it now and then."""
