@@ -242,9 +242,11 @@ def show_outcome(o: Outcome) -> None:
     traffic = f"{size(o.sent)} sent, {size(o.received)} received"
     protocol = "" if o.protocol is None else f" protocol {o.protocol},"
     chosen = [] if o.plan is None or len(o.plan.predicted_s) == 1 else [_why(o.plan)]
+    offline = ", the offline part done before" if o.ahead else f", {o.offline_s:.2f} s offline"
+    spent = f"{o.crypto_s:.2f} s computing{offline if o.offline_s else ''}"
     for line in (
         *chosen,
-        f"{o.total_s:.2f} s ({o.crypto_s:.2f} s computing), {traffic},{protocol} session {o.session[:16]}",
+        f"{o.total_s:.2f} s ({spent}), {traffic},{protocol} session {o.session[:16]}",
         f"{o.peer} learned our size class, {learned}",
     ):
         say((line, "dim"), on=stderr)
