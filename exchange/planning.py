@@ -11,6 +11,7 @@ It has to find the faster protocol, not to tell the time.
 """
 
 import json
+import logging
 import os
 import secrets
 from collections.abc import Callable, Collection, Mapping
@@ -24,7 +25,9 @@ import numpy as np
 from crypto import session
 from crypto.psi import PROTOCOLS, Params, Protocol
 from exchange.config import write_atomic
+from exchange.errors import ConfigError
 
+log = logging.getLogger(__name__)
 AUTO = "auto"
 FIRST_RATE = 12.5e6
 """Bytes a second that a link is taken for before anything was measured: 100 Mbit/s."""
@@ -192,7 +195,10 @@ class Measured:
             "computing": {name: asdict(of) for name, of in self._computing.items()},
             "peers": self._peers,
         }
-        write_atomic(self.path, json.dumps(known, indent=1).encode())
+        try:
+            write_atomic(self.path, json.dumps(known, indent=1).encode())
+        except ConfigError as e:  # no match is lost for it
+            log.warning("what was measured is not kept: %s", e)
 
 
 def machine(software: str) -> str:

@@ -76,6 +76,14 @@ def test_links_are_remembered_whatever_the_machine(tmp_path):
     assert other.padded("bob") == 1024
 
 
+def test_a_file_that_cannot_be_written_stops_nothing(tmp_path, caplog):
+    measured = Measured(tmp_path / "gone" / "measured.json", "here", Counting())
+    assert measured.computing(["vole"]) == {"vole": COMPUTING["vole"]}
+    measured.remember("bob", 832, 5e7)
+    assert measured.padded("bob") == 832
+    assert "not kept" in caplog.text
+
+
 @pytest.mark.parametrize(
     "content",
     [
