@@ -55,10 +55,16 @@ class Correlations:
         return self.home.path / "correlations"
 
     def ready(self, role: str, peer: str) -> list[Ready]:
-        """What there is for a role with a peer, the smallest first."""
-        if not self._folder.is_dir():
-            return []
-        names = (_NAME.fullmatch(file.name) for file in self._folder.iterdir())
+        """What there is for a role with a peer, the smallest first.
+
+        Raises:
+            StoreError: the folder cannot be read.
+        """
+        try:
+            files = list(self._folder.iterdir()) if self._folder.is_dir() else []
+        except OSError as e:
+            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
+        names = (_NAME.fullmatch(file.name) for file in files)
         found = [Ready(m[1], m[2], int(m[3]), m[4]) for m in names if m is not None]
         return sorted(r for r in found if (r.role, r.peer) == (role, peer))
 
