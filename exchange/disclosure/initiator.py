@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Protocol
 
-from crypto.psi import PROTOCOLS, Matches, Output, Params
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto.psi import PROTOCOLS, Output, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.desk import Answer, Channel, Desk, ItemSet, Outcome, Proposal, Ready, agreement_of
+from exchange.disclosure.desk import Answer, Channel, Desk, Outcome, Proposal, Ready, agreement_of
 from exchange.disclosure.drive import drive, in_thread
 from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused, PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
@@ -72,8 +75,7 @@ async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready
     entry = Entry(desk, peer, "initiator", proposal, policy)
     history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
     await asyncio.to_thread(allow, entry, history, ours, None)
-    items: ItemSet | None = None
-    found: Matches | None = None
+    ids: NDArray[np.int64] | None = None
     async with closing(entry):
         await in_thread(entry.intend, proposal.padded)
         answer = await link.propose(proposal)
@@ -81,26 +83,25 @@ async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready
         entry.peer_signature = answer.signature
         await asyncio.to_thread(allow, entry, history, ours, answer.padded)
         if wish.rung is not Rung.SIZE:
-            items = await asyncio.to_thread(desk.items.item_set, wish.types, now=desk.clock())
             async with asyncio.timeout(agreement.deadline_s):
-                found = await _run(entry, agreement, items, link)
+                ids = await _run(entry, agreement, link)
     await in_thread(
         entry.disclosed,
         learned_by_us=wish.rung,
-        learned_by_peer=wish.rung if found is not None and wish.output is Output.BOTH else Rung.SIZE,
-        matched=None if found is None else len(found.indices),
+        learned_by_peer=wish.rung if ids is not None and wish.output is Output.BOTH else Rung.SIZE,
+        matched=None if ids is None else len(ids),
     )
     return Outcome(
         session=proposal.session.hex(),
         peer=peer,
         rung=wish.rung,
         output=wish.output,
-        protocol=None if found is None else proposal.protocol,
+        protocol=None if ids is None else proposal.protocol,
         types=proposal.types,
         ours=ours,
         ours_padded=proposal.padded,
         peer_padded=answer.padded,
-        ids=None if items is None or found is None else items.ids[found.indices],
+        ids=ids,
         total_s=0.0,
         crypto_s=entry.progress.crypto_s,
         offline_s=entry.progress.offline_s,
@@ -111,23 +112,28 @@ async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready
     )
 
 
-async def _run(entry: Entry, agreement: Agreement, items: ItemSet, link: Link) -> Matches:
-    """Carry out the agreement as the receiver."""
-    if len(items.rows) > agreement.initiator_padded:
-        raise CosightError(
-            "our set outgrew its size class since the proposal",
-            code="set-changed",
-            hint="an import has ended meanwhile: run the match again",
-        )
+async def _run(entry: Entry, agreement: Agreement, link: Link) -> NDArray[np.int64]:
+    """Carry out the agreement as the receiver: the identifiers of our items that matched.
+
+    The run is opened first, so that both sides load their sets at the same time.
+    """
     entry.check_policy()
-    protocol = PROTOCOLS[agreement.protocol]
-    correlation = await in_thread(taken, entry.desk, entry.peer, "receiver", agreement)
-    role = protocol.receiver(items.rows, params_of(agreement), **correlation)
-    async with link.run(agreement, entry.desk.sign(agreement)) as channel:
+    protocol, desk = PROTOCOLS[agreement.protocol], entry.desk
+    async with link.run(agreement, desk.sign(agreement)) as channel:
         entry.channel = channel
+        items = await asyncio.to_thread(desk.items.item_set, agreement.types, now=desk.clock())
+        if len(items.rows) > agreement.initiator_padded:
+            raise CosightError(
+                "our set outgrew its size class since the proposal",
+                code="set-changed",
+                hint="an import has ended meanwhile: run the match again",
+            )
+        entry.check_policy()  # loading may have taken a while
+        correlation = await in_thread(taken, desk, entry.peer, "receiver", agreement)
+        role = protocol.receiver(items.rows, params_of(agreement), **correlation)
         found = await drive(role, channel, entry.progress, protocol.offline)
         await channel.end()
-    return found
+    return items.ids[found.indices]
 
 
 def _ready(desk: Desk, peer: str, wish: Wish, padded: int) -> Ready | None:
