@@ -22,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -33,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import machine
+from benchmarks.environment import interpreter
 from crypto import session
 from crypto.psi import PROTOCOLS, Params
 from crypto.psi.base import ITEM_BYTES
@@ -48,7 +48,6 @@ Figures = dict[str, list[float]]
 """Samples by the name of what was measured, which ends with the unit."""
 
 VOLE = PROTOCOLS["vole"]
-OUT = Path(__file__).parent / "out"
 PINNED = "spu==0.9.5"
 LARGE = 1 << 24
 LIMITS = "[limits]\nmax_rows = 33554432\ndeadline_s = 3600\n"
@@ -176,18 +175,6 @@ def _roomy(home: Home) -> Home:
     return Home.open(home.path)
 
 
-def spu_python() -> Path:
-    """The interpreter of the environment with spu, made on first use."""
-    home = OUT / "spu"
-    python = home / "bin" / "python"
-    if not (home / ".done").exists():
-        print(f"making an environment for {PINNED} ...", file=sys.stderr)
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PINNED], check=True)
-        (home / ".done").touch()
-    return python
-
-
 def _ours(a: Path, b: Path, common: list[str]) -> tuple[float, float, float]:
     """Seconds of the protocol, from file to file, and of the whole command."""
     command: list[str | Path] = [sys.executable, "-m", "exchange", "psi", a, b, "--protocol", VOLE.name]
@@ -204,7 +191,7 @@ def _ours(a: Path, b: Path, common: list[str]) -> tuple[float, float, float]:
 
 def _theirs(a: Path, b: Path, common: list[str]) -> tuple[float, float]:
     """Seconds of spu's protocol, and from table to table."""
-    command: list[str | Path] = [spu_python(), Path(__file__).with_name("spu_psi.py")]
+    command: list[str | Path] = [interpreter("spu", PINNED), Path(__file__).with_name("spu_psi.py")]
     command += [a.with_suffix(".csv"), b.with_suffix(".csv")]
     with tempfile.TemporaryDirectory() as folder:
         command += ["--out", folder]
@@ -217,7 +204,7 @@ def _theirs(a: Path, b: Path, common: list[str]) -> tuple[float, float]:
 
 def _spu(n: int, repeat: int) -> Figures:
     """Ours and theirs in turn, on the same items."""
-    spu_python()
+    interpreter("spu", PINNED)
     with tempfile.TemporaryDirectory(prefix="cosight-bulk-") as folder:
         a, b, positions = _files(Path(folder), n)
         lines = a.read_text().split()

@@ -12,25 +12,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.environment import interpreter
 
-OUT = Path(__file__).parent / "out"
 PINNED = "openmined-psi==2.0.6"
-
-
-def openmined_python() -> Path:
-    """The interpreter of the environment with openmined-psi, made on first use."""
-    home = OUT / "openmined"
-    python = home / "bin" / "python"
-    if not (home / ".done").exists():
-        print(f"making an environment for {PINNED} ...", file=sys.stderr)
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PINNED], check=True)
-        (home / ".done").touch()
-    return python
 
 
 def ours(n: int) -> dict[str, float]:
@@ -55,7 +42,7 @@ def ours(n: int) -> dict[str, float]:
 def theirs(n: int, structure: str) -> dict[str, float]:
     """One run of openmined-psi."""
     script = Path(__file__).with_name("openmined.py")
-    command = [openmined_python(), script, "--n", str(n), "--structure", structure]
+    command = [interpreter("openmined", PINNED), script, "--n", str(n), "--structure", structure]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result = json.loads(done.stdout)
     assert result["exact"] or structure != "RAW"
