@@ -42,7 +42,7 @@ def test_a_protocol_is_measured_by_running_it(name):
     found = measure(PROTOCOLS[name])
     assert min(found.fixed_s, found.receiver_item_s, found.sender_item_s) >= 0
     small, large = PROTOCOLS[name].sample
-    assert found.seconds(large, large) > found.seconds(small, small)
+    assert found.seconds(large, large) >= found.seconds(small, small)  # no more: time is not to be tested
 
 
 class Counting:

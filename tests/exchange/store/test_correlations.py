@@ -1,5 +1,6 @@
 """Correlations at rest: sealed, named, and taken once whatever happens."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,11 +48,13 @@ def test_the_smallest_comes_first(stash):
     assert [r.elements for r in stash.ready("sender", "bob")] == [20, 300, 1000]
 
 
-def test_all_but_the_newest_go(stash):
+def test_all_but_the_newest_go(home, stash):
     for number in range(6):
         stash.prune("sender", "bob", 6)
         stash.put("sender", "bob", 1000 - number, f"{number:064x}", ROWS)
         stash.put("receiver", "bob", 20, f"{number:064x}", ROWS)
+        made = home.path / "correlations" / f"sender.bob.{1000 - number}.{number:064x}"
+        os.utime(made, (number, number))  # clocks of files are coarse
     stash.prune("sender", "bob", 4)
     assert [r.session for r in stash.ready("sender", "bob")] == [f"{n:064x}" for n in (5, 4, 3, 2)]
     stash.prune("sender", "bob", 4)
