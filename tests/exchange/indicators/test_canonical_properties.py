@@ -32,8 +32,8 @@ SELF_EVIDENT = {
 """The types whose values nobody needs to state the type of."""
 NAMES = {T.MUTEX, T.FILE_NAME}
 """The types whose values may be in any script, and are not defanged as a rule."""
-BESIDE_A_MARK = re.compile(r"\s[.@:/]|[.@:/]\s")
-"""White space beside what is put in brackets is layout to ``refang``; docs/profile.md says so."""
+BESIDE_A_MARK = re.compile(r"[\s\[({\\][.@:/]|[.@:/][\s\])}\\]")
+"""White space and brackets beside what is put in brackets are layout to ``refang``, as docs/profile.md says."""
 
 
 def _check_canonical(found: Indicator) -> None:
@@ -120,6 +120,7 @@ def test_names_survive_being_defanged_and_refanged(kind: IndicatorType, fang: st
     @settings(max_examples=50, deadline=None)
     @given(VALUES[kind].filter(lambda v: refang(v) == v and not BESIDE_A_MARK.search(v)))
     @example("0 setup.exe")
+    @example("a{b}.c")
     def check(value: str) -> None:
         assert outcome(kind, refang(FANGS[fang](value))) == outcome(kind, value)
 
