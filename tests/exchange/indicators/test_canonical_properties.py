@@ -33,7 +33,7 @@ SELF_EVIDENT = {
 NAMES = {T.MUTEX, T.FILE_NAME}
 """The types whose values may be in any script, and are not defanged as a rule."""
 BESIDE_A_MARK = re.compile(r"[\s\[({\\][.@:/]|[.@:/][\s\])}\\]")
-"""White space and brackets beside what is put in brackets are layout to ``refang``, as docs/profile.md says."""
+"""White space and brackets beside what is put in brackets are layout to ``refang`` (docs/profile.md)."""
 
 
 def _check_canonical(found: Indicator) -> None:
