@@ -64,8 +64,9 @@ def hash_items(items: Rows, *, capacity: int, salt: bytes) -> Keys:
         salt: 16 bytes, public, fixed after the items of both parties.
 
     Returns:
-        The keys: ``len``; ``slots``; ``order``, ``(n,)`` uint32, the item of each key; ``digests()``,
-        ``(n, 16)``, the hashed items, and ``values()``, ``(n, 16)``, their ``H_B``, in the order of the keys.
+        The keys: ``len``; ``slots``; ``order``, ``(n,)`` uint32, the item of each key; ``repeated``, whether
+        two items are equal; ``digests()``, ``(n, 16)``, the hashed items, and ``values()``, ``(n, 16)``,
+        their ``H_B``, in the order of the keys.
 
     Raises:
         ParameterError: no rows of 32 bytes, too many, or the salt has another length.

@@ -131,11 +131,12 @@ class Node:
         """
         async with self._link(peer, address) as link:
             hello = await link.hello()
-            plan = None
+            plan, ours = None, None
             if wish.protocol == AUTO:
-                plan = await self._plan(peer, wish, hello.protocols, link)
+                ours = await asyncio.to_thread(self.desk.items.size, wish.types, now=self._clock())
+                plan = await self._plan(peer, wish, ours, hello.protocols, link)
                 wish = replace(wish, protocol=DEFAULT if plan is None else plan.protocol)
-            outcome = replace(await match(self.desk, peer, wish, link), plan=plan)
+            outcome = replace(await match(self.desk, peer, wish, link, ours=ours), plan=plan)
         await asyncio.to_thread(self._measured.remember, peer, outcome.peer_padded, outcome.bytes_per_s)
         if outcome.ids is None:
             return outcome
@@ -161,11 +162,12 @@ class Node:
         where = _checked(address or self.alliance.address(peer))
         return PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s)
 
-    async def _plan(self, peer: str, wish: Wish, theirs: Collection[str], link: PeerLink) -> Plan | None:
+    async def _plan(
+        self, peer: str, wish: Wish, ours: int, theirs: Collection[str], link: PeerLink
+    ) -> Plan | None:
         """The fastest protocol that the peer has and our policy allows, or None if there is none."""
         if wish.rung is Rung.SIZE:
             return None
-        ours = await asyncio.to_thread(self.desk.items.size, wish.types, now=self._clock())
         candidates = {name: replace(wish, protocol=name) for name in PROTOCOLS if name in theirs}
         allowed = [
             name

@@ -9,7 +9,7 @@ from exchange.agreement import Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.desk import Desk
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.initiator import Link, Wish, agreed, allow, params_of, proposal_of
+from exchange.disclosure.initiator import Link, Wish, allow, params_of, proposal_of, propose
 from exchange.errors import ConfigError
 
 
@@ -53,10 +53,7 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
     history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
     await asyncio.to_thread(allow, entry, history, None, None)
     async with closing(entry):
-        await in_thread(entry.intend, proposal.padded)
-        answer = await link.propose(proposal)
-        agreement = entry.agreement = agreed(desk, peer, proposal, answer)
-        entry.peer_signature = answer.signature
+        _, agreement = await propose(entry, link)
         params = params_of(agreement)
         elements = ahead.elements(params)
         async with (

@@ -44,11 +44,18 @@ class Wish:
     purpose: str = ""
 
 
-async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
+async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: int | None = None) -> Outcome:
     """One session: decide, agree, run, write down.
 
     The outcome names the matches by their identifiers. Whoever wants the values looks them up once the link
     is closed: the time it takes grows with their number, and the peer and the network would see it.
+
+    Args:
+        desk: who we are and what we decide with.
+        peer: the other member.
+        wish: what we want to know.
+        link: to the peer.
+        ours: how many items we hold, if somebody has counted just now.
 
     Raises:
         PolicyRefusal: our own policy does not allow it; nothing left.
@@ -56,7 +63,8 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link) -> Outcome:
         LedgerError: the ledger cannot be written; nothing left.
     """
     start = perf_counter()
-    ours = await asyncio.to_thread(desk.items.size, wish.types, now=desk.clock())
+    if ours is None:
+        ours = await asyncio.to_thread(desk.items.size, wish.types, now=desk.clock())
     ready = await in_thread(_ready, desk, peer, wish, size_class(ours))
     try:
         outcome = await _match(desk, peer, wish, link, ours, ready)
@@ -77,10 +85,7 @@ async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready
     await asyncio.to_thread(allow, entry, history, ours, None)
     ids: NDArray[np.int64] | None = None
     async with closing(entry):
-        await in_thread(entry.intend, proposal.padded)
-        answer = await link.propose(proposal)
-        agreement = entry.agreement = agreed(desk, peer, proposal, answer)
-        entry.peer_signature = answer.signature
+        answer, agreement = await propose(entry, link)
         await asyncio.to_thread(allow, entry, history, ours, answer.padded)
         if wish.rung is not Rung.SIZE:
             async with asyncio.timeout(agreement.deadline_s):
@@ -110,6 +115,20 @@ async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready
         ahead=ready is not None,
         bytes_per_s=0.0 if entry.channel is None else entry.channel.bytes_per_s,
     )
+
+
+async def propose(entry: Entry, link: Link) -> tuple[Answer, Agreement]:
+    """Write our intent, propose, and put the agreement that comes of it into the entry.
+
+    Raises:
+        PeerError: the peer refused, is gone, or did not sign what we proposed.
+        LedgerError: the ledger cannot be written; nothing left.
+    """
+    await in_thread(entry.intend, entry.proposal.padded)
+    answer = await link.propose(entry.proposal)
+    agreement = entry.agreement = _agreed(entry.desk, entry.peer, entry.proposal, answer)
+    entry.peer_signature = answer.signature
+    return answer, agreement
 
 
 async def _run(entry: Entry, agreement: Agreement, link: Link) -> NDArray[np.int64]:
@@ -232,7 +251,7 @@ def allow(entry: Entry, history: History, ours: int | None, peer_padded: int | N
     raise PolicyRefusal(decision.explanation, code="policy-refused")
 
 
-def agreed(desk: Desk, peer: str, proposal: Proposal, answer: Answer) -> Agreement:
+def _agreed(desk: Desk, peer: str, proposal: Proposal, answer: Answer) -> Agreement:
     """The agreement, once the peer has signed the very same one."""
     if len(answer.nonce) != NONCE_BYTES:
         raise PeerMisbehaved("the peer's answer is malformed")

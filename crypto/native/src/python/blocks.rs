@@ -1,9 +1,9 @@
 //! Rows of sixteen bytes as blocks, without a copy where the memory is aligned: NumPy's own is.
 #![forbid(unsafe_code)]
 
-use super::{parameter, Rows};
+use super::{bytes, parameter, Input, Rows};
 use crate::errors::Result;
-use numpy::{PyArray2, PyArrayMethods, PyReadwriteArray2};
+use numpy::{PyArray2, PyArrayMethods, PyReadwriteArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use std::borrow::Cow;
 
@@ -21,6 +21,14 @@ pub(super) fn borrow<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
         }
         Err(_) => Err(parameter("an array of blocks has rows of sixteen bytes")),
     }
+}
+
+/// Borrow rows as blocks.
+pub(super) fn blocks<'a>(array: &'a Input<'_>) -> PyResult<Cow<'a, [u128]>> {
+    if array.shape()[1] != BLOCK_BYTES {
+        return Err(parameter("blocks have 16 bytes"));
+    }
+    borrow(bytes(array)?)
 }
 
 /// A new array of `n` blocks, filled without the interpreter. The memory is NumPy's: it comes in huge pages.

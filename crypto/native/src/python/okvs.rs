@@ -1,7 +1,7 @@
 //! `crypto/okvs.py` calls these.
 #![forbid(unsafe_code)]
 
-use super::blocks::{borrow, filled, BLOCK_BYTES};
+use super::blocks::{blocks, borrow, filled};
 use super::{bytes, fixed, parameter, Input, Rows};
 use crate::okvs::{self, Layout, Values};
 use numpy::{PyArray1, PyUntypedArrayMethods};
@@ -106,11 +106,4 @@ pub(super) fn okvs_decode_sorted<'py>(
 ) -> PyResult<Rows<'py>> {
     let slots = blocks(&table)?;
     filled(py, keys.0.len(), |out| okvs::decode_sorted(&slots, &keys.0, out))
-}
-
-fn blocks<'a>(array: &'a Input<'_>) -> PyResult<std::borrow::Cow<'a, [u128]>> {
-    if array.shape()[1] != BLOCK_BYTES {
-        return Err(parameter("values and slots of a store have 16 bytes"));
-    }
-    borrow(bytes(array)?)
 }

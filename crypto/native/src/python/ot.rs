@@ -1,6 +1,7 @@
 //! `crypto/ot.py` calls these.
 #![forbid(unsafe_code)]
 
+use super::blocks::{blocks, BLOCK_BYTES};
 use super::{backend, bytes, parameter, rows_out, Input, Rows};
 use crate::ot::base::{self, Receiver, CIPHERTEXTS_BYTES, FUNCTION_BYTES};
 use crate::ot::extension::{self, Received, Sent, Shape};
@@ -8,8 +9,6 @@ use crate::ot::{Chosen, Pairs, COUNT};
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-
-const BLOCK_BYTES: usize = 16;
 
 /// A receiver of base transfers between its two steps: opaque, wiped when dropped.
 #[pyclass(frozen, module = "crypto._native")]
@@ -159,11 +158,7 @@ pub(super) fn ot_extend_receive<'py>(
     draw: Option<&[u8]>,
 ) -> PyResult<(OtReceived, Rows<'py>, Vec<u8>)> {
     let bits = bits.as_slice().map_err(|_| parameter("the array of choices is not contiguous"))?;
-    if elements.shape()[1] != BLOCK_BYTES {
-        return Err(parameter("elements have 16 bytes"));
-    }
-    let element = |row: &[u8]| u128::from_le_bytes(std::array::from_fn(|at| row[at]));
-    let elements: Vec<u128> = bytes(&elements)?.chunks_exact(BLOCK_BYTES).map(element).collect();
+    let elements = blocks(&elements)?;
     let (received, message) =
         py.detach(|| extension::receive(&pairs.0, label, context, bits, &elements, draw))?;
     let width = message.columns.len() / COUNT;

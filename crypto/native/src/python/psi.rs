@@ -1,24 +1,16 @@
 //! `crypto/psi/vole.py` calls these.
 #![forbid(unsafe_code)]
 
-use super::blocks::{borrow, filled, BLOCK_BYTES};
+use super::blocks::{blocks, filled};
 use super::okvs::OkvsKeys;
 use super::tagset::packed;
 use super::vole::{VoleReceived, VoleSent};
-use super::{bytes, fixed, parameter, Indices, Input, Rows};
+use super::{bytes, fixed, Indices, Input, Rows};
 use crate::psi::{self, Decoded, Half};
 use crate::tagset::{self, Packed};
-use numpy::{PyArray1, PyUntypedArrayMethods};
+use numpy::PyArray1;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use std::borrow::Cow;
-
-fn blocks<'a>(array: &'a Input<'_>) -> PyResult<Cow<'a, [u128]>> {
-    if array.shape()[1] != BLOCK_BYTES {
-        return Err(parameter("blocks have 16 bytes"));
-    }
-    borrow(bytes(array)?)
-}
 
 /// What the slots of each key sum to.
 #[pyclass(frozen, module = "crypto._native")]

@@ -1,19 +1,11 @@
 //! `crypto/tagset.py` calls these.
 #![forbid(unsafe_code)]
 
-use super::blocks::{borrow, BLOCK_BYTES};
+use super::blocks::blocks;
 use super::{bytes, parameter, Indices, Input};
 use crate::tagset::{self, Packed};
-use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
-use std::borrow::Cow;
-
-fn tags<'a>(rows: &'a Input<'_>) -> PyResult<Cow<'a, [u128]>> {
-    if rows.shape()[1] != BLOCK_BYTES {
-        return Err(parameter("tags have 16 bytes"));
-    }
-    borrow(bytes(rows)?)
-}
 
 /// A new array for the packing of `n` tags, filled without the interpreter.
 pub(super) fn packed(
@@ -36,7 +28,7 @@ pub(super) fn tagset_packed_bytes(n: usize) -> usize {
 
 #[pyfunction]
 pub(super) fn tagset_pack<'py>(py: Python<'py>, rows: Input<'py>) -> PyResult<Bound<'py, PyArray1<u8>>> {
-    let tags = tags(&rows)?;
+    let tags = blocks(&rows)?;
     packed(py, tags.len(), |packed| tagset::pack(&tags, packed))
 }
 
@@ -47,7 +39,7 @@ pub(super) fn tagset_positions<'py>(
     n: usize,
     packed: Input<'py>,
 ) -> PyResult<Indices<'py>> {
-    let (own, packed) = (tags(&own)?, bytes(&packed)?);
+    let (own, packed) = (blocks(&own)?, bytes(&packed)?);
     let found = py.detach(|| Packed::new(n, packed)?.positions(&own))?;
     Ok(PyArray1::from_vec(py, found))
 }

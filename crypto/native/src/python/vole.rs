@@ -1,13 +1,11 @@
 //! The Python face of the silent VOLE.
 
-use super::blocks::{borrow, filled, BLOCK_BYTES};
-use super::{bytes, fixed, parameter, Input, Rows};
+use super::blocks::{blocks, filled};
+use super::{fixed, parameter, Input, Rows};
 use crate::vole;
-use numpy::PyUntypedArrayMethods;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use std::borrow::Cow;
 
 /// The state of a VOLE receiver: opaque, wiped when dropped.
 #[pyclass(module = "crypto._native")]
@@ -176,13 +174,6 @@ pub fn vole_sender<'py>(
 
 fn ended() -> PyErr {
     parameter("this state was used up")
-}
-
-fn blocks<'a>(array: &'a Input<'_>) -> PyResult<Cow<'a, [u128]>> {
-    if array.shape()[1] != BLOCK_BYTES {
-        return Err(parameter("a field element has 16 bytes"));
-    }
-    borrow(bytes(array)?)
 }
 
 fn blocks_out<'py>(py: Python<'py>, blocks: &[u128]) -> PyResult<Rows<'py>> {
