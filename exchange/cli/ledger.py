@@ -35,7 +35,7 @@ def show(
             if details := _details(leaf):
                 say((f"        {details}", "dim"))
 
-    emit(as_json, {"leaves": len(entries), "entries": [leaf.as_dict() for leaf in shown]}, print_them)
+    emit(as_json, {"leaves": len(entries), "entries": [leaf.as_json() for leaf in shown]}, print_them)
 
 
 @ledger_app.command()

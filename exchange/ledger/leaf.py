@@ -24,7 +24,8 @@ from exchange.ledger.note import ALLIANCE, MEMBER, ORIGIN
 VERSION = 1
 FIRST = "00" * 32
 """``prev`` of the first leaf, which no checkpoint precedes."""
-MAX_LEAF_BYTES = 4096
+MAX_LEAF_BYTES = 8192
+MAX_RECEIPT_BYTES = 4096
 _MAX_COUNT = 2**53  # every JSON reader keeps it exact
 _MAX_TYPES = 32
 
@@ -38,6 +39,14 @@ class Kind(StrEnum):
     INTENT = "intent"
     DISCLOSED = "disclosed"
     ABORTED = "aborted"
+    RECEIPT = "receipt"
+    POLICY = "policy"
+    COMMITMENT = "commitment"
+    ALARM = "alarm"
+    QUARANTINE = "quarantine"
+    LIFT = "lift"
+    APPROVAL = "approval"
+    REPORT = "report"
 
 
 RESULTS = frozenset({Kind.DISCLOSED, Kind.ABORTED})
@@ -60,6 +69,7 @@ def _one_of(*words: str) -> Check:
 
 _word = _text("[a-z][a-z0-9-]{0,30}")  # 31 characters: an MD5 has 32
 _hash = _text("[0-9a-f]{64}")
+_time = _text(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z")
 
 
 def _types(value: object) -> bool:
@@ -69,6 +79,15 @@ def _types(value: object) -> bool:
         and all(map(_word, value))
         and all(a < b for a, b in pairwise(value))
     )
+
+
+def _counts(value: object) -> bool:
+    """Whether it is a map of words to counts that are not zero."""
+    return isinstance(value, dict) and all(_word(word) and _count(n) and n for word, n in value.items())
+
+
+def _counts_by(value: object) -> bool:
+    return isinstance(value, dict) and all(_word(word) and n and _counts(n) for word, n in value.items())
 
 
 _FIELDS: dict[str, Check] = {
@@ -82,6 +101,8 @@ _FIELDS: dict[str, Check] = {
     "peer": _text(MEMBER),
     "direction": _one_of("initiator", "responder"),
     "agreement": _hash,
+    "policy": _hash,
+    "receipt": lambda value: isinstance(value, bytes) and 0 < len(value) <= MAX_RECEIPT_BYTES,
     "what": lambda value: isinstance(value, dict),
 }
 _WHAT: dict[str, Check] = {
@@ -103,6 +124,34 @@ _WHAT: dict[str, Check] = {
     "by": _one_of("us", "peer"),
     "reason": _word,
     "rule": _word,
+    # What went in, what was held back by which rule, and the most that the peer can have learned of ours.
+    "entered": _counts,
+    "withheld": _counts_by,
+    "canaries": _count,
+    "at_stake": _count,
+    "transcript": _hash,
+    "below": _hash,
+    "stage": _word,
+    # The peer's log and its committed set, as we were shown them.
+    "log_size": _count,
+    "log_root": _hash,
+    "peer_epoch": _count,
+    "peer_set": _hash,
+    "peer_set_padded": _count,
+    # Of our own set, our policy, alarms, approvals, reports.
+    "epoch": _count,
+    "root": _hash,
+    "padded": _count,
+    "state": _hash,
+    "revision": _count,
+    "guard": _word,
+    "count": _count,
+    "approver": _word,
+    "request": _hash,
+    "expires": _time,
+    "signature": _text("[0-9a-f]{128}"),
+    "digest": _hash,
+    "scope": _word,
 }
 
 
@@ -137,6 +186,17 @@ _SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
     ),
     Kind.DISCLOSED: (_fields(*_SESSION, "agreement"), _what("learned_by_us", "learned_by_peer")),
     Kind.ABORTED: (_fields(*_SESSION, optional=("agreement",)), _what("reason")),
+    Kind.RECEIPT: (_fields(*_SESSION, "agreement", "receipt"), _what("log_size", "log_root")),
+    Kind.POLICY: (_fields("policy", "what"), _what("revision")),
+    Kind.COMMITMENT: (_fields("what"), _what("epoch", "root", "padded", "state")),
+    Kind.ALARM: (_fields("peer", "what", optional=("session",)), _what("guard", "count")),
+    Kind.QUARANTINE: (_fields("peer", "what"), _what("reason")),
+    Kind.LIFT: (_fields("peer", "what"), _what("reason")),
+    Kind.APPROVAL: (
+        _fields("peer", "what"),
+        _what("request", "rung", "types", "approver", "expires", "signature"),
+    ),
+    Kind.REPORT: (_fields("what", optional=("session", "peer")), _what("digest", "scope")),
 }
 _KINDS = {str(kind): kind for kind in Kind}
 _HEAD = frozenset({"v", "seq", "time", "kind", "prev"})
@@ -178,8 +238,12 @@ class Leaf:
         assert isinstance(what, dict)
         return what
 
+    def as_json(self) -> dict[str, object]:
+        """Return all fields as a command prints them: bytes in hex."""
+        return {k: v.hex() if isinstance(v, bytes) else v for k, v in self.as_dict().items()}
+
     def as_dict(self) -> dict[str, object]:
-        """Return all fields in one dictionary, as they are encoded and as a command prints them."""
+        """Return all fields in one dictionary, as they are encoded."""
         head = {"v": VERSION, "seq": self.seq, "time": self.time, "kind": str(self.kind), "prev": self.prev}
         return head | dict(self.fields)
 
@@ -221,7 +285,7 @@ def decode(body: bytes) -> Leaf:
     try:
         raw = cbor2.loads(body)
         # Encoding keeps the order of the keys; checking that apart costs a third of a canonical encoding.
-        canonical = cbor2.dumps(raw) == body and _sorted(tuple(raw)) and _sorted(tuple(raw.get("what", ())))
+        canonical = cbor2.dumps(raw) == body and _in_order(raw)
     except Exception as e:  # whatever a decoder can raise on arbitrary bytes means the same here
         raise LedgerError("the entry cannot be decoded") from e
     if not canonical or not isinstance(raw, dict) or not raw.keys() >= _HEAD:
@@ -237,7 +301,8 @@ def decode(body: bytes) -> Leaf:
     return leaf
 
 
-_time = _text(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z")
+def _in_order(value: dict[str, object]) -> bool:
+    return _sorted(tuple(value)) and all(_in_order(v) for v in value.values() if isinstance(v, dict))
 
 
 @lru_cache(maxsize=256)

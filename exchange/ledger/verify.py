@@ -83,20 +83,25 @@ class History:
     log_key: str = ""
     alliance: str = ""
     epoch: int = -1
+    committed: int = 0
     sessions: set[str] = field(default_factory=set)
     open: dict[str, Leaf] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
 
     def admit(self, leaf: Leaf) -> str:
         """Take in the next entry; return what is wrong with its place in the log, or ``""``."""
-        if leaf.kind is Kind.OPENED:
-            return self._opened(leaf)
-        if not self.origin:
+        if leaf.kind is not Kind.OPENED and not self.origin:
             return "the log does not begin with its opening entry"
-        if leaf.kind is Kind.ROSTER:
-            return self._roster(leaf)
-        if leaf.kind is Kind.INTENT:
-            return self._intent(leaf)
-        return self._result(leaf) if leaf.kind in RESULTS else ""
+        rule = {
+            Kind.OPENED: self._opened,
+            Kind.ROSTER: self._roster,
+            Kind.INTENT: self._intent,
+            Kind.DISCLOSED: self._result,
+            Kind.ABORTED: self._result,
+            Kind.RECEIPT: self._receipt,
+            Kind.COMMITMENT: self._commitment,
+        }.get(leaf.kind)
+        return "" if rule is None else rule(leaf)
 
     def _opened(self, leaf: Leaf) -> str:
         if self.origin:
@@ -124,6 +129,19 @@ class History:
         self.open[leaf.session] = leaf
         return ""
 
+    def _receipt(self, leaf: Leaf) -> str:
+        """A session that was cut off by a crash has no result, and may have a receipt that says so."""
+        if leaf.session not in self.sessions:
+            return "the receipt is of a session that has no intent"
+        if leaf.session in self.settled:
+            return "the session has a receipt already"
+        self.settled.add(leaf.session)
+        return ""
+
+    def _commitment(self, leaf: Leaf) -> str:
+        self.committed, before = _number(leaf.what["epoch"]), self.committed
+        return "" if self.committed == before + 1 else "the commitment is not of the epoch that is due"
+
     def _result(self, leaf: Leaf) -> str:
         intent = self.open.pop(leaf.session, None)
         if intent is None:
@@ -132,6 +150,11 @@ class History:
         pinned = {"peer", "direction", "agreement"} & intent.fields.keys()
         same = all(leaf.fields.get(name) == intent.fields[name] for name in pinned)
         return "" if same else "the result names another peer, direction or agreement than the intent"
+
+
+def _number(value: object) -> int:
+    assert isinstance(value, int)  # the schema says so
+    return value
 
 
 def verify(

@@ -1,7 +1,7 @@
 """What of ours may enter a set for a peer: the part of the terms that is decided item by item.
 
-The store applies it and counts what each rule holds back; the counts are what ``policy simulate`` prints before
-a session, and what the session's intent records.
+The store applies it and counts what each rule holds back; these counts are what ``policy simulate`` prints
+before a session, and what the session's intent records.
 """
 
 from collections.abc import Mapping

@@ -27,6 +27,8 @@ from exchange.ledger.verify import History
 
 SCHEMA_VERSION = 1
 
+_STANDING = "kind IN ('opened', 'roster', 'commitment')"
+
 TABLES = MetaData()
 LEAF = Table(
     "leaf",
@@ -39,7 +41,7 @@ LEAF = Table(
     Column("body", LargeBinary, nullable=False),
     Index("leaf_session", "session", sqlite_where=text("session <> ''")),
     Index("leaf_quota", "peer", "time", sqlite_where=text("kind = 'intent'")),
-    Index("leaf_standing", "seq", sqlite_where=text("kind IN ('opened', 'roster')")),
+    Index("leaf_standing", "seq", sqlite_where=text(_STANDING)),
     sqlite_strict=True,
 )
 NODE = Table(
@@ -80,7 +82,7 @@ for _table, _misplaced in _AT_THE_END.items():
 OF_SESSION = select(LEAF.c.body).where(LEAF.c.session == bindparam("session"), text("session <> ''"))
 NEWEST = select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size.desc()).limit(1)
 NOTE_AT = select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == bindparam("size"))
-STANDING = select(LEAF.c.body).where(text("kind IN ('opened', 'roster')")).order_by(LEAF.c.seq)
+STANDING = select(LEAF.c.body).where(text(_STANDING)).order_by(LEAF.c.seq)
 NODE_AT = select(NODE.c.hash).where(NODE.c.level == bindparam("level"), NODE.c.idx == bindparam("idx"))
 INTENTS_SINCE = (
     select(func.count())

@@ -136,7 +136,7 @@ class LedgerStore(LedgerReader):
     def _add(self, db: Connection, tail: _Tail, leaf: Leaf) -> _Tail:
         """Write one entry with its tree hashes and checkpoint; return the tail after it."""
         body = leaf.encode()
-        history = replace(tail.standing, sessions=set(), open={})
+        history = replace(tail.standing, sessions=set(), open={}, settled=set())
         if leaf.session:
             for earlier in db.scalars(OF_SESSION, {"session": leaf.session}):
                 history.admit(decode(earlier))
