@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from exchange.errors import LedgerError
 from exchange.ledger import note as notes
-from exchange.ledger.leaf import FIRST, RESULTS, Kind, Leaf, decode, note_hash
+from exchange.ledger.leaf import FIRST, Kind, Leaf, decode, note_hash
 from exchange.ledger.note import Checkpoint
 from exchange.ledger.tree import Frontier, Node, leaf_hash
 
