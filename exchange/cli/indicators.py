@@ -16,11 +16,12 @@ from exchange.store import Store
 from exchange.store.held import Held
 
 BARRED = {
-    "tlp": "marked RED, which travels to nobody",
-    "embargo": "under an embargo",
-    "expired": "expired",
-    "warning-list": "on a warning list that blocks",
+    "p15-warning-list": ("warning-list", "on a warning list that blocks"),
+    "p4-tlp": ("tlp", "marked RED, which travels to nobody"),
+    "p14-embargo": ("embargo", "under an embargo"),
+    "expired": ("expired", "expired"),
 }
+"""What may hold back from everybody, by the rule: its name here, and what it says. Others are of a policy."""
 
 
 @app.command(rich_help_panel=SHARE)
@@ -37,8 +38,9 @@ def indicators(
     now = utc_now()
     with _store(home) as store:
         counts = [c for c in store.counts() if c.type in wanted]
-        distinct = {str(t): n for t in wanted if (n := store.size([t], now=now))}
-        barred = {rule: n for rule, n in store.barred(wanted, now=now).items() if n}
+        offer = store.offer(wanted, now=now)
+    distinct = {str(t): offer.entered[t] for t in wanted if t in offer.entered}
+    barred = {rule: sum(by_type.values()) for rule, by_type in offer.withheld.items()}
     rows = [{"type": str(c.type), "source": c.source, "tlp": str(c.tlp), "count": c.count} for c in counts]
 
     def show() -> None:
@@ -50,9 +52,10 @@ def indicators(
         goes_in = ", ".join(f"{n:,} {t}" for t, n in distinct.items())
         say("in a match: ", goes_in or "nothing; to change that: cosight import FILE...")
         for rule, n in barred.items():
-            say(("held back: ", "dim"), f"{n:,} {BARRED[rule]}")
+            say(("held back: ", "dim"), f"{n:,} {BARRED[rule][1]}")
 
-    emit(as_json, {"indicators": rows, "in_a_match": distinct, "held_back": barred}, show)
+    held_back = {BARRED[rule][0]: n for rule, n in barred.items()}
+    emit(as_json, {"indicators": rows, "in_a_match": distinct, "held_back": held_back}, show)
 
 
 @app.command(rich_help_panel=SHARE)

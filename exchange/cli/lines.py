@@ -64,6 +64,10 @@ class Lines:
         spans = zip(self._starts[positions].tolist(), self._ends[positions].tolist(), strict=True)
         return b"".join(self._text[start:end] + b"\n" for start, end in spans)
 
+    def types(self, *, now: datetime) -> list[IndicatorType]:  # noqa: ARG002
+        """All, if there is a line: lines are of any type."""
+        return list(IndicatorType) if len(self.rows) else []
+
     def size(self, _types: Collection[IndicatorType], *, now: datetime) -> int:  # noqa: ARG002
         """How many there are."""
         return len(self.rows)

@@ -161,7 +161,7 @@ def warm(
 
 def held_types(node: Node) -> list[IndicatorType]:
     """The types that we hold anything of."""
-    return [t for t in IndicatorType if node.desk.items.size([t], now=utc_now())]
+    return node.desk.items.types(now=utc_now())
 
 
 def writer(home: Home, out: Path, rung: Rung, as_json: bool) -> Callable[[Outcome], None]:

@@ -35,6 +35,9 @@ class ItemSet(Protocol):
 class Items(Protocol):
     """Where our set comes from."""
 
+    def types(self, *, now: datetime) -> list[IndicatorType]:
+        """The types that we would put anything in of now, in their order."""
+
     def size(self, types: Collection[IndicatorType], /, *, now: datetime) -> int:
         """How many distinct items of these types we would put in now."""
 

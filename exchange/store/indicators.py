@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, String, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, String, and_, cast, func, select
 
 from crypto.hashing import HASH_BYTES
 from crypto.rows import Rows
@@ -16,6 +16,7 @@ from exchange.errors import InputError, StoreError
 from exchange.indicators import Batch, Indicator, IndicatorType, Tlp
 from exchange.indicators.batch import MAX_PLACES
 from exchange.indicators.tlp import UNMARKED
+from exchange.policy.admission import ADMISSION_RULES, EVERYTHING, Admission, Offer
 from exchange.store import feeds, screening
 from exchange.store.engine import create_tables, erasing, open_engine, reading, writing
 from exchange.store.feeds import FeedInfo, Forgotten
@@ -26,7 +27,7 @@ from exchange.store.report import ImportReport
 from exchange.store.sayings import Sayings
 from exchange.store.schema import PART, VERSION, feed, indicator, observation, scratch, source, tables
 from exchange.store.screening import WarningLists
-from exchange.store.travel import RULES, Terms, travels
+from exchange.store.travel import ENTERS, Bars, Terms
 
 _IDS_PER_QUERY = 10_000
 _IDS_PER_SLICE = 1 << 16
@@ -242,59 +243,74 @@ class Store:
             rows = connection.execute(query.group_by(*keys).order_by(*keys)).all()
         return [Count(IndicatorType(t), name, markings[tlp], n) for t, name, tlp, n in rows]
 
+    def types(self, *, now: datetime, admission: Admission = EVERYTHING) -> list[IndicatorType]:
+        """The types of which at least one item enters a set, in their order.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with reading(self._engine) as connection:
+            travels = Bars(connection, self._terms(now, admission)).travels()
+            found = set(connection.scalars(select(indicator.c.type).where(travels).distinct()))
+        return [kind for kind in IndicatorType if kind in found]
+
     def size(
-        self, types: Collection[IndicatorType], /, *, tlp_ceiling: str | None = None, now: datetime
+        self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission = EVERYTHING
     ) -> int:
         """How many items ``item_set`` would have.
 
         Raises:
-            InputError: there is no such marking.
             StoreError: the database refused.
         """
-        terms = self._terms(tlp_ceiling, now)
+        query = select(func.count()).select_from(indicator).where(_of(types))
         with reading(self._engine) as connection:
-            return _count(connection, types, travels(connection, terms))
+            travels = Bars(connection, self._terms(now, admission)).travels()
+            return connection.scalar(query.where(travels)) or 0
 
-    def barred(
-        self, types: Collection[IndicatorType], /, *, tlp_ceiling: str | None = None, now: datetime
-    ) -> dict[str, int]:
-        """How many indicators do not enter the set, by the rule that holds them back.
+    def offer(
+        self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission = EVERYTHING
+    ) -> Offer:
+        """How many items ``item_set`` would have, by type, and what holds back the others.
 
-        Where several rules do, the first in the order of ``travel.RULES`` counts: together with ``size``
-        these numbers add up to what we hold.
+        Where several rules do, the first in the order of ``ADMISSION_RULES`` counts: of each type, these
+        numbers add up to what we hold.
 
         Raises:
-            InputError: there is no such marking.
             StoreError: the database refused.
         """
-        terms = self._terms(tlp_ceiling, now)
         with reading(self._engine) as connection:
-            left = [
-                _count(connection, types, travels(connection, terms, RULES[:n]))
-                for n in range(len(RULES) + 1)
-            ]
-        return {rule: left[n] - left[n + 1] for n, rule in enumerate(RULES)}
+            verdict = Bars(connection, self._terms(now, admission)).verdict().label("verdict")
+            held = select(indicator.c.type, verdict).where(_of(types), indicator.c.withdrawn.is_(None))
+            given = held.subquery()
+            keys = (given.c.verdict, given.c.type)
+            rows = connection.execute(select(*keys, func.count()).group_by(*keys).order_by(*keys)).all()
+        entered = {IndicatorType(kind): n for rule, kind, n in rows if rule == ENTERS}
+        withheld: dict[str, dict[IndicatorType, int]] = {}
+        for rule, kind, n in rows:
+            if rule != ENTERS:
+                withheld.setdefault(ADMISSION_RULES[rule], {})[IndicatorType(kind)] = n
+        return Offer(entered, withheld)
 
     def item_set(
-        self, types: Collection[IndicatorType], /, *, tlp_ceiling: str | None = None, now: datetime
+        self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission = EVERYTHING
     ) -> ItemSet:
         """The items of some types that at least one feed lets travel, and no warning list keeps.
 
         A marking binds what its feed gave us: an indicator that a second feed gave us more openly is as open
-        as that. The same holds of embargo and expiry.
+        as that. The same holds of embargo, expiry, age, permitted actions and provenance; one feed has to
+        let it pass all of them.
 
         Args:
             types: which.
-            tlp_ceiling: the most closed marking to include; ``None`` for all. RED is never included.
-            now: the time that embargoes and expiry are judged by.
+            now: the time that embargoes, expiry and age are judged by.
+            admission: what the policy asks for. RED is never included.
 
         Raises:
-            InputError: there is no such marking.
             StoreError: the database refused.
         """
-        terms = self._terms(tlp_ceiling, now)
         with reading(self._engine) as connection:
-            digests, ids = _packed(connection, types, travels(connection, terms))
+            travels = Bars(connection, self._terms(now, admission)).travels()
+            digests, ids = _packed(connection, and_(_of(types), travels))
         # Digests are as good as random: sorting by any part of them hides the order of the imports.
         order = np.argsort(digests[:, :8].copy().view(np.uint64)[:, 0])
         return ItemSet(digests[order], ids[order])
@@ -317,8 +333,8 @@ class Store:
             raise StoreError("the store does not hold an indicator it was asked for", hint="was it replaced?")
         return [found[i] for i in wanted]
 
-    def _terms(self, ceiling: str | None, now: datetime) -> Terms:
-        return Terms(_marking(ceiling or Tlp.RED), now, self._expiry)
+    def _terms(self, now: datetime, admission: Admission) -> Terms:
+        return Terms(now, self._expiry, admission)
 
 
 @dataclass(slots=True)
@@ -346,23 +362,16 @@ def _marking(tlp: str) -> Tlp:
         raise InputError(f"there is no marking {tlp!r}", hint=f"one of: {', '.join(Tlp)}") from None
 
 
-def _names(types: Collection[IndicatorType]) -> list[str]:
-    return sorted(kind.value for kind in types)
+def _of(types: Collection[IndicatorType]) -> ColumnElement[bool]:
+    return indicator.c.type.in_(sorted(kind.value for kind in types))
 
 
-def _count(connection: Connection, types: Collection[IndicatorType], travels: ColumnElement[bool]) -> int:
-    query = select(func.count()).select_from(indicator)
-    return connection.scalar(query.where(indicator.c.type.in_(_names(types)), travels)) or 0
-
-
-def _packed(
-    connection: Connection, types: Collection[IndicatorType], travels: ColumnElement[bool]
-) -> tuple[Rows, NDArray[np.int64]]:
+def _packed(connection: Connection, travels: ColumnElement[bool]) -> tuple[Rows, NDArray[np.int64]]:
     """Digests and identifiers, joined by the database: a million row objects would take far longer."""
     digest, number = indicator.c.digest, indicator.c.id
     hexed = func.hex(digest) if connection.dialect.name == "sqlite" else func.encode(digest, "hex")
     query = select(func.aggregate_strings(hexed, ""), func.aggregate_strings(cast(number, String), ","))
-    query = query.where(indicator.c.type.in_(_names(types)), travels)
+    query = query.where(travels)
     last = connection.scalar(select(func.max(number))) or 0
     digests, ids = [], [np.empty(0, np.int64)]
     for start in range(1, last + 1, _IDS_PER_SLICE):

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, event, text
 from crypto.hashing import item_rows
 from exchange.errors import InputError, StoreError
 from exchange.indicators import Batch, Indicator, IndicatorType, Tlp, read
+from exchange.policy.admission import Admission
 from exchange.store import ImportReport, Store, engine, importer, indicators
 
 NOW = datetime(2026, 8, 22, 12, tzinfo=UTC)
@@ -125,16 +126,15 @@ def test_markings_decide_what_enters_a_set(store: Store) -> None:
     for tlp, value in zip(Tlp, ("8.8.8.1", "8.8.8.2", "8.8.8.3", "8.8.8.4", "8.8.8.5"), strict=True):
         put(store, value, source=tlp, tlp=tlp)
     for ceiling, count in (
-        ("CLEAR", 1),
-        ("GREEN", 2),
-        ("AMBER", 3),
-        ("AMBER+STRICT", 4),
-        ("RED", 4),
-        (None, 4),
+        (Tlp.CLEAR, 1),
+        (Tlp.GREEN, 2),
+        (Tlp.AMBER, 3),
+        (Tlp.AMBER_STRICT, 4),
+        (Tlp.RED, 4),
     ):
         expected = {f"8.8.8.{i + 1}" for i in range(count)}
-        assert held(store, tlp_ceiling=ceiling) == expected
-        assert store.size(ALL, tlp_ceiling=ceiling, now=NOW) == count
+        assert held(store, admission=Admission(tlp=ceiling)) == expected
+        assert store.size(ALL, admission=Admission(tlp=ceiling), now=NOW) == count
 
 
 def test_the_most_open_source_decides(store: Store) -> None:
@@ -142,7 +142,7 @@ def test_the_most_open_source_decides(store: Store) -> None:
     assert held(store) == set()
     put(store, "8.8.8.8", source="b", tlp="green")
     assert held(store) == {"8.8.8.8"}
-    assert held(store, tlp_ceiling="TLP:CLEAR") == set()
+    assert held(store, admission=Admission(tlp=Tlp.CLEAR)) == set()
 
 
 def test_a_source_can_mark_again(store: Store) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from exchange.errors import InputError
 from exchange.indicators import Indicator, Tlp
 from exchange.indicators.context import Context, Pap
+from exchange.policy.admission import Admission
 from exchange.store import Store, importer
 from exchange.store.sayings import merged
 from tests.exchange.store.deliveries import ALL, IPV4, NOW, batch, travelling
@@ -143,10 +144,12 @@ def check(store: Store, model: Model) -> None:
     assert {(f.source, f.feed): f.count for f in store.feeds()} == {k: len(v) for k, v in model.feeds.items()}
     for at in (model.now, model.now + 24 * HOUR):
         for ceiling in (Tlp.GREEN, Tlp.RED):
-            assert travelling(store, tlp_ceiling=ceiling, now=at) == model.travelling(ceiling, at)
-    barred = store.barred(ALL, tlp_ceiling=Tlp.GREEN, now=model.now)
-    left = store.size(ALL, tlp_ceiling=Tlp.GREEN, now=model.now)
-    assert sum(barred.values()) + left == len(model.all_values())
+            assert travelling(store, admission=Admission(tlp=ceiling), now=at) == model.travelling(
+                ceiling, at
+            )
+    offer = store.offer(ALL, admission=Admission(tlp=Tlp.GREEN), now=model.now)
+    withheld = sum(sum(by_type.values()) for by_type in offer.withheld.values())
+    assert withheld + offer.size == len(model.all_values())
     for value, known in zip(VALUES, store.held([Indicator(IPV4, v) for v in VALUES]), strict=True):
         found = {
             (h.source, h.feed): Known(h.tlp, h.context, h.first_imported, h.last_imported) for h in known

@@ -9,6 +9,7 @@ import pytest
 
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Context
+from exchange.policy.admission import Admission, Offer
 from exchange.store import Store, screening
 from tests.exchange.store.deliveries import ALL, DOMAIN, IPV4, MD5, NOW, put, travelling
 
@@ -30,15 +31,17 @@ def store(url: str) -> Iterator[Store]:
 
 def barred(store: Store, **how) -> dict[str, int]:
     how = {"now": NOW, **how}
-    found = store.barred(ALL, **how)
-    assert sum(found.values()) + store.size(ALL, **how) == sum(f.count for f in store.feeds())
-    return {rule: n for rule, n in found.items() if n}
+    offer = store.offer(ALL, **how)
+    found = {rule: sum(by_type.values()) for rule, by_type in offer.withheld.items()}
+    assert offer.size == store.size(ALL, **how)
+    assert sum(found.values()) + offer.size == sum(f.count for f in store.feeds())
+    return found
 
 
 def test_an_embargo_ends(store: Store) -> None:
     put(store, (A, Context(not_before=NOW)), (B, Context(not_before=NOW + timedelta(milliseconds=1))), C)
     assert travelling(store) == {A, C}
-    assert barred(store) == {"embargo": 1}
+    assert barred(store) == {"p14-embargo": 1}
     assert travelling(store, now=NOW + timedelta(seconds=1)) == {A, B, C}
 
 
@@ -55,7 +58,7 @@ def test_one_feed_that_lets_it_go_is_enough(store: Store) -> None:
     assert travelling(store) == set()
     put(store, A, source="c")
     assert travelling(store) == {A}
-    assert travelling(store, tlp_ceiling="GREEN") == set()
+    assert travelling(store, admission=Admission(tlp=Tlp.GREEN)) == set()
     put(store, source="c")
     assert travelling(store) == set()
 
@@ -64,10 +67,9 @@ def test_the_rules_of_one_feed_hold_together(store: Store) -> None:
     """Each feed is barred by another rule: that none bars both does not open it."""
     put(store, (A, Context(not_before=NOW + DAY, tlp=Tlp.CLEAR)), source="a")
     put(store, (A, Context(tlp=Tlp.AMBER)), source="b")
-    assert travelling(store, tlp_ceiling="CLEAR") == set()
-    assert store.barred(ALL, tlp_ceiling="CLEAR", now=NOW) == {
-        "warning-list": 0, "tlp": 0, "embargo": 1, "expired": 0,
-    }  # fmt: skip
+    assert travelling(store, admission=Admission(tlp=Tlp.CLEAR)) == set()
+    offer = store.offer(ALL, admission=Admission(tlp=Tlp.CLEAR), now=NOW)
+    assert (offer.entered, offer.withheld) == ({}, {"p14-embargo": {IPV4: 1}})
 
 
 def test_types_grow_old(url: str) -> None:
@@ -86,9 +88,9 @@ def test_types_grow_old(url: str) -> None:
 def test_rules_are_counted_in_their_order(store: Store) -> None:
     closed = Context(tlp=Tlp.RED, not_before=NOW + DAY, valid_until=NOW - DAY)
     put(store, (A, closed), (B, Context(not_before=NOW + DAY)), (C, Context(valid_until=NOW - DAY)), D)
-    assert barred(store) == {"tlp": 1, "embargo": 1, "expired": 1}
-    assert barred(store, tlp_ceiling="GREEN") == {"tlp": 4}
-    assert store.barred([MD5], now=NOW) == dict.fromkeys(("warning-list", "tlp", "embargo", "expired"), 0)
+    assert barred(store) == {"p4-tlp": 1, "p14-embargo": 1, "expired": 1}
+    assert barred(store, admission=Admission(tlp=Tlp.GREEN)) == {"p4-tlp": 4}
+    assert store.offer([MD5], now=NOW) == Offer()
 
 
 @dataclass
@@ -117,7 +119,7 @@ def test_what_is_blocked_never_enters_a_set(store: Store) -> None:
     assert (report.blocked, report.informed) == ({"resolvers": 1}, {"top": 2})
     assert report.accepted == 3
     assert travelling(store) == {C, "evil.com"}
-    assert barred(store) == {"warning-list": 1}
+    assert barred(store) == {"p15-warning-list": 1}
 
 
 def test_each_indicator_is_looked_up_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
