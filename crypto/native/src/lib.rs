@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 pub mod batch;
+pub mod commitment;
 pub mod dleq;
 pub mod errors;
 pub mod field;

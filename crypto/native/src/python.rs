@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 mod blocks;
+mod commitment;
 mod hashing;
 mod okvs;
 mod ot;
@@ -351,6 +352,8 @@ mod _native {
         machine::check().map_err(|error| PyImportError::new_err(error.to_string()))
     }
 
+    #[pymodule_export]
+    use super::commitment::{commitment_open, commitment_root, commitment_verify};
     #[pymodule_export]
     use super::hashing::{hashing_derive_key, hashing_keyed_rows, hashing_keyed_values};
     #[pymodule_export]
