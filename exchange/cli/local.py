@@ -24,10 +24,16 @@ directions = ["initiator", "responder"]
 reveal = "overlap"
 learns = ["us", "peer"]
 types = {json.dumps(list(IndicatorType))}
+tlp = "AMBER+STRICT"
+legal_basis = "this-machine"
 protocols = ["voprf", "vole"]
 our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000
+
+[legal_bases.this-machine]
+basis = "other"
+reference = "nothing leaves this machine"
 """
 START_S = 30
 

@@ -5,23 +5,55 @@ catalogue that they carry out, where there is one.
 """
 
 from exchange.agreement import Rung
+from exchange.policy.admission import ADMISSION_RULES, EVERYTHING, Admission, Offer
+from exchange.policy.approvals import approve, request_hash
+from exchange.policy.budget import admission
+from exchange.policy.condition import Condition
 from exchange.policy.file import DEFAULT_POLICY, parse
-from exchange.policy.rules import RULES, Decision, History, Request, Rule, decide
-from exchange.policy.terms import ANYONE, Bounds, Policy, Terms, Validity
+from exchange.policy.history import Approval, History, Past
+from exchange.policy.model import Policy
+from exchange.policy.request import RUNNABLE, Request, at_stake, told
+from exchange.policy.rule import Objection, Pending, Rule
+from exchange.policy.rules import RULES, Decision, Verdict, decide, explain
+from exchange.policy.tables import Arrangement, Iep, LegalBasis
+from exchange.policy.terms import ANYONE, Approving, Bounds, PerValue, Share, Terms, Validity
 
 __all__ = [
+    "ADMISSION_RULES",
     "ANYONE",
     "DEFAULT_POLICY",
+    "EVERYTHING",
     "RULES",
+    "RUNNABLE",
+    "Admission",
+    "Approval",
+    "Approving",
+    "Arrangement",
     "Bounds",
+    "Condition",
     "Decision",
     "History",
+    "Iep",
+    "LegalBasis",
+    "Objection",
+    "Offer",
+    "Past",
+    "Pending",
+    "PerValue",
     "Policy",
     "Request",
     "Rule",
     "Rung",
+    "Share",
     "Terms",
     "Validity",
+    "Verdict",
+    "admission",
+    "approve",
+    "at_stake",
     "decide",
+    "explain",
     "parse",
+    "request_hash",
+    "told",
 ]

@@ -1,0 +1,241 @@
+"""Reading a policy out of plain tables, whichever file they stood in."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from exchange.agreement import MAX_ROWS, Rung
+from exchange.identity.keys import is_strong
+from exchange.indicators import IndicatorType, Tlp
+from exchange.indicators.context import Pap
+from exchange.policy.condition import Condition
+from exchange.policy.tables import BALANCED, BASES, IEP_WORDS, Arrangement, Iep, LegalBasis
+from exchange.policy.terms import ANYONE, VERSION, Approving, PerValue, Share, Terms
+from exchange.policy.values import Place, Read, Values
+
+MEMBER = re.compile(r"[a-z0-9-]{1,40}")
+WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_PEER = re.compile(rf"{MEMBER.pattern}|{re.escape(ANYONE)}")
+_REGION = re.compile(r"[A-Z][A-Z0-9-]{1,9}")
+_PROFILE = re.compile(r"[a-z][a-z0-9-]{0,23}/[0-9]{1,4}")
+_KEY = re.compile(r"[0-9a-f]{64}")
+_MAX_SESSIONS = 1_000_000
+_MAX_VALUES = 1 << 53
+_MAX_DAYS = 3_660
+_MAX_PEOPLE = 20
+_MAX_CANARIES = 1_000
+_LONG = 2_000
+
+
+class Reader:
+    """Turns plain tables into what a policy is made of."""
+
+    def __init__(self, values: Values) -> None:
+        self._v = values
+
+    def policy(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """Read all of it.
+
+        Returns:
+            The arguments of ``Policy``.
+
+        Raises:
+            ConfigError: a key or a value is not known, or two of them contradict each other.
+        """
+        v = self._v
+        if type(raw.get("version")) is not int or raw["version"] != VERSION:
+            raise v.fault(("version",), f"must be {VERSION}")
+        readers: dict[str, Read] = {
+            "version": lambda _at, value: value,
+            "revision": v.number(_MAX_VALUES),
+            "suspended": v.flag,
+            "regions": v.matching(_REGION, "a region, such as EU or DE"),
+            "personal_data": self._personal,
+            "legal_bases": self._ids(self._legal_basis),
+            "arrangements": self._ids(self._arrangement),
+            "approvers": self._ids(self._key),
+            "iep": self._iep,
+            "peers": lambda at, value: v.named(
+                at, value, _PEER, "member id (a-z, 0-9 and -, at most 40)", self._terms
+            ),
+        }
+        found = v.stated((), raw, readers, "valid_from", "valid_until")
+        del found["version"]
+        for name, terms in found.setdefault("peers", {}).items():
+            self._agree(("peers", name), terms, found)
+        return found | {"validity": v.validity((), raw)}
+
+    def _terms(self, at: Place, raw: object) -> Terms:
+        readers = self._who() | self._what() | self._limits() | self._guards()
+        stated = self._v.stated(at, raw, readers, "valid_from", "valid_until")
+        return Terms(**stated, validity=self._v.validity(at, self._v.table(at, raw)))
+
+    def _who(self) -> dict[str, Read]:
+        """Readers of the lines on the peer and on the circumstances."""
+        v = self._v
+        word = v.text(WORD, "the name of a table (a-z, 0-9 and -)")
+        return {
+            "directions": v.words(["initiator", "responder"]),
+            "reveal": lambda at, value: Rung(v.word(list(Rung))(at, value)),
+            "learns": v.words(["us", "peer"]),
+            "roles": v.words(["administrator", "member"]),
+            "arrangement": word,
+            "legal_basis": word,
+            "region": v.text(_REGION, "a region, such as EU or DE"),
+            "purposes": lambda at, value: frozenset(v.each(at, value, v.line())),
+            "approval": self._approval,
+            "attestation": v.flag,
+            "suspended": v.flag,
+        }
+
+    def _what(self) -> dict[str, Read]:
+        """Readers of the lines on what goes in."""
+        v = self._v
+        return {
+            "types": self._types,
+            "protocols": v.matching(WORD, "the name of a protocol"),
+            "tlp": v.parsed(Tlp.parse, f"one of: {', '.join(Tlp)}"),
+            "pap": v.parsed(Pap.parse, f"one of: {', '.join(Pap)}"),
+            "attribution": v.word(IEP_WORDS["attribution"]),
+            "max_age_days": self._ages,
+            "provenance": v.word(["own", "any"]),
+            "profiles": v.matching(_PROFILE, "the name of a profile, such as cti-c14n/1"),
+        }
+
+    def _limits(self) -> dict[str, Read]:
+        """Readers of the lines on how much, and how often."""
+        v = self._v
+        days = v.number(_MAX_DAYS, 1)
+        return {
+            "our_size": v.bounds,
+            "peer_size": v.bounds,
+            "size_ratio": v.real(1, MAX_ROWS),
+            "sessions_per_day": v.number(_MAX_SESSIONS),
+            "values_per_day": v.number(_MAX_VALUES),
+            "values_per_year": v.number(_MAX_VALUES),
+            "entries_per_value": lambda at, value: PerValue(
+                **v.whole(
+                    at, value, "{ most = NUMBER, days = NUMBER }",
+                    {"most": v.number(_MAX_SESSIONS, 1), "days": days},
+                )
+            ),
+            "share": lambda at, value: Share(
+                **v.whole(
+                    at, value, "{ most = NUMBER, days = NUMBER }", {"most": v.real(0, 1), "days": days}
+                )
+            ),
+            "climb": v.flag,
+            "climb_if": self._conditions,
+            "ahead_hours": v.real(0, 24 * _MAX_DAYS),
+        }  # fmt: skip
+
+    def _guards(self) -> dict[str, Read]:
+        """Readers of the lines against a peer that cheats."""
+        v = self._v
+        return {
+            "tell_count": v.word(["hidden", "band", "exact"]),
+            "commitment": v.word(["required", "optional"]),
+            "growth_per_day": v.real(0, 1_000_000),
+            "canaries": v.number(_MAX_CANARIES),
+            "on_alarm": v.word(["quarantine", "record"]),
+        }
+
+    def _types(self, at: Place, value: object) -> frozenset[IndicatorType]:
+        return frozenset(map(IndicatorType, self._v.words(list(IndicatorType))(at, value)))
+
+    def _ages(self, at: Place, value: object) -> dict[IndicatorType, int]:
+        days = self._v.number(_MAX_DAYS, 1)
+        if not isinstance(value, dict):
+            return dict.fromkeys(IndicatorType, days(at, value))
+        stated = self._v.stated(at, value, {str(kind): days for kind in IndicatorType})
+        return {IndicatorType(kind): n for kind, n in stated.items()}
+
+    def _conditions(self, at: Place, value: object) -> dict[Rung, Condition]:
+        condition = self._v.parsed(Condition.parse, 'a condition, such as "cardinality >= 20"')
+        above = {str(rung): condition for rung in Rung if rung is not Rung.SIZE}
+        return {Rung(rung): read for rung, read in self._v.stated(at, value, above).items()}
+
+    def _approval(self, at: Place, value: object) -> Approving:
+        v = self._v
+        readers: dict[str, Read] = {
+            "rungs": lambda place, given: frozenset(map(Rung, v.words(list(Rung))(place, given))),
+            "people": v.number(_MAX_PEOPLE, 1),
+            "days": v.number(_MAX_DAYS, 1),
+        }
+        return Approving(**v.whole(at, value, "{ rungs = [RUNG], people = NUMBER, days = NUMBER }", readers))
+
+    def _ids(self, read: Read) -> Read:
+        return lambda at, value: self._v.named(at, value, WORD, "name (a-z, 0-9 and -, at most 31)", read)
+
+    def _personal(self, at: Place, raw: object) -> frozenset[IndicatorType]:
+        types: frozenset[IndicatorType] = self._v.whole(
+            at, raw, "a table with the one line types = [...]", {"types": self._types}
+        )["types"]
+        return types
+
+    def _legal_basis(self, at: Place, raw: object) -> LegalBasis:
+        v = self._v
+        readers = {"basis": v.word(BASES), "balancing_test": v.line(), "reference": v.line()}
+        stated = v.stated(at, raw, readers, "valid_from", "valid_until")
+        if "basis" not in stated:
+            raise v.fault(at, f"needs basis, one of: {', '.join(BASES)}")
+        if stated["basis"] == BALANCED and "balancing_test" not in stated:
+            raise v.fault(at, "needs balancing_test: where the test of the interests is filed")
+        return LegalBasis(**stated, validity=v.validity(at, v.table(at, raw)))
+
+    def _arrangement(self, at: Place, raw: object) -> Arrangement:
+        v = self._v
+        readers = {
+            "reference": v.line(),
+            "parties": v.matching(MEMBER, "a member id (a-z, 0-9 and -, at most 40)"),
+            "conditions": v.line(),
+        }
+        stated = v.stated(at, raw, readers, "valid_from", "valid_until")
+        if "reference" not in stated:
+            raise v.fault(at, "needs reference: where the arrangement is filed")
+        return Arrangement(**stated, validity=v.validity(at, v.table(at, raw)))
+
+    def _key(self, at: Place, value: object) -> bytes:
+        if isinstance(value, str) and _KEY.fullmatch(value) and is_strong(bytes.fromhex(value)):
+            return bytes.fromhex(value)
+        raise self._v.fault(at, "must be a public key, as `cosight policy approver` prints it")
+
+    def _iep(self, at: Place, raw: object) -> Iep:
+        v = self._v
+        readers: dict[str, Read] = {
+            "id": v.line(),
+            "name": v.line(),
+            "description": v.line(_LONG),
+            "iep_version": self._iep_version,
+            "tlp": v.parsed(Tlp.parse, f"one of: {', '.join(Tlp)}"),
+            "external_references": lambda place, value: tuple(v.each(place, value, v.line(_LONG))),
+            **{key: v.word(words) for key, words in IEP_WORDS.items()},
+        }
+        stated = v.stated(at, raw, readers, "start_date", "end_date")
+        for key in ("id", "name", "iep_version"):
+            if key not in stated:
+                raise v.fault(at, f"needs {key}")
+        del stated["iep_version"]
+        return Iep(**stated, validity=v.instants(at, v.table(at, raw)))
+
+    def _iep_version(self, at: Place, value: object) -> float:
+        if type(value) is not bool and value in {2, "2.0"}:
+            return 2.0
+        raise self._v.fault(at, "must be 2.0")
+
+    def _agree(self, at: Place, terms: Terms, found: Mapping[str, Any]) -> None:
+        """Refuse terms that name what the policy does not have, or that contradict it."""
+        for key, tables in (("arrangement", "arrangements"), ("legal_basis", "legal_bases")):
+            name = getattr(terms, key)
+            if name is not None and name not in found.get(tables, {}):
+                raise self._v.fault((*at, key), f"names {name}, and there is no [{tables}.{name}]")
+        if terms.approval is not None and terms.approval.people > len(found.get("approvers", {})):
+            raise self._v.fault((*at, "approval"), "asks for more people than [approvers] has")
+        iep = found.get("iep")
+        if iep is not None and iep.tlp is not None and terms.tlp not in {None, *_up_to(iep.tlp)}:
+            raise self._v.fault((*at, "tlp"), f"is more closed than the {iep.tlp} of the policy's own IEP")
+
+
+def _up_to(tlp: Tlp) -> tuple[Tlp, ...]:
+    """The markings at most as closed, RED included: as a ceiling it means all but RED."""
+    return tuple(Tlp)[: tuple(Tlp).index(tlp) + 1]

@@ -1,0 +1,93 @@
+"""What a rule is, and what it may say."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from exchange.policy.history import History
+from exchange.policy.model import Policy
+from exchange.policy.request import Request
+from exchange.policy.terms import ANYONE, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a rule may look at.
+
+    Attributes:
+        policy: ours.
+        name: under which the terms for the peer stand; ``""`` where there are none.
+        terms: those for the peer; where there are none, terms that state nothing.
+        request: what is asked.
+        history: what the ledger says about the peer.
+        now: the time, UTC.
+    """
+
+    policy: Policy
+    name: str
+    terms: Terms
+    request: Request
+    history: History
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a rule refuses.
+
+    Attributes:
+        reason: what is not allowed, in words.
+        remedy: the TOML line, in the terms for the peer, that would allow it, or ``""``.
+        tables: further lines that the remedy needs, with the header of their table, or ``""``.
+        top: the TOML line at the top of the file that would allow it, or ``""``.
+    """
+
+    reason: str
+    remedy: str = ""
+    tables: str = ""
+    top: str = ""
+
+    def lines(self, name: str) -> str:
+        """What to write in the file, under the terms of this name; ``""`` where nothing helps."""
+        terms = f"[{header(name)}]\n{self.remedy}" if self.remedy else ""
+        return "\n\n".join(part for part in (self.top, terms, self.tables) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Why a rule cannot be asked yet: what it needs is not known before the peer is."""
+
+    reason: str
+
+
+Check = Callable[[Case], Objection | Pending | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        id: stable and kebab-case; in refusals, in the ledger and in reports.
+        about: what it holds to, in one line.
+        check: objects, cannot be asked yet, or returns None.
+    """
+
+    id: str
+    about: str
+    check: Check
+
+
+def listed(name: str, words: Iterable[str]) -> str:
+    """A TOML line; the words are names or a purpose, which holds what TOML needs escaped."""
+    return f"{name} = [{', '.join(sorted(map(quoted, words)))}]"
+
+
+def quoted(word: str) -> str:
+    """A text as TOML has it."""
+    return '"' + str(word).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def header(name: str) -> str:
+    """The name of the table that holds a peer's terms."""
+    return f'peers."{name}"' if name == ANYONE else f"peers.{name}"

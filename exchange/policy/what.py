@@ -1,0 +1,192 @@
+"""Rules on what goes in and what comes out: rungs, types, protocols, sizes."""
+
+from datetime import timedelta
+
+from exchange.agreement import Rung, size_class
+from exchange.indicators import PROFILE
+from exchange.policy.history import Past
+from exchange.policy.request import RUNNABLE, Request
+from exchange.policy.rule import Case, Objection, Pending, Rule, listed
+from exchange.policy.terms import Bounds
+
+CLIMBING = timedelta(hours=24)
+"""How old the session of the rung below may be."""
+_PEER_SIZE = Pending("the peer's size is known once it answers")
+_OUR_SIZE = Pending("our size is looked up once every other rule has passed")
+
+
+def _profile(case: Case) -> Objection | None:
+    profiles, profile = case.terms.profiles, case.request.profile
+    if profile in ({PROFILE} if profiles is None else profiles):
+        return None
+    return Objection(
+        f"not under the canonical profile {profile}", listed("profiles", {*(profiles or {PROFILE}), profile})
+    )
+
+
+def _rung(case: Case) -> Objection | None:
+    most, rung = case.terms.reveal, case.request.rung
+    if most is not None and rung.level <= most.level:
+        return None
+    allowed = "nothing" if most is None else f"at most {most}"
+    return Objection(f"{allowed} may be revealed, not {rung}", f'reveal = "{rung}"')
+
+
+def _runnable(case: Case) -> Objection | None:
+    if case.request.rung in RUNNABLE:
+        return None
+    able = " and ".join(rung for rung in Rung if rung in RUNNABLE)
+    return Objection(f"this version of cosight runs {able}, not {case.request.rung}")
+
+
+def _learners(case: Case) -> Objection | None:
+    if not (excess := case.request.learners - case.terms.learns):
+        return None
+    who = " and ".join("we" if learner == "us" else "the peer" for learner in sorted(excess, reverse=True))
+    return Objection(
+        f"{who} may not learn the result", listed("learns", case.terms.learns | case.request.learners)
+    )
+
+
+def _types(case: Case) -> Objection | None:
+    types = case.request.types
+    if types and not (excess := set(types) - case.terms.types):
+        return None
+    if not types:
+        return Objection("no types were asked for")
+    return Objection(
+        f"not of these types: {', '.join(sorted(excess))}", listed("types", case.terms.types | excess)
+    )
+
+
+def _tlp(case: Case) -> Objection | None:
+    if case.terms.tlp is not None:
+        return None
+    return Objection("no ceiling is stated for the markings of what may go in", 'tlp = "AMBER"')
+
+
+def _protocol(case: Case) -> Objection | None:
+    protocol = case.request.protocol
+    if protocol in case.terms.protocols:
+        return None
+    return Objection(
+        f"not with the protocol {protocol}", listed("protocols", {*case.terms.protocols, protocol})
+    )
+
+
+def _ahead(case: Case) -> Objection | None:
+    most, age_s = case.terms.ahead_hours, case.request.ahead_age_s
+    if most is None or age_s is None or age_s <= most * 3600:
+        return None
+    hours = -(-age_s // 3600)
+    return Objection(
+        f"what was made ahead is {hours:.0f} hours old, {most:g} are allowed", f"ahead_hours = {hours:.0f}"
+    )
+
+
+def _our_size(case: Case) -> Objection | Pending | None:
+    if case.request.our_size is None:
+        return _OUR_SIZE
+    return _size(case.terms.our_size, case.request.our_size, "our_size", "we may not put in")
+
+
+def _peer_size(case: Case) -> Objection | Pending | None:
+    if case.request.peer_size_padded is None:
+        return _PEER_SIZE
+    return _size(case.terms.peer_size, case.request.peer_size_padded, "peer_size", "the peer may not put in")
+
+
+def _size(bounds: Bounds | None, n: int, name: str, refusal: str) -> Objection | None:
+    if bounds is not None and n in bounds:
+        return None
+    stated = "no size is stated" if bounds is None else f"{bounds.least} to {bounds.most} are allowed"
+    wider = Bounds(n, n) if bounds is None else bounds.widened(n)
+    remedy = f"{name} = {{ min = {wider.least}, max = {wider.most} }}"
+    return Objection(f"{refusal} {n} items: {stated}", remedy)
+
+
+def _ratio(case: Case) -> Objection | Pending | None:
+    most, ours, theirs = case.terms.size_ratio, case.request.our_size, case.request.peer_size_padded
+    if most is None:
+        return None
+    if ours is None or theirs is None:
+        return _OUR_SIZE if ours is None else _PEER_SIZE
+    small, large = sorted((size_class(ours), theirs))
+    if large <= most * small:
+        return None
+    return Objection(
+        f"the sets are declared as {small} and {large} items: a ratio of {most:g} at most is allowed",
+        f"size_ratio = {-(-large // small)}",
+    )
+
+
+def _commitment(case: Case) -> Objection | Pending | None:
+    if case.terms.commitment != "required" or case.request.peer_commitment:
+        return None
+    if case.request.peer_commitment is None:
+        return Pending("whether the peer is committed to its set is known once it answers")
+    return Objection("the peer is not committed to its set", 'commitment = "optional"')
+
+
+def _growth(case: Case) -> Objection | Pending | None:
+    most, growth = case.terms.growth_per_day, case.request.peer_growth
+    if most is None:
+        return None
+    if growth is None:
+        return Pending("how fast the peer's set grew is known once it answers, if it is committed to one")
+    if growth <= most:
+        return None
+    reason = f"the peer's set grew by {growth:.0%} of itself in a day, {most:.0%} are allowed"
+    return Objection(reason, f"growth_per_day = {growth!r}")
+
+
+def rung_below(rung: Rung) -> Rung | None:
+    """The next lower rung that this version can run."""
+    lower = [r for r in Rung if r in RUNNABLE and r.level < rung.level]
+    return lower[-1] if lower else None
+
+
+def find_below(case: Case) -> Past | None:
+    """The newest session of the rung below with the same types that ran to its end in the last 24 hours."""
+    request = case.request
+    known = case.history.past if request.below is None else (request.below,)
+    fitting = [past for past in known if _fits(past, request) and past.began >= case.now - CLIMBING]
+    return max(fitting, key=lambda past: past.began, default=None)
+
+
+def _fits(past: Past, request: Request) -> bool:
+    return past.closed and past.rung is rung_below(request.rung) and frozenset(past.types) == {*request.types}
+
+
+def _climb(case: Case) -> Objection | None:
+    rung = case.request.rung
+    condition, below = case.terms.climb_if.get(rung), rung_below(rung)
+    if below is None or not (case.terms.climb or condition):
+        return None
+    past = find_below(case)
+    if past is None:
+        return Objection(f"{rung} needs a session of the rung {below} with the same types in 24 hours before")
+    if condition is None or (holds := condition.holds(past)):
+        return None
+    outcome = "its result is not known here" if holds is None else "it was not so"
+    return Objection(f"{rung} needs {condition} in the session of the rung {below} before, and {outcome}")
+
+
+WHAT = (
+    Rule("p23-profile", "both sides write indicators in one of these forms", _profile),
+    Rule("p8-rung", "no more than this rung of the ladder is revealed", _rung),
+    Rule("rung-available", "this version can run the rung", _runnable),
+    Rule("p8-output", "only these sides learn the result", _learners),
+    Rule("p3-types", "only these types of indicators go in", _types),
+    Rule("p4-tlp", "a ceiling is stated for the markings of what goes in", _tlp),
+    Rule("protocol", "only these protocols are run", _protocol),
+    Rule("p20-ahead", "what was made ahead is not too old", _ahead),
+)
+SIZES = (
+    Rule("p7-our-size", "our set is neither too small nor too large", _our_size),
+    Rule("p7-peer-size", "the peer's declared set is neither too small nor too large", _peer_size),
+    Rule("p7-ratio", "neither set is so many times as large as the other", _ratio),
+    Rule("guard-commitment", "the peer is committed to one set, the same for everybody", _commitment),
+    Rule("guard-growth", "the peer's set does not grow faster than this", _growth),
+)
+CLIMB = Rule("p8-climb", "the rung below was run before, and its result was so", _climb)
