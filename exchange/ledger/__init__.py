@@ -6,6 +6,7 @@ byte, then what was ``disclosed``, or that the session was ``aborted``. ``exchan
 
 from exchange.ledger.leaf import RESULTS, Kind, Leaf, decode, timestamp
 from exchange.ledger.note import Checkpoint, origin, verifier_key
+from exchange.ledger.tree import Seen
 from exchange.ledger.verify import Problem, StoredCheckpoint, StoredLeaf, Verification, verify
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Kind",
     "Leaf",
     "Problem",
+    "Seen",
     "StoredCheckpoint",
     "StoredLeaf",
     "Verification",

@@ -24,6 +24,19 @@ class Node(NamedTuple):
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A log as it was at one length.
+
+    Attributes:
+        size: number of leaves.
+        root: root over them, 32 bytes.
+    """
+
+    size: int
+    root: bytes
+
+
 Lookup = Callable[[int, int], bytes]
 """``(level, index)`` to the hash of that complete subtree."""
 

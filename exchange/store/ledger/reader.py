@@ -3,39 +3,50 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import starmap
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from sqlalchemy import Connection, Engine, select
 
+from exchange.audit.sessions import Session, grouped, quarantine_of
 from exchange.errors import LedgerError
-from exchange.ledger import Checkpoint, Problem, StoredCheckpoint, StoredLeaf, Verification, tree, verify
+from exchange.ledger import (
+    Checkpoint,
+    Problem,
+    Seen,
+    StoredCheckpoint,
+    StoredLeaf,
+    Verification,
+    tree,
+    verify,
+)
+from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.leaf import RESULTS, Kind, Leaf, decode, timestamp
-from exchange.policy import History
+from exchange.policy.history import History
 from exchange.store.engine import open_engine, reading
+from exchange.store.ledger import dealings
+from exchange.store.ledger.dealings import Dealings, PeerCommitment
 from exchange.store.ledger.head import read_head
 from exchange.store.ledger.schema import (
     CHECKPOINT,
+    COMMITMENT,
+    DOCUMENT_AT,
+    DOCUMENTS,
     INTENTS_SINCE,
     LEAF,
     NODE,
     OF_SESSION,
+    has_documents,
     ledger_errors,
     lookup,
     newest_note,
+    note_at,
     standing,
 )
-
-
-class Session(NamedTuple):
-    """One session as the ledger knows it; ``result`` is None while it runs or when it was interrupted."""
-
-    session: str
-    intent: Leaf
-    result: Leaf | None
 
 
 class LedgerReader:
@@ -44,6 +55,8 @@ class LedgerReader:
     def __init__(self, engine: Engine, head: Path) -> None:
         self._engine = engine
         self._head_path = head
+        self._dealings: dict[str, Dealings] = {}
+        self._turn = Lock()
 
     @classmethod
     def open_read_only(cls, path: Path) -> "LedgerReader":
@@ -68,22 +81,46 @@ class LedgerReader:
         with self._reading() as db:
             return [decode(body) for body in db.scalars(statement)]
 
+    def session(self, session: str) -> Session | None:
+        """Return one session, None when no intent names it.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._reading() as db:
+            leaves = [decode(body) for body in db.scalars(OF_SESSION, {"session": session})]
+        return grouped(leaves).get(session)
+
     def sessions(self) -> list[Session]:
         """Return all sessions that have an intent, oldest first.
 
         Raises:
             LedgerError: the database or an entry cannot be read.
         """
-        kinds = {Kind.INTENT, *RESULTS}
+        kinds = {Kind.INTENT, *RESULTS, Kind.RECEIPT}
         statement = select(LEAF.c.body).where(LEAF.c.kind.in_(kinds)).order_by(LEAF.c.seq)
-        found: dict[str, Session] = {}
         with self._reading() as db:
-            for leaf in map(decode, db.scalars(statement)):
-                if leaf.kind is Kind.INTENT:
-                    found[leaf.session] = Session(leaf.session, leaf, None)
-                elif leaf.session in found:
-                    found[leaf.session] = found[leaf.session]._replace(result=leaf)
-        return list(found.values())
+            return list(grouped(map(decode, db.scalars(statement))).values())
+
+    def document(self, name: str) -> bytes | None:
+        """Return what entries name by this hash, in hex; None when it is not kept here.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._reading() as db:
+            found = db.scalar(DOCUMENT_AT, {"hash": name}) if has_documents(db) else None
+        return None if found is None else bytes(found)
+
+    def documents(self) -> list[Document]:
+        """Return everything that entries name by hash, in the order of the hashes.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._reading() as db:
+            rows = db.execute(DOCUMENTS).all() if has_documents(db) else []
+        return [Document(DocumentKind(kind), bytes(body)) for kind, body in rows]
 
     def has_session(self, session: str) -> bool:
         """Say whether any entry, a refusal included, names this session: it must not run again.
@@ -104,12 +141,77 @@ class LedgerReader:
             return db.scalar(INTENTS_SINCE, {"peer": peer, "since": timestamp(since)}) or 0
 
     def history(self, peer: str, now: datetime) -> History:
-        """Return what the policy asks about a peer.
+        """Return what the policy asks about a peer: its sessions of the last 366 days, and what was decided.
 
         Raises:
-            LedgerError: the database cannot be read, or ``now`` has no time zone.
+            LedgerError: the database or an entry cannot be read.
         """
-        return History(sessions_last_day=self.intents_since(peer, now - timedelta(hours=24)))
+        with self._dealings_with(peer) as (db, known):
+            return dealings.history(db, peer, known, now)
+
+    def unsettled(self, peer: str, direction: str) -> list[Session]:
+        """Return the sessions of the last year that have an agreement and no receipt, oldest first.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._dealings_with(peer) as (_, known):
+            found = list(known.unsettled.values())
+        return [s for s in found if s.agreement and s.intent.fields["direction"] == direction]
+
+    def seen(self, peer: str) -> Seen | None:
+        """Return the longest state of a peer's log that it has shown us.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._dealings_with(peer) as (_, known):
+            return known.seen
+
+    def peer_commitment(self, peer: str) -> PeerCommitment | None:
+        """Return a peer's committed set as it was last shown to us.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._dealings_with(peer) as (_, known):
+            return known.commitment
+
+    @contextmanager
+    def _dealings_with(self, peer: str) -> Iterator[tuple[Connection, Dealings]]:
+        """The sessions with a peer, read up to now; one thread at a time."""
+        with self._turn, self._reading() as db:
+            known = self._dealings.setdefault(peer, Dealings())
+            known.read(db, peer)
+            yield db, known
+
+    def commitment(self) -> Leaf | None:
+        """Return our newest commitment to our set.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._reading() as db:
+            body = db.scalar(COMMITMENT)
+        return None if body is None else decode(body)
+
+    def quarantined(self, peer: str) -> str:
+        """Return why a peer is in quarantine, or ``""``.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._reading() as db:
+            return quarantine_of(dealings.decided(db, peer))
+
+    def approvals(self, peer: str) -> list[Leaf]:
+        """Return the approvals recorded for a peer, oldest first, also those that have expired.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._reading() as db:
+            return dealings.approvals(db, peer)
 
     def roster_epoch(self) -> int:
         """Return the epoch of the newest roster that was recorded, -1 when none was.
@@ -128,6 +230,24 @@ class LedgerReader:
         """
         with self._reading() as db:
             return newest_note(db)[1] or None
+
+    def note(self, size: int) -> str:
+        """Return the signed checkpoint over the first ``size`` entries, ``""`` where the log is shorter.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._reading() as db:
+            return note_at(db, size)
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root over the first ``size`` entries, 32 bytes.
+
+        Raises:
+            LedgerError: the database cannot be read, or the log is shorter.
+        """
+        with self._reading() as db:
+            return tree.root(size, lookup(db))
 
     def inclusion_proof(self, seq: int, size: int) -> list[bytes]:
         """Return the RFC 6962 audit path of an entry in the log of the first ``size`` entries.

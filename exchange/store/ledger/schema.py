@@ -25,9 +25,10 @@ from exchange.ledger import tree
 from exchange.ledger.leaf import decode
 from exchange.ledger.verify import History
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _STANDING = "kind IN ('opened', 'roster', 'commitment')"
+_DECIDED = "kind IN ('quarantine', 'lift', 'approval')"
 
 TABLES = MetaData()
 LEAF = Table(
@@ -42,6 +43,8 @@ LEAF = Table(
     Index("leaf_session", "session", sqlite_where=text("session <> ''")),
     Index("leaf_quota", "peer", "time", sqlite_where=text("kind = 'intent'")),
     Index("leaf_standing", "seq", sqlite_where=text(_STANDING)),
+    Index("leaf_dealings", "peer", "seq", sqlite_where=text("session <> ''")),
+    Index("leaf_decided", "peer", "seq", sqlite_where=text(_DECIDED)),
     sqlite_strict=True,
 )
 NODE = Table(
@@ -60,11 +63,21 @@ CHECKPOINT = Table(
     Column("note", Text, nullable=False),
     sqlite_strict=True,
 )
+DOCUMENT = Table(
+    "document",
+    TABLES,
+    Column("hash", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
 # REPLACE deletes without a delete trigger firing, hence the insert triggers: rows go to the end only.
 _AT_THE_END = {
     LEAF: "NEW.seq <> coalesce((SELECT max(seq) + 1 FROM leaf), 0)",
     CHECKPOINT: "NEW.size <> coalesce((SELECT max(size) + 1 FROM checkpoint), 1)",
     NODE: "EXISTS (SELECT 1 FROM node WHERE level = NEW.level AND idx = NEW.idx)",
+    DOCUMENT: "EXISTS (SELECT 1 FROM document WHERE hash = NEW.hash)",
 }
 for _table, _misplaced in _AT_THE_END.items():
     for _verb, _when in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f"WHEN {_misplaced}")):
@@ -84,11 +97,38 @@ NEWEST = select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size
 NOTE_AT = select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == bindparam("size"))
 STANDING = select(LEAF.c.body).where(text(_STANDING)).order_by(LEAF.c.seq)
 NODE_AT = select(NODE.c.hash).where(NODE.c.level == bindparam("level"), NODE.c.idx == bindparam("idx"))
-INTENTS_SINCE = (
-    select(func.count())
-    .select_from(LEAF)
-    .where(LEAF.c.peer == bindparam("peer"), LEAF.c.time >= bindparam("since"), text("kind = 'intent'"))
+_OF_PEER = LEAF.c.peer == bindparam("peer")
+_INTENTS_SINCE = (_OF_PEER, LEAF.c.time >= bindparam("since"), text("kind = 'intent'"))
+INTENTS_SINCE = select(func.count()).select_from(LEAF).where(*_INTENTS_SINCE)
+FIRST_SINCE = select(func.min(LEAF.c.seq)).where(*_INTENTS_SINCE)
+_DEALINGS = (_OF_PEER, text("session <> ''"))
+NEWEST_DEALING = select(LEAF.c.body).where(*_DEALINGS).order_by(LEAF.c.seq.desc()).limit(1)
+DEALINGS_FROM = select(LEAF.c.body).where(*_DEALINGS, LEAF.c.seq >= bindparam("start")).order_by(LEAF.c.seq)
+DEALINGS_WITH = (
+    select(LEAF.c.body)
+    .where(*_DEALINGS, func.instr(LEAF.c.body, bindparam("field")) > 0)
+    .order_by(LEAF.c.seq)
 )
+DECIDED = select(LEAF.c.body).where(_OF_PEER, text(_DECIDED)).order_by(LEAF.c.seq)
+COMMITMENT = (
+    select(LEAF.c.body)
+    .where(text(_STANDING), text("kind = 'commitment'"))
+    .order_by(LEAF.c.seq.desc())
+    .limit(1)
+)
+DOCUMENTS = select(DOCUMENT.c.kind, DOCUMENT.c.body).order_by(DOCUMENT.c.hash)
+DOCUMENT_AT = select(DOCUMENT.c.body).where(DOCUMENT.c.hash == bindparam("hash"))
+
+
+def migrate(db: Connection, version: int) -> bool:
+    """Bring the tables of version 1 up to this one: documents, and what they ask about peers, are new."""
+    if version != 1:
+        return False
+    db.exec_driver_sql("DROP INDEX IF EXISTS leaf_standing")  # it left out kinds that are new
+    DOCUMENT.create(db)
+    for index in LEAF.indexes:
+        index.create(db, checkfirst=True)
+    return True
 
 
 def newest_note(db: Connection) -> tuple[int, str]:
@@ -108,6 +148,11 @@ def standing(db: Connection) -> History:
     for body in db.scalars(STANDING):
         history.admit(decode(body))
     return history
+
+
+def has_documents(db: Connection) -> bool:
+    """Whether the log is of the version that keeps documents; reading an older one does not change it."""
+    return db.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'document'").first() is not None
 
 
 def lookup(db: Connection) -> tree.Lookup:

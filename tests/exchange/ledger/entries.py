@@ -30,16 +30,36 @@ FIELDS: dict[Kind, dict[str, object]] = {
     Kind.INTENT: SESSION | {
         "what": {
             "rung": "overlap", "output": "receiver", "types": ["domain", "ipv4"], "protocol": "voprf",
-            "profile": "cti-c14n/1", "policy": "b0" * 32, "ours_padded": 1024,
+            "profile": "cti-c14n/1", "policy": "b0" * 32, "ours_padded": 1024, "stage": "whole",
+            "entered": {"domain": 600, "ipv4": 300}, "withheld": {"p4-tlp": {"ipv4": 12}},
+            "canaries": 8, "at_stake": 900, "below": "be" * 32, "log_size": 7, "log_root": "10" * 32,
+            "peer_epoch": 2, "peer_set": "5c" * 32, "peer_set_padded": 2048,
         }
     },
     Kind.DISCLOSED: AGREED | {
         "what": {
             "learned_by_us": "overlap", "learned_by_peer": "size", "matched": 7, "peer_padded": 2048,
+            "transcript": "7a" * 32, "told": 9,
             "bytes_sent": 32768, "bytes_received": 81920, "messages_sent": 1,
         }
     },
-    Kind.ABORTED: SESSION | {"what": {"reason": "peer-unavailable", "by": "us"}},
+    Kind.ABORTED: SESSION | {"what": {"reason": "peer-unavailable", "by": "us", "learned_by_peer": "size"}},
+    Kind.RECEIPT: AGREED | {"receipt": b"signed by both", "what": {"log_size": 9, "log_root": "10" * 32}},
+    Kind.POLICY: {"policy": "b0" * 32, "what": {"revision": 3}},
+    Kind.COMMITMENT: {"what": {"epoch": 1, "root": "5c" * 32, "padded": 1024, "state": "57" * 32}},
+    Kind.ALARM: {
+        "peer": "umbra", "session": "5e" * 32, "what": {"guard": "canary", "count": 1, "digest": "d1" * 32}
+    },
+    Kind.QUARANTINE: {"peer": "umbra", "what": {"reason": "canary"}},
+    Kind.LIFT: {"peer": "umbra", "what": {"reason": "explained"}},
+    Kind.APPROVAL: {
+        "peer": "umbra",
+        "what": {
+            "request": "4e" * 32, "rung": "overlap", "types": ["ipv4"], "approver": "dana",
+            "expires": "2026-03-08T12:00:00.000000Z", "signature": "51" * 64,
+        }
+    },
+    Kind.REPORT: {"session": "5e" * 32, "peer": "umbra", "what": {"digest": "d2" * 32, "scope": "session"}},
 }  # fmt: skip
 
 

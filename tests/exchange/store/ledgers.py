@@ -28,13 +28,38 @@ def session(n: int) -> str:
     return f"{n:064x}"
 
 
-def intend(store: LedgerStore, n: int, *, peer: str = "umbra", now: datetime = NOW) -> int:
-    return store.append("intent", now=now, session=session(n), peer=peer, direction="initiator", what=INTENT)
+def intend(
+    store: LedgerStore,
+    n: int,
+    *,
+    peer: str = "umbra",
+    now: datetime = NOW,
+    direction: str = "initiator",
+    **what: object,
+) -> int:
+    fields = {"session": session(n), "peer": peer, "direction": direction}
+    return store.append("intent", now=now, what=INTENT | what, **fields)
 
 
-def disclose(store: LedgerStore, n: int) -> int:
-    fields = {"session": session(n), "peer": "umbra", "direction": "initiator", "agreement": "a9" * 32}
-    return store.append(Kind.DISCLOSED, now=NOW, what=DISCLOSED, **fields)
+def disclose(
+    store: LedgerStore,
+    n: int,
+    *,
+    peer: str = "umbra",
+    now: datetime = NOW,
+    direction: str = "initiator",
+    **what: object,
+) -> int:
+    fields = {"session": session(n), "peer": peer, "direction": direction, "agreement": "a9" * 32}
+    return store.append(Kind.DISCLOSED, now=now, what=DISCLOSED | what, **fields)
+
+
+def settle(
+    store: LedgerStore, n: int, receipt: bytes = b"receipt", *, direction: str = "initiator", **what: object
+) -> int:
+    fields = {"session": session(n), "peer": "umbra", "direction": direction, "agreement": "a9" * 32}
+    shown = {"log_size": 4, "log_root": "10" * 32}
+    return store.append(Kind.RECEIPT, now=NOW, receipt=receipt, what=shown | what, **fields)
 
 
 def adopt(store: LedgerStore, epoch: int = 1, alliance: str = "threats.example") -> int:

@@ -9,9 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.errors import LedgerError
-from exchange.ledger import Kind, note, tree
-from exchange.policy import History
-from exchange.store.ledger import LedgerReader, LedgerStore, head_path
+from exchange.ledger import Checkpoint, Kind, note, tree
+from exchange.store.ledger import Draft, LedgerReader, LedgerStore, head_path
 from tests.exchange.store.ledgers import (
     DISCLOSED,
     INTENT,
@@ -23,6 +22,7 @@ from tests.exchange.store.ledgers import (
     fill,
     intend,
     session,
+    settle,
 )
 from tests.reference import merkle
 
@@ -58,10 +58,46 @@ class TestAppending:
         assert not store.has_session("")
         intend(store, 3, now=NOW + timedelta(hours=25))
         intend(store, 4, peer="globex", now=NOW + timedelta(hours=25))
-        assert store.history("umbra", NOW) == History(sessions_last_day=3)
-        assert store.history("umbra", NOW + timedelta(hours=25)) == History(sessions_last_day=1)
-        assert store.history("initech", NOW) == History()
+        assert store.intents_since("umbra", NOW) == 3
+        assert store.intents_since("umbra", NOW + timedelta(hours=1)) == 1
+        assert store.intents_since("globex", NOW) == 1
+        assert store.note(3) != ""
+        assert note.read(store.note(3), PUBLIC) == Checkpoint(
+            "cosight/threats.example/acme", 3, store.root_at(3)
+        )
+        assert store.note(99) == ""
         assert store.roster_epoch() == 1
+
+    def test_a_session_is_found_with_what_became_of_it(self, store: LedgerStore) -> None:
+        fill(store)
+        settle(store, 1)
+        found = store.session(session(1))
+        assert found is not None
+        assert found.result is not None
+        assert found.receipt is not None
+        assert [leaf.seq for leaf in (found.intent, found.result, found.receipt)] == [2, 3, 5]
+        assert found.agreement == "a9" * 32
+        assert store.sessions()[0] == found
+        assert store.session(session(2)) == store.sessions()[1]
+        assert store.sessions()[1][2:] == (None, None)
+        assert store.session(session(9)) is None
+        assert store.session("") is None
+
+    def test_several_entries_are_written_together_or_not_at_all(self, store: LedgerStore) -> None:
+        one = Draft(
+            "intent", {"session": session(1), "peer": "umbra", "direction": "responder", "what": INTENT}
+        )
+        end = {"session": session(1), "peer": "umbra", "direction": "responder", "agreement": "a9" * 32}
+        drafts = [one, Draft(Kind.DISCLOSED, end | {"what": DISCLOSED})]
+        assert store.append_all(drafts, now=NOW) == [1, 2]
+        again = Draft("intent", dict(one.fields) | {"session": session(2)})
+        for wrong in (one, Draft("payment", {}), Draft("intent", {})):
+            with pytest.raises(LedgerError):
+                store.append_all([again, wrong], now=NOW)
+        assert len(store.entries()) == 3
+        assert store.append_all([again], now=NOW) == [3]
+        assert store.append_all([], now=NOW) == []
+        assert store.verify(public_key=PUBLIC, every_signature=True).ok
 
     def test_the_log_takes_the_name_of_the_alliance(self, store: LedgerStore) -> None:
         intend(store, 1)

@@ -1,0 +1,43 @@
+"""Documents: what entries of the ledger name by hash, kept beside them so that an auditor can read it.
+
+An agreement, a policy, and a peer's checkpoint that is kept as evidence. None of them holds an indicator.
+"""
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import NamedTuple
+
+from crypto import labels
+
+
+class DocumentKind(StrEnum):
+    """What a document is."""
+
+    AGREEMENT = "agreement"
+    POLICY = "policy"
+    NOTE = "note"
+
+
+_LABELS = {DocumentKind.AGREEMENT: labels.AGREEMENT, DocumentKind.POLICY: labels.POLICY}
+
+
+class Document(NamedTuple):
+    """One document.
+
+    Attributes:
+        kind: what it is.
+        body: canonical bytes of an agreement, canonical content of a policy, or a checkpoint note in UTF-8.
+    """
+
+    kind: DocumentKind
+    body: bytes
+
+    @property
+    def hash(self) -> str:
+        """The name under which entries speak of it, in hex.
+
+        That of an agreement is ``Agreement.hash``, that of a policy ``Policy.hash``: SHA-256 over a label, a
+        zero byte and the body. That of a note is the SHA-256 of the note.
+        """
+        label = _LABELS.get(self.kind)
+        return sha256((label.encode() + b"\x00" if label else b"") + self.body).hexdigest()
