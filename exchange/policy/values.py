@@ -30,7 +30,7 @@ class Values:
 
     def fault(self, at: Place, fault: str) -> ConfigError:
         """The error that names a place and what is wrong there."""
-        return ConfigError(f"{self._where(at)} {fault}", hint="docs/policy.md describes the file")
+        return ConfigError(f"{self._where(at).rstrip()} {fault}", hint="docs/policy.md describes the file")
 
     def table(self, at: Place, raw: object) -> dict[str, Any]:
         """A table, whatever it holds."""

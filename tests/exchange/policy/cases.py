@@ -1,4 +1,4 @@
-"""A policy, a request that it allows, and for every rule the changes under which that rule alone refuses it."""
+"""A policy, a request that it allows, and for every rule the changes under which it alone refuses."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -151,12 +151,13 @@ def approved(*given: Approval) -> Alone:
 
 SIZE_RUN = past(rung=Rung.SIZE, direction="initiator")
 CLIMB_IF = 'climb_if = { overlap = "size >= 3000" }'
+HALF = "share = { most = 0.5, days = 30 }"
 ISAC = '[arrangements.isac]\nreference = "file 9"\n'
 
 REFUSED: dict[str, list[Alone]] = {
     "p2-policy-validity": [
-        Alone(now=NOW - timedelta(days=90)),
-        Alone(now=NOW + timedelta(days=400)),
+        Alone({"top": "valid_until = 2026-02-28"}),
+        Alone({"top": "valid_from = 2026-03-02"}),
         Alone(
             {"tables": '[iep]\nid = "7"\nname = "x"\niep_version = 2.0\nend_date = 2026-03-01T11:59:59Z\n'}
         ),
@@ -229,10 +230,9 @@ REFUSED: dict[str, list[Alone]] = {
     "p11-values-per-year": [answering("values_per_year = 4000", past(timedelta(days=365)))],
     "p12-share": [
         answering("share = { most = 0.9, days = 30 }"),
-        answering(
-            "share = { most = 0.5, days = 30 }", past(timedelta(days=29), charge=400), peer_size_padded=128
-        ),
-        answering("share = { most = 0.5, days = 30 }", past(charge=501), peer_size_padded=None),
+        answering(HALF, past(timedelta(days=29), charge=400), peer_size_padded=128),
+        answering(HALF, past(charge=501), peer_size_padded=None),
+        answering(HALF, past(charge=501)),
         answering('protocols = ["vole"]\nshare = { most = 0.6, days = 30 }', protocol="vole", our_size=2048),
     ],
     "p8-climb": [
