@@ -9,14 +9,17 @@ from exchange.policy.admission import ADMISSION_RULES, EVERYTHING, Admission, Of
 from exchange.policy.approvals import approve, request_hash
 from exchange.policy.budget import admission
 from exchange.policy.condition import Condition
+from exchange.policy.diff import Difference, diff
 from exchange.policy.file import DEFAULT_POLICY, parse
 from exchange.policy.history import Approval, History, Past
 from exchange.policy.model import Policy
 from exchange.policy.request import RUNNABLE, Request, at_stake, told
 from exchange.policy.rule import Objection, Pending, Rule
 from exchange.policy.rules import RULES, Decision, Verdict, decide, explain
+from exchange.policy.sweep import Sweep, sweep
 from exchange.policy.tables import Arrangement, Iep, LegalBasis
 from exchange.policy.terms import ANYONE, Approving, Bounds, PerValue, Share, Terms, Validity
+from exchange.policy.words import Sentence, limits, warnings
 
 __all__ = [
     "ADMISSION_RULES",
@@ -32,6 +35,7 @@ __all__ = [
     "Bounds",
     "Condition",
     "Decision",
+    "Difference",
     "History",
     "Iep",
     "LegalBasis",
@@ -44,7 +48,9 @@ __all__ = [
     "Request",
     "Rule",
     "Rung",
+    "Sentence",
     "Share",
+    "Sweep",
     "Terms",
     "Validity",
     "Verdict",
@@ -52,8 +58,12 @@ __all__ = [
     "approve",
     "at_stake",
     "decide",
+    "diff",
     "explain",
+    "limits",
     "parse",
     "request_hash",
+    "sweep",
     "told",
+    "warnings",
 ]

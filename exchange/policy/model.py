@@ -86,7 +86,11 @@ class Policy:
         return {"version": VERSION} | said | self.validity.content() | peers
 
     @cached_property
+    def encoded(self) -> bytes:
+        """The canonical bytes of the content."""
+        return cbor2.dumps(self.content(), canonical=True)
+
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 over the label and the canonical content, 32 bytes; equal policies have equal hashes."""
-        encoded = cbor2.dumps(self.content(), canonical=True)
-        return sha256(labels.POLICY.encode() + b"\x00" + encoded).digest()
+        return sha256(labels.POLICY.encode() + b"\x00" + self.encoded).digest()

@@ -1,0 +1,280 @@
+"""What one policy allows that another does not, in words."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from exchange.agreement import Rung
+from exchange.indicators import Tlp
+from exchange.indicators.context import Pap
+from exchange.policy.model import Policy
+from exchange.policy.terms import ANYONE, Approving, Bounds, PerValue, Share, Terms, Validity, plain
+from exchange.policy.words import called, in_short
+
+MORE, LESS, OTHER = "allowed", "forbidden", "changed"
+Change = tuple[str, str]
+"""Whether more or less is allowed, or only something else, and what, in words."""
+Compare = Callable[[str, Any, Any], Iterable[Change]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Sentences on what differs between two policies.
+
+    Attributes:
+        allowed: what became allowed.
+        forbidden: what is no longer allowed.
+        changed: what is different, and neither more nor less.
+    """
+
+    allowed: list[str] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.allowed or self.forbidden or self.changed)
+
+
+def diff(old: Policy, new: Policy) -> Difference:
+    """Compare two policies, peer by peer; those without terms of their own are judged by everybody's."""
+    found = Difference()
+    for kind, text in _of_the_whole(old, new):
+        getattr(found, kind).append(text)
+    for name in sorted({*old.peers, *new.peers}):
+        for kind, text in _of_a_peer(name, old.terms(name), new.terms(name)):
+            getattr(found, kind).append(f"{called(name)}: {text}")
+    return found
+
+
+def _of_the_whole(old: Policy, new: Policy) -> Iterator[Change]:
+    yield from _flag("suspended", old.suspended, new.suspended)
+    yield from _words_or_any("regions", old.regions, new.regions)
+    yield from _validity("the policy is valid", old.validity, new.validity)
+    yield from (
+        (_turned(kind), text) for kind, text in _words("personal_data", old.personal_data, new.personal_data)
+    )
+    for table in ("legal_bases", "arrangements", "approvers"):
+        yield from _tables(table, getattr(old, table), getattr(new, table))
+    if old.iep != new.iep:
+        before, after = ({} if i is None else i.content() for i in (old.iep, new.iep))
+        lines = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+        yield OTHER, f"iep: {', '.join(lines)} changed"
+    if old.revision != new.revision:
+        yield OTHER, f"revision {old.revision} became {new.revision}"
+
+
+def _of_a_peer(name: str, old: tuple[str, Terms] | None, new: tuple[str, Terms] | None) -> Iterator[Change]:
+    if old is None:
+        assert new is not None
+        yield MORE, f"its terms were added: {in_short(name, new[1])}"
+        return
+    if new is None:
+        yield LESS, f"its terms were taken away: {in_short(name, old[1])}"
+        return
+    if old[0] != new[0]:
+        whose = "the terms for every other member" if new[0] == ANYONE else "terms of its own"
+        yield OTHER, f"it is judged by {whose} now"
+    for f in fields(Terms):
+        before, after = getattr(old[1], f.name), getattr(new[1], f.name)
+        if before != after:
+            yield from _COMPARE.get(f.name, _other)(f.name, before, after)
+
+
+def _turned(kind: str) -> str:
+    return {MORE: LESS, LESS: MORE}.get(kind, kind)
+
+
+def _words(line: str, old: frozenset[str], new: frozenset[str]) -> Iterator[Change]:
+    for kind, words in ((MORE, new - old), (LESS, old - new)):
+        if words:
+            yield kind, f"{line} {', '.join(sorted(map(str, words)))}"
+
+
+def _words_or_any(line: str, old: frozenset[str] | None, new: frozenset[str] | None) -> Iterator[Change]:
+    if old is not None and new is not None:
+        yield from _words(line, old, new)
+    elif old is None and new is not None:
+        yield LESS, f"{line} other than {', '.join(sorted(new)) or 'none'}"
+    elif old is not None:
+        yield MORE, f"{line} of any kind, not {', '.join(sorted(old)) or 'none'} alone"
+
+
+def _rungs(_line: str, old: Rung | None, new: Rung | None) -> Iterator[Change]:
+    before, after = (-1 if rung is None else rung.level for rung in (old, new))
+    between = [str(r) for r in Rung if min(before, after) < r.level <= max(before, after)]
+    yield (MORE if after > before else LESS), f"reveal {', '.join(between)}"
+
+
+def _ceiling(order: type[Tlp | Pap], *, unstated: int) -> Compare:
+    """Markings, from the most open to the most closed; unstated is below all of them, or above."""
+
+    def compare(line: str, old: Any, new: Any) -> Iterator[Change]:
+        ranks = [unstated if m is None else list(order).index(m) for m in (old, new)]
+        kind = MORE if ranks[1] > ranks[0] else LESS
+        yield kind, f"{line} {_said(new)}, not {_said(old)}"
+
+    return compare
+
+
+def _bounds(line: str, old: Bounds | None, new: Bounds | None) -> Iterator[Change]:
+    if old is None or new is None:
+        one = old or new
+        assert one is not None
+        yield (LESS if new is None else MORE), f"{line} from {one.least:,} to {one.most:,}"
+        return
+    if new.most != old.most:
+        kind, span = (
+            (MORE, (old.most + 1, new.most)) if new.most > old.most else (LESS, (new.most + 1, old.most))
+        )
+        yield kind, f"{line} from {span[0]:,} to {span[1]:,}"
+    if new.least != old.least:
+        kind, span = (
+            (MORE, (new.least, old.least - 1))
+            if new.least < old.least
+            else (LESS, (old.least, new.least - 1))
+        )
+        yield kind, f"{line} from {span[0]:,} to {span[1]:,}"
+
+
+def _at_most(line: str, old: float | None, new: float | None) -> Iterator[Change]:
+    more = new is None or (old is not None and new > old)
+    yield (MORE if more else LESS), f"{line} {_said(new)}, not {_said(old)}"
+
+
+def _at_most_of_each(line: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[Change]:
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            yield from _at_most(f"{line} of {key}", old.get(key), new.get(key))
+
+
+def _rate(line: str, old: Share | PerValue | None, new: Share | PerValue | None) -> Iterator[Change]:
+    """So much in so many days: less, or over a longer time, is tighter."""
+    kind = OTHER
+    if old is None or new is None:
+        kind = LESS if old is None else MORE
+    elif new.most >= old.most and new.days <= old.days:
+        kind = MORE
+    elif new.most <= old.most and new.days >= old.days:
+        kind = LESS
+    yield kind, f"{line} {_said(new)}, not {_said(old)}"
+
+
+def _flag(line: str, old: Any, new: Any) -> Iterator[Change]:
+    """What stands in the way where it is true."""
+    if old != new:
+        yield (LESS if new else MORE), f"{line} is {str(new).lower()} now"
+
+
+def _order(*words: str | None) -> Compare:
+    """Words from the tightest to the loosest."""
+
+    def compare(line: str, old: str | None, new: str | None) -> Iterator[Change]:
+        kind = MORE if words.index(new) > words.index(old) else LESS
+        yield kind, f"{line} {_said(new)}, not {_said(old)}"
+
+    return compare
+
+
+def _basis(line: str, old: str | None, new: str | None) -> Iterator[Change]:
+    kind = MORE if old is None else LESS if new is None else OTHER
+    yield kind, f"{line} {_said(new)}, not {_said(old)}"
+
+
+def _needed(line: str, old: Any, new: Any) -> Iterator[Change]:
+    """Something that must be fulfilled where it is stated."""
+    kind = LESS if not old else MORE if not new else OTHER
+    yield kind, f"{line} {_said(new)}, not {_said(old)}"
+
+
+def _approval(line: str, old: Approving | None, new: Approving | None) -> Iterator[Change]:
+    if old is None or new is None:
+        yield from _needed(line, old, new)
+        return
+    for rung in sorted(old.rungs ^ new.rungs, key=lambda r: r.level):
+        yield (
+            (LESS if rung in new.rungs else MORE),
+            f"{rung} {'needs' if rung in new.rungs else 'without'} {line}",
+        )
+    if old.people != new.people:
+        yield (LESS if new.people > old.people else MORE), f"{line} by {new.people} people, not {old.people}"
+    if old.days != new.days:
+        yield (MORE if new.days > old.days else LESS), f"{line} for {new.days} days, not {old.days}"
+
+
+def _validity(line: str, old: Validity, new: Validity) -> Iterator[Change]:
+    first = [_moment(v.first or date.min, time.min) for v in (old, new)]
+    if first[0] != first[1]:
+        text = f"{line} from {new.first or 'any day'}, not {old.first or 'any day'}"
+        yield (MORE if first[1] < first[0] else LESS), text
+    last = [_moment(v.last or date.max, time.max) for v in (old, new)]
+    if last[0] != last[1]:
+        text = f"{line} until {new.last or 'any day'}, not {old.last or 'any day'}"
+        yield (MORE if last[1] > last[0] else LESS), text
+
+
+def _moment(end: date, of_day: time) -> datetime:
+    """An end of a validity as a time; a day counts from its first or to its last moment."""
+    return end if isinstance(end, datetime) else datetime.combine(end, of_day, UTC)
+
+
+def _tables(line: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            did = "added" if name not in old else "taken away" if name not in new else "changed"
+            yield OTHER, f"{line}.{name} was {did}"
+
+
+def _other(line: str, old: Any, new: Any) -> Iterator[Change]:
+    yield OTHER, f"{line} {_said(new)}, not {_said(old)}"
+
+
+def _said(value: Any) -> str:
+    """A value of the file in a sentence."""
+    shown = plain(value)
+    if shown in (None, {}):
+        return "unstated"
+    if isinstance(shown, Mapping):
+        return ", ".join(f"{key} {_said(v)}" for key, v in shown.items())
+    if isinstance(shown, list):
+        return "+".join(map(str, shown))
+    return f"{shown:,}" if type(shown) in {int, float} else str(shown)
+
+
+_COMPARE: dict[str, Compare] = {
+    "directions": _words,
+    "reveal": _rungs,
+    "learns": _words,
+    "types": _words,
+    "protocols": _words,
+    "our_size": _bounds,
+    "peer_size": _bounds,
+    "sessions_per_day": _at_most,
+    "tlp": _ceiling(Tlp, unstated=-1),
+    "legal_basis": _basis,
+    "purposes": _words_or_any,
+    "roles": _words_or_any,
+    "arrangement": _needed,
+    "profiles": _words_or_any,
+    "attestation": _flag,
+    "pap": _ceiling(Pap, unstated=len(Pap)),
+    "provenance": _order("own", "any"),
+    "max_age_days": _at_most_of_each,
+    "size_ratio": _at_most,
+    "values_per_day": _at_most,
+    "values_per_year": _at_most,
+    "entries_per_value": _rate,
+    "share": _rate,
+    "climb": _flag,
+    "climb_if": _needed,
+    "approval": _approval,
+    "ahead_hours": _at_most,
+    "tell_count": _order("hidden", "band", "exact"),
+    "commitment": _order("required", "optional"),
+    "growth_per_day": _at_most,
+    "on_alarm": _order("quarantine", "record"),
+    "suspended": _flag,
+    "validity": lambda _line, old, new: _validity("valid", old, new),
+}
+"""How the lines of two terms are compared; of the others it is only said that they differ."""
