@@ -222,6 +222,15 @@ class LedgerReader:
         with self._reading() as db:
             return standing(db).epoch
 
+    def policy(self) -> str:
+        """Return the hash of the policy that was recorded last, in hex, ``""`` when none was.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._reading() as db:
+            return standing(db).policy
+
     def newest(self) -> str | None:
         """Return the newest checkpoint as a signed note, None while the log is empty.
 

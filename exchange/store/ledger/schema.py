@@ -27,7 +27,7 @@ from exchange.ledger.verify import History
 
 SCHEMA_VERSION = 2
 
-_STANDING = "kind IN ('opened', 'roster', 'commitment')"
+_STANDING = "kind IN ('opened', 'roster', 'commitment', 'policy')"
 _DECIDED = "kind IN ('quarantine', 'lift', 'approval')"
 
 TABLES = MetaData()
@@ -93,7 +93,7 @@ for _table, _misplaced in _AT_THE_END.items():
 
 # Built once: SQLAlchemy then finds each compiled form by identity. The literals let partial indexes be used.
 OF_SESSION = select(LEAF.c.body).where(LEAF.c.session == bindparam("session"), text("session <> ''"))
-NEWEST = select(CHECKPOINT.c.size, CHECKPOINT.c.note).order_by(CHECKPOINT.c.size.desc()).limit(1)
+NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"  # as text: every append asks it
 NOTE_AT = select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == bindparam("size"))
 STANDING = select(LEAF.c.body).where(text(_STANDING)).order_by(LEAF.c.seq)
 NODE_AT = select(NODE.c.hash).where(NODE.c.level == bindparam("level"), NODE.c.idx == bindparam("idx"))
@@ -133,7 +133,7 @@ def migrate(db: Connection, version: int) -> bool:
 
 def newest_note(db: Connection) -> tuple[int, str]:
     """The newest checkpoint's size and note; ``(0, "")`` in an empty log."""
-    row = db.execute(NEWEST).first()
+    row = db.exec_driver_sql(NEWEST).first()
     return (row[0], row[1]) if row else (0, "")
 
 

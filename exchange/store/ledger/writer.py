@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -84,6 +84,7 @@ class _Order:
     drafts: tuple[Draft, ...]
     time: str
     seqs: Future[list[int]] = field(default_factory=Future)
+    turn: Event = field(default_factory=Event)
 
 
 @dataclass(slots=True)
@@ -129,6 +130,7 @@ class LedgerStore(LedgerReader):
         self._tail = _Tail()
         self._orders: deque[_Order] = deque()
         self._ordering = Lock()
+        self._writing = False
 
     @classmethod
     def open(cls, path: Path, *, signer: Ed25519PrivateKey, origin: str) -> "LedgerStore":
@@ -195,16 +197,19 @@ class LedgerStore(LedgerReader):
         """
         if any(draft.kind not in Kind.__members__.values() for draft in drafts):
             raise LedgerError("the ledger has no such kind of entry")
+        if not drafts:
+            return []
         order = _Order(tuple(drafts), timestamp(now))
         with self._ordering:
             self._orders.append(order)
-        try:
-            with self._head.locked():
-                if not order.seqs.done():
-                    self._carry_out()
-        except LedgerError:
-            if self._withdrawn(order):  # it was not our turn in time
-                raise
+            first, self._writing = not self._writing, True
+        if not first:
+            order.turn.wait()  # until it is written, or is the oldest that is not
+        if not order.seqs.done():
+            try:
+                self._carry_out()
+            finally:
+                self._pass_on()
         return order.seqs.result()
 
     def _taken(self) -> list[_Order]:
@@ -213,42 +218,50 @@ class LedgerStore(LedgerReader):
             self._orders.clear()
         return orders
 
-    def _withdrawn(self, order: _Order) -> bool:
-        """Take an order back, unless another thread has it in hand."""
+    def _pass_on(self) -> None:
+        """Let the next thread write, if one waits."""
         with self._ordering:
-            if order not in self._orders:
-                return False
-            self._orders.remove(order)
-            return True
+            self._writing = bool(self._orders)
+            if self._orders:
+                self._orders[0].turn.set()
 
     def _carry_out(self) -> None:
         """Write what was ordered. Each caller gets the numbers of its entries, or what went wrong."""
-        orders = self._taken()
+        orders: list[_Order] = []
         done: list[tuple[_Order, list[int]]] = []
         try:
-            with ledger_errors(), writing(self._engine) as db:
-                tail = self._load(db)
-                self._check_head(db, tail)
-                rows = _Rows()
-                for order in orders:
-                    try:
-                        tail, own = self._planned(db, tail, order, rows.sessions)
-                    except LedgerError as e:
-                        order.seqs.set_exception(e)
-                        continue
-                    rows.add(own)
-                    done.append((order, [row.seq for row in own.leaves[-len(order.drafts) :]]))
-                rows.write(db)
-            if done:
-                self._tail = tail
-                self._head.write(tail.note, tail.size)
+            with self._head.locked():
+                orders = self._taken()
+                self._write(orders, done)
         except BaseException as e:  # noqa: BLE001  # every caller raises it, this one too
+            orders = orders or self._taken()
             for order in orders:
                 if not order.seqs.done():
                     order.seqs.set_exception(e)
         else:
             for order, seqs in done:
                 order.seqs.set_result(seqs)
+        for order in orders:
+            order.turn.set()
+
+    def _write(self, orders: Sequence[_Order], done: list[tuple[_Order, list[int]]]) -> None:
+        """Write orders in one transaction; add those that are written to ``done``."""
+        rows = _Rows()
+        with ledger_errors(), writing(self._engine) as db:
+            tail = self._load(db)
+            self._check_head(db, tail)
+            for order in orders:
+                try:
+                    tail, own = self._planned(db, tail, order, rows.sessions)
+                except LedgerError as e:
+                    order.seqs.set_exception(e)
+                    continue
+                rows.add(own)
+                done.append((order, [row.seq for row in own.leaves[-len(order.drafts) :]]))
+            rows.write(db)
+        if done:
+            self._tail = tail
+            self._head.write(tail.note, tail.size)
 
     def close(self) -> None:
         """Close the database and the head file."""

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -112,6 +113,43 @@ class TestTogether:
         for thread in threads:
             thread.join()
         assert store.verify().leaves == 101
+        assert problems(path) == []
+
+    def test_one_that_is_refused_stops_none_of_the_others(self, store: LedgerStore, path: Path) -> None:
+        intend(store, 0)
+        wrong: list[LedgerError] = []
+
+        def work(part: int) -> None:
+            for n in range(20):
+                try:
+                    intend(store, 0 if part == 0 else part * 100 + n)
+                except LedgerError as e:
+                    wrong.append(e)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert {e.code for e in wrong} == {"ledger-order"}
+        assert len(wrong) == 20
+        assert store.verify().leaves == 62
+        assert problems(path) == []
+
+    def test_all_who_wait_hear_that_the_disk_is_busy(
+        self, store: LedgerStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        intend(store, 0)
+        monkeypatch.setattr(head, "BUSY_TIMEOUT_S", 0.2)
+
+        def work(n: int) -> str:
+            try:
+                return str(intend(store, n))
+            except LedgerError as e:
+                return str(e)
+
+        with head_path(path).open("rb") as other, ThreadPoolExecutor(4) as pool:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            said = list(pool.map(work, range(1, 5)))
+        assert all("in use" in text for text in said)
+        assert [intend(store, n) for n in range(1, 5)] == [2, 3, 4, 5]
         assert problems(path) == []
 
     def test_processes(self, path: Path) -> None:

@@ -10,6 +10,7 @@ from exchange.indicators import IndicatorType
 from exchange.ledger import Kind
 from exchange.policy.history import Approval, Past
 from exchange.store.ledger import LedgerReader, LedgerStore, Seen
+from exchange.store.ledger.schema import COMMITMENT
 from tests.exchange.ledger.entries import FIELDS
 from tests.exchange.ledger.receipts import receipt
 from tests.exchange.store.ledgers import NOW, adopt, disclose, fill, intend, session, settle
@@ -186,8 +187,7 @@ def test_the_questions_are_answered_by_indexes(store: LedgerStore) -> None:
         "leaf_dealings": "SELECT body FROM leaf WHERE peer = 'a' AND session <> '' AND seq >= 5 ORDER BY seq",
         "leaf_decided": "SELECT body FROM leaf WHERE peer = 'a' "
         "AND kind IN ('quarantine', 'lift', 'approval') ORDER BY seq",
-        "leaf_standing": "SELECT body FROM leaf WHERE kind IN ('opened', 'roster', 'commitment') "
-        "AND kind = 'commitment' ORDER BY seq DESC LIMIT 1",
+        "leaf_standing": str(COMMITMENT.compile(compile_kwargs={"literal_binds": True})),
         "leaf_quota": "SELECT min(seq) FROM leaf WHERE peer = 'a' AND time >= '2026' AND kind = 'intent'",
     }
     with store._engine.connect() as db:

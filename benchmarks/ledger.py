@@ -1,0 +1,108 @@
+"""How many durable appends a ledger takes a second, and how long verifying and exporting one takes.
+
+Run: ``python -m benchmarks.ledger [--leaves N] [--folder DIR]``. Every append is on the disk when it returns,
+entry and head file both: put ``--folder`` where the node's home would be. Prints JSON.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from benchmarks import machine
+from exchange.store.ledger import Draft, LedgerReader, LedgerStore
+
+_KEY = Ed25519PrivateKey.generate()
+_NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_WHAT = {
+    "rung": "overlap", "output": "receiver", "types": ["domain", "ipv4"], "protocol": "voprf",
+    "profile": "cti-c14n/1", "policy": "b0" * 32, "ours_padded": 1024, "at_stake": 900,
+    "entered": {"domain": 600, "ipv4": 300}, "log_size": 70, "log_root": "10" * 32,
+}  # fmt: skip
+_APPENDS = 2000
+_BATCH = 50
+
+
+def _draft(n: int) -> Draft:
+    fields = {"session": f"{n:064x}", "peer": "umbra", "direction": "responder", "what": _WHAT}
+    return Draft("intent", fields)
+
+
+def _rate(store: LedgerStore, first: int, threads: int) -> float:
+    """Appends a second of so many threads, each entry by itself."""
+
+    def work(part: int) -> None:
+        for n in range(first + part, first + _APPENDS, threads):
+            store.append_all([_draft(n)], now=_NOW)
+
+    start = perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+    return _APPENDS / (perf_counter() - start)
+
+
+def _fill(store: LedgerStore, first: int, count: int, batch: int) -> float:
+    """Entries a second, so many in a transaction."""
+    start = perf_counter()
+    for n in range(first, first + count, batch):
+        store.append_all([_draft(k) for k in range(n, n + batch)], now=_NOW)
+    return count / (perf_counter() - start)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def measure(folder: Path, leaves: int) -> dict[str, Any]:
+    """Everything, in a folder of its own."""
+    path = folder / "ledger.db"
+    with LedgerStore.open(path, signer=_KEY, origin="cosight/acme") as store:
+        store.append_all([_draft(0)], now=_NOW)
+        appends = {
+            f"threads_{threads}": _rate(store, 10_000 * turn, threads)
+            for turn, threads in enumerate((1, 2, 8, 16), start=1)
+        }
+        appends[f"batches_of_{_BATCH}"] = _fill(store, 1_000_000, _APPENDS, _BATCH)
+        held = store.verify().leaves
+        _fill(store, 10_000_000, max(0, leaves - held), 1000)
+    with LedgerReader.open_read_only(path) as reader:
+        verify_s = _seconds(reader.verify)
+        cold_s = _seconds(lambda: reader.history("umbra", _NOW))
+        warm_s = _seconds(lambda: reader.history("umbra", _NOW))
+        count = reader.verify().leaves if leaves <= held else leaves
+    return {
+        "appends_per_second": {name: round(rate) for name, rate in appends.items()},
+        "leaves": count,
+        "verify_s": round(verify_s, 2),
+        "verify_s_per_million": round(verify_s / count * 1e6, 1),
+        "history_cold_s": round(cold_s, 3),
+        "history_warm_s": round(warm_s, 3),
+        "bytes_per_leaf": round(path.stat().st_size / count),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--leaves", type=int, default=100_000)
+    parser.add_argument("--folder", type=Path)
+    args = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(dir=args.folder))
+    try:
+        print(json.dumps({"machine": machine.facts()} | measure(folder, args.leaves), indent=2))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
