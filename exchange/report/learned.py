@@ -1,0 +1,139 @@
+"""What each party of a session learned, what it could infer, and what a cheat could gain: stated as data.
+
+One row for each rung, protocol, role and output that this version runs; a test holds it to the protocols and
+rungs that there are. ``docs/threat-model.md`` and the protocols' pages argue for each of them.
+"""
+
+from dataclasses import dataclass
+
+from exchange.agreement import Rung, Stage
+
+ANY = "*"
+RECEIVER, SENDER = "receiver", "sender"
+_GUESS = (
+    "It chooses what it puts in: whatever it guessed and put in, up to its declared size, it could test. The "
+    "quotas of the policy are the answer to that."
+)
+_OVERFIT = (
+    "By overfitting its store it could test up to about 1.21 values for each one it declared. That is the "
+    "best attack known, not a theorem."
+)
+_INVENT = "It could use any set it liked and leave items out."
+_OMIT = "It could give back fewer matches than it saw, but invent none: each carries a proof of match."
+_SHARED_SIZES = "The other side's size class, so its true size to within 12 % (within 32 for small sets)."
+_REPEAT = "Compared with an earlier session, which items the other side added or dropped in between."
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one party of a session comes to know.
+
+    Attributes:
+        learned: what the protocol tells it.
+        infers: what follows from that, and from the messages it sees.
+        cheat: what it could gain by leaving the protocol.
+    """
+
+    learned: str
+    infers: tuple[str, ...]
+    cheat: tuple[str, ...]
+
+
+_SIZE = Statement(
+    learned="The size class of the other side's set, for the types that were asked for.",
+    infers=("The true size to within 12 % (within 32 for small sets).",),
+    cheat=("It could declare any size of its own.",),
+)
+_AHEAD = Statement(
+    learned="That the other side takes part, and the size class named for a later run.",
+    infers=("Nothing about any item: no set was used. The size named need not be the size of a set.",),
+    cheat=("It could make the other side compute and store, within the quota of sessions.",),
+)
+_RECEIVER_EXACT = Statement(
+    learned="Which of its own indicators the other side holds too.",
+    infers=(_SHARED_SIZES, "That the other side does not hold the rest of what it put in.", _REPEAT),
+    cheat=(_GUESS, "It could not test more values than it declared: each costs one row."),
+)
+_RECEIVER_BULK = Statement(
+    learned=_RECEIVER_EXACT.learned,
+    infers=_RECEIVER_EXACT.infers,
+    cheat=(
+        _GUESS,
+        _OVERFIT,
+    ),
+)
+_SENDER_ALONE = Statement(
+    learned="Nothing but the size class of the other side's set.",
+    infers=("The true size to within 12 % (within 32 for small sets). Nothing about the overlap.",),
+    cheat=(_INVENT, "It could not mark items to learn which of them matched."),
+)
+_SENDER_TOLD = Statement(
+    learned="Which of its own indicators the other side says it holds too.",
+    infers=(
+        _SHARED_SIZES,
+        "That the other side does not hold the rest, if it gave back all of its matches.",
+        _REPEAT,
+    ),
+    cheat=(_INVENT, _GUESS),
+)
+_RECEIVER_TELLS = {
+    "voprf": Statement(_RECEIVER_EXACT.learned, _RECEIVER_EXACT.infers, (*_RECEIVER_EXACT.cheat, _OMIT)),
+    "vole": Statement(_RECEIVER_BULK.learned, _RECEIVER_BULK.infers, (*_RECEIVER_BULK.cheat, _OMIT)),
+}
+
+STATEMENTS: dict[tuple[Rung, str, str, str], Statement] = {
+    (Rung.SIZE, ANY, RECEIVER, ANY): _SIZE,
+    (Rung.SIZE, ANY, SENDER, ANY): _SIZE,
+    (Rung.OVERLAP, "voprf", RECEIVER, "receiver"): _RECEIVER_EXACT,
+    (Rung.OVERLAP, "voprf", RECEIVER, "both"): _RECEIVER_TELLS["voprf"],
+    (Rung.OVERLAP, "voprf", SENDER, "receiver"): _SENDER_ALONE,
+    (Rung.OVERLAP, "voprf", SENDER, "both"): _SENDER_TOLD,
+    (Rung.OVERLAP, "vole", RECEIVER, "receiver"): _RECEIVER_BULK,
+    (Rung.OVERLAP, "vole", RECEIVER, "both"): _RECEIVER_TELLS["vole"],
+    (Rung.OVERLAP, "vole", SENDER, "receiver"): _SENDER_ALONE,
+    (Rung.OVERLAP, "vole", SENDER, "both"): _SENDER_TOLD,
+}
+"""By rung, protocol, role and output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adversary:
+    """What a protocol holds out against, in words.
+
+    Attributes:
+        model: the adversary.
+        assumptions: what must be hard.
+        errors: how often a run is wrong.
+        limits: what it does not stop.
+    """
+
+    model: str
+    assumptions: str
+    errors: str
+    limits: str
+
+
+_NO_CHOICE = "No protocol of this kind stops a party from choosing what it puts in, and there is no fairness."
+ADVERSARIES = {
+    "voprf": Adversary(
+        model="Malicious: either party may run altered software and send whatever it likes.",
+        assumptions="One-more gap Diffie-Hellman in ristretto255, random oracle. Not post-quantum.",
+        errors="A whole run shows any false match with probability at most 2^-40.",
+        limits=_NO_CHOICE,
+    ),
+    "vole": Adversary(
+        model="Malicious: either party may run altered software and send whatever it likes.",
+        assumptions="Dual LPN, the base transfers (with ML-KEM-768), ideal ciphers, random oracles.",
+        errors="Tags have 128 bits: at most n_r * n_s / 2^128 false matches, below 2^-40 for any size "
+        "that a policy can allow. A run fails to start with probability 2^-40.",
+        limits=f"A receiver may test up to about 1.21 values for each one it declared. {_NO_CHOICE}",
+    ),
+}
+"""By protocol."""
+
+
+def statement(rung: Rung, protocol: str, role: str, output: str, stage: str) -> Statement | None:
+    """Return what one party comes to know, or None where this version has no statement for such a run."""
+    if stage == Stage.AHEAD:
+        return _AHEAD
+    return STATEMENTS.get((rung, protocol, role, output)) or STATEMENTS.get((rung, ANY, role, ANY))
