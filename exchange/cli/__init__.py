@@ -40,11 +40,12 @@ MODULES = {
     "match": "match",
     "export": "export",
     "alliance": "membership",
+    "policy": "policy",
     "ledger": "ledger",
     "warninglists": "warninglists",
 }
 """Where each command is, in the order in which they are first needed."""
-ALSO = {"alliance": ("administration",)}
+ALSO = {"alliance": ("administration",), "policy": ("decisions",)}
 
 
 def _version(value: bool) -> None:

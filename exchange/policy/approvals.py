@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import cbor2
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exchange.agreement import Rung
+from exchange.errors import ConfigError
 from exchange.identity import keys
 from exchange.indicators import IndicatorType
 from exchange.policy.history import Approval
@@ -20,6 +23,21 @@ from exchange.policy.terms import Approving
 
 REQUEST_LABEL = "cosight 2026 approved request v1"
 APPROVAL_LABEL = "cosight 2026 approval v1"
+
+
+def load_key(pem: bytes) -> Ed25519PrivateKey:
+    """Read the private key of a person who approves.
+
+    Raises:
+        ConfigError: it is damaged, or a key of another kind.
+    """
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # the library's text may quote the file
+        raise ConfigError("the approver's key is damaged") from None
+    if isinstance(key, Ed25519PrivateKey):
+        return key
+    raise ConfigError("the approver's key is of the wrong kind: an Ed25519 key is needed")
 
 
 def request_hash(

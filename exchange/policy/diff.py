@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from exchange.agreement import Rung
-from exchange.indicators import Tlp
+from exchange.indicators import PROFILE, Tlp
 from exchange.indicators.context import Pap
 from exchange.policy.model import Policy
 from exchange.policy.terms import ANYONE, Approving, Bounds, PerValue, Share, Terms, Validity, plain
@@ -52,9 +52,11 @@ def _of_the_whole(old: Policy, new: Policy) -> Iterator[Change]:
     yield from _flag("suspended", old.suspended, new.suspended)
     yield from _words_or_any("regions", old.regions, new.regions)
     yield from _validity("the policy is valid", old.validity, new.validity)
-    yield from (
-        (_turned(kind), text) for kind, text in _words("personal_data", old.personal_data, new.personal_data)
-    )
+    for kind, text in _words("", old.personal_data, new.personal_data):
+        yield (
+            _turned(kind),
+            f"{'held to be' if kind is MORE else 'no longer held to be'} personal data:{text}",
+        )
     for table in ("legal_bases", "arrangements", "approvers"):
         yield from _tables(table, getattr(old, table), getattr(new, table))
     if old.iep != new.iep:
@@ -119,23 +121,29 @@ def _ceiling(order: type[Tlp | Pap], *, unstated: int) -> Compare:
 
 
 def _bounds(line: str, old: Bounds | None, new: Bounds | None) -> Iterator[Change]:
-    if old is None or new is None:
-        one = old or new
-        assert one is not None
-        yield (LESS if new is None else MORE), f"{line} from {one.least:,} to {one.most:,}"
+    for kind, one, other in ((MORE, new, old), (LESS, old, new)):
+        for least, most in _beyond(one, other):
+            yield kind, f"{line} {least:,} to {most:,}" if least < most else f"{line} {least:,}"
+
+
+def _beyond(one: Bounds | None, other: Bounds | None) -> Iterator[tuple[int, int]]:
+    """The spans that lie within one pair of bounds and not within the other."""
+    if one is None:
         return
-    if new.most != old.most:
-        kind, span = (
-            (MORE, (old.most + 1, new.most)) if new.most > old.most else (LESS, (new.most + 1, old.most))
-        )
-        yield kind, f"{line} from {span[0]:,} to {span[1]:,}"
-    if new.least != old.least:
-        kind, span = (
-            (MORE, (new.least, old.least - 1))
-            if new.least < old.least
-            else (LESS, (old.least, new.least - 1))
-        )
-        yield kind, f"{line} from {span[0]:,} to {span[1]:,}"
+    if other is None:
+        yield one.least, one.most
+        return
+    for least, most in (
+        (one.least, min(one.most, other.least - 1)),
+        (max(one.least, other.most + 1), one.most),
+    ):
+        if least <= most:
+            yield least, most
+
+
+def _profiles(line: str, old: frozenset[str] | None, new: frozenset[str] | None) -> Iterator[Change]:
+    ours = frozenset({PROFILE})
+    yield from _words(line, ours if old is None else old, ours if new is None else new)
 
 
 def _at_most(line: str, old: float | None, new: float | None) -> Iterator[Change]:
@@ -239,7 +247,9 @@ def _said(value: Any) -> str:
         return ", ".join(f"{key} {_said(v)}" for key, v in shown.items())
     if isinstance(shown, list):
         return "+".join(map(str, shown))
-    return f"{shown:,}" if type(shown) in {int, float} else str(shown)
+    if isinstance(shown, float):
+        return f"{shown:g}"
+    return f"{shown:,}" if type(shown) is int else str(shown)
 
 
 _COMPARE: dict[str, Compare] = {
@@ -256,7 +266,7 @@ _COMPARE: dict[str, Compare] = {
     "purposes": _words_or_any,
     "roles": _words_or_any,
     "arrangement": _needed,
-    "profiles": _words_or_any,
+    "profiles": _profiles,
     "attestation": _flag,
     "pap": _ceiling(Pap, unstated=len(Pap)),
     "provenance": _order("own", "any"),

@@ -208,4 +208,4 @@ def _plain(value: object) -> str:
         return ", ".join(f"{key} {_plain(v)}" for key, v in value.items())
     if isinstance(value, list):
         return " or ".join(map(str, value))
-    return "yes" if value is True else str(value)
+    return "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)

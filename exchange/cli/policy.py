@@ -1,0 +1,219 @@
+"""``policy``: what the file allows, why a request is refused, what another file would change."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crypto.psi import PROTOCOLS, Output
+from exchange.agreement import Rung, size_class
+from exchange.cli import ACCOUNT, app
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
+from exchange.cli.policies import (
+    find_home,
+    history_of,
+    home_policy,
+    read_policy,
+    role_of,
+    types_or_all,
+    utc_now,
+)
+from exchange.indicators import PROFILE, IndicatorType
+from exchange.policy import (
+    Difference,
+    Policy,
+    Request,
+    Sentence,
+    Sweep,
+    Verdict,
+    decide,
+    diff,
+    explain,
+    limits,
+    sweep,
+    warnings,
+)
+from exchange.policy.rules import ITEMS, OBJECTS, PASSES, PENDING
+from exchange.policy.sweep import IPV4, SLASH_16, YEAR_DAYS
+
+policy_app = typer.Typer(help="What may be disclosed, to whom.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy", rich_help_panel=ACCOUNT)
+
+PeerArgument = Annotated[str, typer.Argument(help="The other member's id.")]
+RevealOption = Annotated[Rung, typer.Option(metavar="LEVEL", help="What the receiver would learn.")]
+TypesOption = Annotated[
+    list[IndicatorType] | None,
+    typer.Option("--type", metavar="TYPE", help="May be repeated. Default: all that the terms allow."),
+]
+PurposeOption = Annotated[str, typer.Option(help="Why, as the session would state it.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", help="Another file than the home's; .json for a FIRST IEP.")
+]
+_STYLES = {PASSES: "green", OBJECTS: "red", PENDING: "yellow", ITEMS: "dim"}
+
+
+@policy_app.command()
+def check(
+    file: Annotated[Path | None, typer.Argument(help="A policy; the home's if left out.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a policy strictly, and say in words what it allows and what deserves a second look."""
+    path, policy = home_policy(find_home(home)) if file is None else (file, read_policy(file))
+    doubts = warnings(policy, utc_now())
+    sentences = limits(policy)
+    result = {
+        "file": str(path),
+        "revision": policy.revision,
+        "hash": policy.hash.hex(),
+        "validity": policy.validity.content(),
+        "iep": None if policy.iep is None else policy.iep.id,
+        "peers": {name: _peer(name, policy, sentences) for name in sorted(policy.peers)},
+        "warnings": [{"peer": s.peer, "about": s.about, "text": s.text} for s in doubts],
+    }
+
+    def show() -> None:
+        say((str(path), "bold"), f": revision {policy.revision}, hash {policy.hash.hex()[:16]}")
+        say(f"in force {policy.validity}" if str(policy.validity) else "in force without an end")
+        if not policy.peers:
+            say("it allows nothing: there are no terms")
+        for name in sorted(policy.peers):
+            say((name, "bold"))
+            for sentence in sentences:
+                if sentence.peer == name:
+                    say(f"  {sentence.text}")
+        for doubt in doubts:
+            say(("look", "yellow"), f"  {doubt.text}")
+
+    emit(as_json, result, show)
+
+
+def _peer(name: str, policy: Policy, sentences: list[Sentence]) -> dict[str, Any]:
+    found = sweep(policy.peers[name])
+    said = {s.about: s.text for s in sentences if s.peer == name}
+    return {"says": said, "sweep": None if found is None else _sweep(found)}
+
+
+def _sweep(found: Sweep) -> dict[str, Any]:
+    whole = found.days(IPV4)
+    return {
+        "values_per_day": found.per_day,
+        "values_per_year": found.per_year,
+        "ipv4_days": whole,
+        "ipv4_years": None if whole is None else round(whole / YEAR_DAYS, 1),
+        "slash16_days": found.days(SLASH_16),
+    }
+
+
+@policy_app.command("explain")
+def explain_(
+    peer: PeerArgument,
+    reveal: RevealOption = Rung.OVERLAP,
+    types: TypesOption = None,
+    answering: Annotated[bool, typer.Option("--answering", help="The peer dials, and learns.")] = False,
+    both: Annotated[bool, typer.Option("--both", help="The other side learns the result too.")] = False,
+    protocol: Annotated[str, typer.Option(help=", ".join(PROTOCOLS))] = "voprf",
+    our_size: Annotated[int | None, typer.Option(min=0, help="How many items we would put in.")] = None,
+    peer_size: Annotated[
+        int | None, typer.Option(min=0, help="How many the peer would; counts as its size class.")
+    ] = None,
+    purpose: PurposeOption = "",
+    role: Annotated[
+        str | None, typer.Option(help="The peer's role in the roster; member where there is none.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Canonical profile of the indicators.")] = PROFILE,
+    ahead_hours: Annotated[
+        float | None, typer.Option(min=0, help="How old what was made ahead would be.")
+    ] = None,
+    attributed: Annotated[
+        bool | None, typer.Option("--attributed/--anonymous", help="Whether an export would name the peer.")
+    ] = None,
+    committed: Annotated[
+        bool | None,
+        typer.Option("--committed/--uncommitted", help="Whether the peer is committed to its set."),
+    ] = None,
+    growth: Annotated[
+        float | None, typer.Option(help="By which part of itself the peer's set grew in a day.")
+    ] = None,
+    file: PolicyOption = None,
+    brief: Annotated[bool, typer.Option("--brief", help="The decision alone, without all rules.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which rule decides on a session, why, and what every other rule says. Nobody is asked."""
+    opened = find_home(home, needed=file is None)
+    policy = read_policy(file) if file is not None else home_policy(opened)[1]
+    now = utc_now()
+    request = Request(
+        peer=peer,
+        direction="responder" if answering else "initiator",
+        rung=reveal,
+        types=types_or_all(types, policy, peer),
+        protocol=protocol,
+        output=Output.BOTH if both else Output.RECEIVER,
+        our_size=our_size,
+        peer_size_padded=None if peer_size is None else size_class(peer_size),
+        purpose=purpose,
+        role=role or role_of(opened, peer),
+        profile=profile,
+        ahead_age_s=None if ahead_hours is None else ahead_hours * 3600,
+        attributed=attributed,
+        peer_commitment=committed,
+        peer_growth=growth,
+    )
+    history = history_of(opened, peer, now)
+    decision = decide(policy, request, history, now)
+    verdicts = explain(policy, request, history, now)
+    result = {
+        "allowed": decision.allowed,
+        "rule": decision.rule,
+        "explanation": decision.explanation,
+        "rules": [
+            {"id": v.rule, "about": v.about, "verdict": v.verdict, "reason": v.reason, "remedy": v.remedy}
+            for v in verdicts
+        ],
+    }
+
+    def show() -> None:
+        say(decision.explanation)
+        if not brief:
+            _show_rules(decision.rule, verdicts)
+
+    emit(as_json, result, show)
+    if not decision.allowed:
+        raise typer.Exit(1)
+
+
+def _show_rules(decided: str, verdicts: tuple[Verdict, ...]) -> None:
+    shown = table("", "", "rule", "says", "about, or why")
+    for v in verdicts:
+        mark = "->" if v.rule == decided and v.verdict == OBJECTS else ""
+        shown.add_row(mark, v.rule, v.verdict, v.reason or v.about, style=_STYLES[v.verdict])
+    say("")
+    stdout.print(shown)
+
+
+@policy_app.command("diff")
+def diff_(
+    old: Annotated[Path, typer.Argument(help="The policy as it was.")],
+    new: Annotated[Path, typer.Argument(help="The policy as it will be.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say in words what becomes allowed, and what is no longer allowed."""
+    found: Difference = diff(read_policy(old), read_policy(new))
+    result = {"allowed": found.allowed, "forbidden": found.forbidden, "changed": found.changed}
+
+    def show() -> None:
+        for title, style, sentences in (
+            ("allowed now", "yellow", found.allowed),
+            ("no longer allowed", "green", found.forbidden),
+            ("changed", "dim", found.changed),
+        ):
+            if sentences:
+                say((title, style))
+            for sentence in sentences:
+                say(f"  {sentence}")
+        if not found:
+            say("they mean the same")
+
+    emit(as_json, result, show)
