@@ -6,10 +6,10 @@ bytes out.
 """
 
 from exchange.report.evidence import Evidence, Ledger, collect, find, pseudonyms
-from exchange.report.make import Made, make
+from exchange.report.make import Made, again, make
 from exchange.report.scope import Given, Scope, ScopeKind
 from exchange.report.signing import digest, read
-from exchange.report.verify import check, unshown
+from exchange.report.verify import check, check_with, unshown
 
 __all__ = [
     "Evidence",
@@ -18,7 +18,9 @@ __all__ = [
     "Made",
     "Scope",
     "ScopeKind",
+    "again",
     "check",
+    "check_with",
     "collect",
     "digest",
     "find",

@@ -10,7 +10,8 @@ from exchange.report.policies import Stated, stated
 from exchange.report.runs import Run
 
 _DAY = timedelta(days=1)
-_PARTS = 10_000
+SHARE = "p12-share"
+PARTS = 10_000
 """Shares are whole numbers of hundredths of a percent."""
 
 
@@ -76,16 +77,16 @@ def _lines(
     days = share.get("days", WINDOW.days)
     window = [run for run in year if run.intent.time >= timestamp(now - timedelta(days=days))]
     charge = sum(run.charge for run in window)
-    parts = None if not ours else min(charge, ours) * _PARTS // ours
+    parts = None if not ours else min(charge, ours) * PARTS // ours
     return [
         _line("p11-sessions-per-day", "sessions in 24 hours", len(day), terms.get("sessions_per_day")),
         _line("p11-values-per-day", "values asked in 24 hours", _asked(day), terms.get("values_per_day")),
         _line("p11-values-per-year", "values asked in 365 days", _asked(year), terms.get("values_per_year")),
         _line(
-            "p12-share",
-            f"share of our set learned in {days} days, in hundredths of a percent",
+            SHARE,
+            f"share of our set learned in {days} days",
             parts,
-            round(share["most"] * _PARTS) if "most" in share else None,
+            round(share["most"] * PARTS) if "most" in share else None,
         ),
     ]
 
@@ -93,7 +94,8 @@ def _lines(
 def _line(rule: str, what: str, spent: int | None, limit: object) -> dict[str, Any]:
     most = limit if isinstance(limit, int) and not isinstance(limit, bool) else None
     left = None if most is None or spent is None else max(0, most - spent)
-    return {"rule": rule, "what": what, "spent": spent, "limit": most, "left": left}
+    unit = "hundredths of a percent" if rule == SHARE else "count"
+    return {"rule": rule, "what": what, "unit": unit, "spent": spent, "limit": most, "left": left}
 
 
 def _asked(runs: Sequence[Run]) -> int:

@@ -32,7 +32,7 @@ def _bounds_table(s: dict[str, Any], content: dict[str, Any]) -> Table:
         (f"size of {peer}'s set, as {us} sees it", n(b["peer_least"]), n(b["peer_most"]), ""),
         (
             f"indicators of {us} that {peer} learned of", "0", f"{b['ours_learned_most']:,}",
-            n(b["ours_learned_stated"]),
+            n(b["ours_learned_stated"]) if b["ours_learned_most"] else "",
         ),
     ]  # fmt: skip
     return Table(

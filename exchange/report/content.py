@@ -8,7 +8,7 @@ from exchange.ledger import Kind, Leaf
 from exchange.ledger.note import parse
 from exchange.report.budget import budget, policy_now
 from exchange.report.evidence import Evidence
-from exchange.report.runs import Run, runs
+from exchange.report.runs import Keys, Run, runs
 from exchange.report.scope import Given, Scope
 from exchange.report.sessions import Background, session
 
@@ -43,10 +43,9 @@ def content(
     """
     leaves = evidence.leaves()
     at = Background(
-        us=given.member, own_key=own_key, leaves=leaves, documents=evidence.documents,
-        keys=evidence.keys, called=called,
+        us=given.member, leaves=leaves, documents=evidence.documents, called=called,
     )  # fmt: skip
-    everything = runs(leaves, evidence.documents)
+    everything = runs(leaves, evidence.documents, Keys(own_key, evidence.keys))
     told = [run for run in everything if scope.covers(run.intent)]
     return {
         "scope": scope.as_json(called),

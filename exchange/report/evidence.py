@@ -148,7 +148,9 @@ def pseudonyms(leaves: Sequence[Leaf], documents: Mapping[str, bytes]) -> dict[s
     return {peer: f"peer-{n}" for n, peer in enumerate(hidden, start=1)}
 
 
-def collect(ledger: Ledger, scope: Scope, now: datetime, keys: Mapping[str, bytes]) -> Evidence:
+def collect(
+    ledger: Ledger, scope: Scope, now: datetime, keys: Mapping[str, bytes], checkpoint: str | None = None
+) -> Evidence:
     """Gather what a report rests on.
 
     Args:
@@ -156,11 +158,12 @@ def collect(ledger: Ledger, scope: Scope, now: datetime, keys: Mapping[str, byte
         scope: what it is about; a session may be named by the beginning of its id.
         now: the time.
         keys: identity keys by member, as the roster says.
+        checkpoint: an older one of the ledger, to see what there was to report then.
 
     Raises:
         LedgerError: the ledger is empty or cannot be read, or there is no such session.
     """
-    checkpoint = ledger.newest()
+    checkpoint = checkpoint or ledger.newest()
     if checkpoint is None:
         raise LedgerError("the ledger is empty: there is nothing to report", code="report-nothing")
     size = parse(checkpoint).size

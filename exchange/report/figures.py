@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from exchange.report.budget import PARTS, SHARE
 from exchange.report.plot import Bar, Plot, Range, bars, ranges, shares, steps
 from exchange.report.words import count, listed
 
 _MOST_ROWS = 24
-_SHARE = "p12-share"
-_PARTS = 10_000
 
 
 def input_plot(rows: Sequence[tuple[str, int, int]], us: str) -> Plot:
@@ -34,8 +33,8 @@ def share_plot(s: dict[str, Any], content: dict[str, Any]) -> Plot | None:
     if matched is None:
         return None
     rows = [
-        (f"{us}'s set", s["input"]["entered_total"], "what entered"),
-        (f"{s['peer']}'s set", s["sizes"]["peer_padded"], "as declared"),
+        (f"{us}'s set", s["input"]["entered_total"], "entered"),
+        (f"{s['peer']}'s set", s["sizes"]["peer_padded"], "declared"),
     ]
     known = [(label, size, what) for label, size, what in rows if size]
     return shares(
@@ -47,7 +46,7 @@ def share_plot(s: dict[str, Any], content: dict[str, Any]) -> Plot | None:
             Bar(
                 label,
                 (("entered", min(matched, size)), ("withheld", 0), ("rest", max(size - matched, 0))),
-                f"{matched:,} of {size:,} {what}: {_percent(matched, size)}",
+                f"{matched:,} of {size:,} {what}, {_percent(matched, size)}",
             )
             for label, size, what in known
         ],
@@ -117,10 +116,10 @@ def _ends(label: str, ends: dict[str, int]) -> Bar:
 def budget_plot(b: dict[str, Any], since: datetime, until: datetime) -> Plot:
     """What a peer learned of our set, session by session, with what the policy allows."""
     points = [(datetime.fromisoformat(x["time"]), x["charge_in_all"]) for x in b["series"]]
-    share = next(line for line in b["lines"] if line["rule"] == _SHARE)
+    share = next(line for line in b["lines"] if line["rule"] == SHARE)
     limit = None
     if share["limit"] is not None and b["our_set"]:
-        limit = b["our_set"] * share["limit"] // _PARTS
+        limit = b["our_set"] * share["limit"] // PARTS
     last = points[-1][1] if points else 0
     allowed = "no limit is stated" if limit is None else f"{limit:,} are allowed"
     return steps(

@@ -72,7 +72,11 @@ def _many(content: dict[str, Any]) -> list[Block]:
             frozenset({4, 5, 6}),
         ),
         Heading("What each side learned and could infer"),
-        *(_told(s) for s in sessions),
+        Table(
+            "Session by session",
+            ("session", "what happened, what each side learned and could infer"),
+            tuple((Code(s["session"][:_SHORT]), " ".join(s["words"])) for s in sessions),
+        ),
     ]
 
 
@@ -86,10 +90,6 @@ def _row(s: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _told(s: dict[str, Any]) -> Block:
-    return Paragraph(f"Session {s['session'][:_SHORT]}. {' '.join(s['words'])}")
-
-
 def _budgets(content: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = [Heading("Over time: what each peer may still learn")]
     made = datetime.fromisoformat(content["given"]["made_at"])
@@ -101,10 +101,7 @@ def _budgets(content: dict[str, Any]) -> list[Block]:
             Table(
                 f"Budget of {b['peer']} on {moment(content['given']['made_at'])}",
                 ("limit", "rule", "spent", "allowed", "left"),
-                tuple(
-                    (line["what"], Code(line["rule"]), n(line["spent"]), _limit(line, b), n(line["left"]))
-                    for line in b["lines"]
-                ),
+                tuple(_limit(line, b) for line in b["lines"]),
                 frozenset({2, 3, 4}),
             )
         )
@@ -115,10 +112,16 @@ def _budgets(content: dict[str, Any]) -> list[Block]:
     return blocks
 
 
-def _limit(line: dict[str, Any], b: dict[str, Any]) -> str:
-    if line["limit"] is not None:
-        return f"{line['limit']:,}"
-    return "not stated" if b["policy_held"] else "unknown"
+def _limit(line: dict[str, Any], b: dict[str, Any]) -> tuple[str, ...]:
+    shown = [_amount(line, name) for name in ("spent", "limit", "left")]
+    if line["limit"] is None:
+        shown[1:] = ["not stated" if b["policy_held"] else "unknown", ""]
+    return (line["what"], Code(line["rule"]), *shown)
+
+
+def _amount(line: dict[str, Any], name: str) -> str:
+    value = line[name]
+    return n(value) if value is None or line["unit"] == "count" else f"{value / 100:.2f} %"
 
 
 def _so_far(b: dict[str, Any]) -> str:

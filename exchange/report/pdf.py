@@ -110,6 +110,7 @@ class _Pdf(FPDF):
             col_widths=_widths(block),
             headings_style=FontFace(emphasis="", color=_MUTED),
             line_height=4,
+            v_align="TOP",
             padding=(0.8, 1.2, 0.8, 0),
         ) as table:
             for cells in (block.columns, *block.rows):
@@ -127,6 +128,7 @@ class _Pdf(FPDF):
         left, top = self.l_margin, self.get_y() + 1
         for shape in plot.shapes:
             self._shape(shape, left, top, scale)
+        self.set_fill_color(255)  # or the next table has the colour of the last bar
         self.set_xy(self.l_margin, top + plot.height * scale + 2)
         self._write(plot.description, 8, _MUTED)
         self.ln(2)
@@ -141,6 +143,7 @@ class _Pdf(FPDF):
             col_widths=(28, 72),
             first_row_as_headings=False,
             line_height=4.2,
+            v_align="TOP",
             padding=(0.8, 1.2, 0.8, 0),
         ) as table:
             for name, value in rows:

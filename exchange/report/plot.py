@@ -242,8 +242,8 @@ def _ends(y: float, last: int, limit_y: float | None, limit_text: str) -> list[S
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is in a face such as Helvetica, rather too wide than too narrow."""
-    return size * sum(0.86 if c in _WIDE else 0.32 if c in _NARROW else 0.58 for c in text)
+    """About how wide a text is in a broad face without serifs: rather too wide than cut off."""
+    return size * sum(0.96 if c in _WIDE else 0.37 if c in _NARROW else 0.64 for c in text)
 
 
 def fit(text: str, width: float, size: float) -> str:

@@ -11,6 +11,8 @@ from exchange.errors import PeerMisbehaved
 from exchange.ledger import RESULTS, Kind, Leaf
 from exchange.ledger.receipt import Receipt
 
+VERIFIED = "verified"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -22,6 +24,8 @@ class Run:
         receipt: the entry with the receipt, if there is one.
         agreement: what both sides pinned, where the ledger still holds it.
         signed: the receipt, where there is one that can be read.
+        state: of the receipt: ``verified``, ``absent``, ``unchecked`` or ``wrong``.
+        reason: why, in words.
     """
 
     intent: Leaf
@@ -29,6 +33,8 @@ class Run:
     receipt: Leaf | None
     agreement: Agreement | None
     signed: Receipt | None
+    state: str
+    reason: str
 
     @property
     def session(self) -> str:
@@ -111,8 +117,8 @@ class Run:
 
     @property
     def told(self) -> int | None:
-        """How many matched at most, as the receiver says in the receipt that it signed."""
-        return None if self.signed is None else self.signed.initiator.told
+        """How many matched at most, as the receiver says in a receipt that verifies."""
+        return self.signed.initiator.told if self.signed is not None and self.state == VERIFIED else None
 
     @property
     def at_stake(self) -> int:
@@ -140,7 +146,15 @@ class Run:
         return (self.number("peer_padded") or 0) if answers or self.charge else 0
 
 
-def runs(leaves: Iterable[Leaf], documents: Mapping[str, bytes]) -> list[Run]:
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Identity keys, as the roster says: ours, and the peers' by member."""
+
+    ours: bytes
+    peers: Mapping[str, bytes]
+
+
+def runs(leaves: Iterable[Leaf], documents: Mapping[str, bytes], keys: Keys) -> list[Run]:
     """Return the sessions in these entries, oldest first."""
     intents: dict[str, Leaf] = {}
     results: dict[str, Leaf] = {}
@@ -153,16 +167,49 @@ def runs(leaves: Iterable[Leaf], documents: Mapping[str, bytes]) -> list[Run]:
         elif leaf.kind is Kind.RECEIPT:
             receipts[leaf.session] = leaf
     return [
-        _run(intent, results.get(session), receipts.get(session), documents)
+        _run(intent, results.get(session), receipts.get(session), documents, keys)
         for session, intent in intents.items()
     ]
 
 
-def _run(intent: Leaf, result: Leaf | None, receipt: Leaf | None, documents: Mapping[str, bytes]) -> Run:
+def _run(
+    intent: Leaf, result: Leaf | None, receipt: Leaf | None, documents: Mapping[str, bytes], keys: Keys
+) -> Run:
     signed = _receipt(receipt)
     named = next((str(x.fields["agreement"]) for x in (intent, result) if x and "agreement" in x.fields), "")
     agreement = _agreement(documents.get(named) or (signed.initiator.agreement if signed else b""), named)
-    return Run(intent=intent, result=result, receipt=receipt, agreement=agreement, signed=signed)
+    state, reason = _state(intent, result, receipt, signed, keys)
+    return Run(
+        intent=intent, result=result, receipt=receipt, agreement=agreement, signed=signed, state=state,
+        reason=reason,
+    )  # fmt: skip
+
+
+def _state(
+    intent: Leaf, result: Leaf | None, receipt: Leaf | None, signed: Receipt | None, keys: Keys
+) -> tuple[str, str]:
+    """Whether there is a receipt that both sides signed, and why not."""
+    if receipt is None:
+        return "absent", _why_absent(result)
+    if signed is None:
+        return "wrong", "the receipt in the ledger cannot be read"
+    theirs = keys.peers.get(intent.peer, b"")
+    if not (keys.ours and theirs):
+        return "unchecked", "the identity key of a party is not known here: see the roster"
+    ours_first = intent.fields["direction"] == "initiator"
+    if not signed.check(*((keys.ours, theirs) if ours_first else (theirs, keys.ours))):
+        return "wrong", "a signature on the receipt is not that party's"
+    if _agreement(signed.initiator.agreement, str(receipt.fields["agreement"])) is None:
+        return "wrong", "the receipt is of another agreement than the entry says"
+    return VERIFIED, "both signatures verify, over one agreement"
+
+
+def _why_absent(result: Leaf | None) -> str:
+    if result is None:
+        return "the session has not ended"
+    if result.kind is Kind.ABORTED:
+        return "the session ended early, and no receipt was exchanged"
+    return "no receipt was exchanged: the peer could not be reached afterwards, or gave none"
 
 
 def _receipt(leaf: Leaf | None) -> Receipt | None:

@@ -10,7 +10,7 @@ from exchange.ledger.receipt import NOTHING
 from exchange.report import words
 from exchange.report.learned import ADVERSARIES, RECEIVER, SENDER, Statement, statement
 from exchange.report.policies import Stated, stated
-from exchange.report.runs import Run, smallest
+from exchange.report.runs import VERIFIED, Run, smallest
 
 T = TypeVar("T")
 
@@ -21,18 +21,14 @@ class Background:
 
     Attributes:
         us: our member id.
-        own_key: our identity key; ``b""`` where it is not known.
         leaves: all entries of the report.
         documents: what they name.
-        keys: identity keys of the peers, as the roster says.
         called: what to call a peer that must not be named.
     """
 
     us: str
-    own_key: bytes
     leaves: Sequence[Leaf]
     documents: Mapping[str, bytes]
-    keys: Mapping[str, bytes]
     called: Mapping[str, str]
 
     def name(self, member: str) -> str:
@@ -64,7 +60,7 @@ def session(run: Run, at: Background) -> dict[str, Any]:
         "output": _output(run, policy),
         "bounds": _bounds(run),
         "learned": _learned(run, at),
-        "receipt": _receipt(run, at),
+        "receipt": _receipt(run),
         "entries": {
             name: None if leaf is None else leaf.seq
             for name, leaf in (("intent", run.intent), ("result", run.result), ("receipt", run.receipt))
@@ -235,11 +231,10 @@ def _stated(found: Statement | None) -> dict[str, Any]:
     return {"learned": found.learned, "infers": list(found.infers), "cheat": list(found.cheat)}
 
 
-def _receipt(run: Run, at: Background) -> dict[str, Any]:
+def _receipt(run: Run) -> dict[str, Any]:
     """The state of the receipt, and what it says where both signatures verify."""
-    state, reason = _receipt_state(run, at)
-    found: dict[str, Any] = {"state": state, "reason": reason}
-    if run.signed is None or state != "verified":
+    found: dict[str, Any] = {"state": run.state, "reason": run.reason}
+    if run.signed is None or run.state != VERIFIED:
         return found
     first, second = run.signed.initiator, run.signed.responder
     return found | {
@@ -251,30 +246,3 @@ def _receipt(run: Run, at: Background) -> dict[str, Any]:
         "responder_log": {"size": second.size, "root": second.root.hex()},
         "responder_log_before": {"size": first.peer_size, "root": first.peer_root.hex()},
     }
-
-
-def _receipt_state(run: Run, at: Background) -> tuple[str, str]:
-    if run.receipt is None:
-        return "absent", _why_absent(run)
-    if run.signed is None:
-        return "wrong", "the receipt in the ledger cannot be read"
-    peer_key = at.keys.get(run.peer, b"")
-    if not (at.own_key and peer_key):
-        return "unchecked", "the identity key of a party is not known here: see the roster"
-    keys = (at.own_key, peer_key) if run.direction == "initiator" else (peer_key, at.own_key)
-    if not run.signed.check(*keys):
-        return "wrong", "a signature on the receipt is not that party's"
-    named = run.receipt.fields["agreement"]
-    if run.agreement is None or run.agreement.hash.hex() != named:
-        return "wrong", "the receipt is of another agreement than the entry says"
-    return "verified", "both signatures verify, over one agreement"
-
-
-def _why_absent(run: Run) -> str:
-    if run.outcome == "open":
-        return "the session has not ended"
-    if run.outcome == "aborted":
-        return "the session ended early, and no receipt was exchanged"
-    return (
-        "no receipt was exchanged: the peer's software may not give one, or could not be reached afterwards"
-    )

@@ -6,6 +6,7 @@ report; for that the ledger is needed, see ``docs/report.md``.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from exchange.errors import CosightError
@@ -14,7 +15,7 @@ from exchange.ledger.note import Checkpoint, parse, read
 from exchange.ledger.tree import leaf_hash, verify_inclusion
 from exchange.report import signing
 from exchange.report.content import content
-from exchange.report.evidence import Evidence, pseudonyms
+from exchange.report.evidence import Evidence, Ledger, collect, pseudonyms
 from exchange.report.scope import Given, Scope
 
 
@@ -56,6 +57,42 @@ def check(
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, AssertionError):
         return ["the report is signed, but malformed"]  # by software that is not ours
     return problems
+
+
+def check_with(
+    report: bytes, ledger: Ledger, log_key: bytes, identity_key: bytes, keys: Mapping[str, bytes]
+) -> list[str]:
+    """Return what is wrong with a report, with the member's ledger at hand; nothing where it verifies.
+
+    Besides what ``check`` does, every entry must be there that belongs into the report, and a report that
+    does not name a peer is checked in full.
+
+    Args:
+        report: the file's bytes.
+        ledger: the member's.
+        log_key: see ``check``.
+        identity_key: see ``check``.
+        keys: identity keys of all members, from the roster.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    if problems := check(report, log_key, identity_key, keys=keys):
+        return problems
+    found = signing.read(report)
+    evidence = Evidence.from_json(found["evidence"])
+    bodies = [leaf.encode() for entry in evidence.entries for leaf in ledger.entries(entry.seq, 1)]
+    documents = {name: ledger.document(name) or b"" for name in evidence.documents}
+    full = _complete(evidence, bodies, documents, keys)
+    if not full.whole:
+        return ["the entries of the report are not those of this ledger"]
+    scope = Scope.from_json(found["content"]["scope"], _known_as(full))
+    made_at = datetime.fromisoformat(found["content"]["given"]["made_at"])
+    again = collect(ledger, scope, made_at, keys, evidence.checkpoint)
+    seqs = {entry.seq for entry in evidence.entries}
+    if missing := [entry.seq for entry in again.entries if entry.seq not in seqs]:
+        return [f"entry {seq} belongs into the report and is not in it" for seq in missing]
+    return check(report, log_key, identity_key, bodies=bodies, documents=documents, keys=keys)
 
 
 def unshown(report: bytes) -> int:
@@ -119,7 +156,7 @@ def _follows(stated: dict[str, Any], evidence: Evidence, log_key: bytes, identit
     """Make the content again from the evidence and compare, section by section."""
     given = Given(**stated["given"])
     called = pseudonyms(evidence.leaves(), evidence.documents)
-    scope = Scope.from_json(stated["scope"], {name: peer for peer, name in called.items()})
+    scope = Scope.from_json(stated["scope"], _known_as(evidence))
     again = content(scope, given, evidence, identity_key, called)
     wrong = [
         f"the section “{name}” does not follow from the entries"
@@ -131,3 +168,8 @@ def _follows(stated: dict[str, Any], evidence: Evidence, log_key: bytes, identit
     if parse(evidence.checkpoint).origin.rpartition("/")[2] != given.member:
         wrong.append("the checkpoint is of another member's ledger")
     return wrong
+
+
+def _known_as(evidence: Evidence) -> dict[str, str]:
+    """The peers by their pseudonyms."""
+    return {name: peer for peer, name in pseudonyms(evidence.leaves(), evidence.documents).items()}

@@ -92,7 +92,7 @@ def held_back(rule: str) -> str:
 
 def session(s: Mapping[str, Any], us: str) -> list[str]:
     """What each side learned and could infer: sentences on one session, from its facts."""
-    return [*_began(s, us), *_entered(s, us), *_ended(s, us), *_known(s, us, s["peer"])]
+    return [*_began(s, us), *_entered(s, us), *_ended(s, us), *_known(s, us, s["peer"]), *_sizes(s, us)]
 
 
 def _began(s: Mapping[str, Any], us: str) -> list[str]:
@@ -166,3 +166,10 @@ def _known(s: Mapping[str, Any], us: str, peer: str) -> list[str]:
     else:
         said.append(f"What the case was, {peer} did not have to say.")
     return said
+
+
+def _sizes(s: Mapping[str, Any], us: str) -> list[str]:
+    least, most = s["bounds"]["peer_least"], s["bounds"]["peer_most"]
+    if not most:
+        return []
+    return [f"{us} can infer that the set of {s['peer']} has {number(least)} to {number(most)} items."]
