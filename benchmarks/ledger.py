@@ -27,6 +27,11 @@ _WHAT = {
     "profile": "cti-c14n/1", "policy": "b0" * 32, "ours_padded": 1024, "at_stake": 900,
     "entered": {"domain": 600, "ipv4": 300}, "log_size": 70, "log_root": "10" * 32,
 }  # fmt: skip
+_END = {
+    "learned_by_us": "size", "learned_by_peer": "overlap", "matched": 7, "at_stake": 900, "ours_padded": 1024,
+    "peer_padded": 2048, "transcript": "7a" * 32, "peer_signature": "5e" * 64, "bytes_sent": 32768,
+    "bytes_received": 81920, "messages_sent": 1,
+}  # fmt: skip
 _APPENDS = 2000
 _BATCH = 50
 
@@ -34,6 +39,12 @@ _BATCH = 50
 def _draft(n: int) -> Draft:
     fields = {"session": f"{n:064x}", "peer": "umbra", "direction": "responder", "what": _WHAT}
     return Draft("intent", fields)
+
+
+def _session(n: int) -> list[Draft]:
+    intent = _draft(n)
+    fields = {**intent.fields, "agreement": "a9" * 32, "what": _END}
+    return [intent, Draft("disclosed", fields)]
 
 
 def _rate(store: LedgerStore, first: int, threads: int) -> float:
@@ -50,10 +61,10 @@ def _rate(store: LedgerStore, first: int, threads: int) -> float:
 
 
 def _fill(store: LedgerStore, first: int, count: int, batch: int) -> float:
-    """Entries a second, so many in a transaction."""
+    """Entries a second, so many in a transaction: sessions with their results."""
     start = perf_counter()
     for n in range(first, first + count, batch):
-        store.append_all([_draft(k) for k in range(n, n + batch)], now=_NOW)
+        store.append_all([draft for k in range(n, n + batch, 2) for draft in _session(k)], now=_NOW)
     return count / (perf_counter() - start)
 
 

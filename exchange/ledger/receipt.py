@@ -16,12 +16,12 @@ from hashlib import sha256
 from typing import Any, Self, TypeVar
 
 import cbor2
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto import labels
 from exchange.agreement import Agreement
 from exchange.errors import PeerMisbehaved
+from exchange.identity import keys
 from exchange.ledger.leaf import MAX_RECEIPT_BYTES
 
 OUTCOMES = ("disclosed", "aborted", "open")
@@ -120,28 +120,29 @@ class Receipt:
 
     def check(self, initiator_key: bytes, responder_key: bytes) -> bool:
         """Say whether these identity keys (32 bytes each) signed it, and it is of one agreement."""
-        return verify_initiator(self.initiator, self.initiator_signature, initiator_key) and _verified(
-            responder_key,
-            self.responder_signature,
-            _responder_bytes(self.initiator, self.initiator_signature, self.responder),
+        before = _before(self.initiator, self.initiator_signature)
+        body = before + self.responder.encode()
+        return verify_initiator(self.initiator, self.initiator_signature, initiator_key) and keys.verify(
+            responder_key, labels.RECEIPT_RESPONDER, body, self.responder_signature
         )
 
 
 def sign_initiator(part: InitiatorPart, key: Ed25519PrivateKey) -> bytes:
     """Return the initiator's signature over its part."""
-    return key.sign(_initiator_bytes(part))
+    return keys.sign(key, labels.RECEIPT_INITIATOR, part.encode())
 
 
 def verify_initiator(part: InitiatorPart, signature: bytes, public_key: bytes) -> bool:
     """Say whether the initiator's identity key signed its part."""
-    return _verified(public_key, signature, _initiator_bytes(part))
+    return keys.verify(public_key, labels.RECEIPT_INITIATOR, part.encode(), signature)
 
 
 def countersign(
     part: InitiatorPart, signature: bytes, answer: ResponderPart, key: Ed25519PrivateKey
 ) -> Receipt:
     """Return the receipt: the initiator's signed part, which was checked before, and ours over both."""
-    return Receipt(part, signature, answer, key.sign(_responder_bytes(part, signature, answer)))
+    body = _before(part, signature) + answer.encode()
+    return Receipt(part, signature, answer, keys.sign(key, labels.RECEIPT_RESPONDER, body))
 
 
 def transcript(initiator_sent: bytes, responder_sent: bytes) -> bytes:
@@ -201,21 +202,9 @@ def _decode(kind: type[Part], data: bytes) -> Part:
     return part
 
 
-def _initiator_bytes(part: InitiatorPart) -> bytes:
-    return labels.RECEIPT_INITIATOR.encode() + b"\x00" + part.encode()
-
-
-def _responder_bytes(part: InitiatorPart, signature: bytes, answer: ResponderPart) -> bytes:
-    before = sha256(part.encode() + signature).digest()
-    return labels.RECEIPT_RESPONDER.encode() + b"\x00" + before + answer.encode()
-
-
-def _verified(public_key: bytes, signature: bytes, data: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
+def _before(part: InitiatorPart, signature: bytes) -> bytes:
+    """What the responder signs of the initiator's part."""
+    return sha256(part.encode() + signature).digest()
 
 
 def _is_size(value: object) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from itertools import starmap
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -18,11 +17,8 @@ from exchange.ledger import (
     Checkpoint,
     Problem,
     Seen,
-    StoredCheckpoint,
-    StoredLeaf,
     Verification,
     tree,
-    verify,
 )
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.leaf import RESULTS, Kind, Leaf, decode, timestamp
@@ -31,14 +27,13 @@ from exchange.store.engine import open_engine, reading
 from exchange.store.ledger import dealings
 from exchange.store.ledger.dealings import Dealings, PeerCommitment
 from exchange.store.ledger.head import read_head
+from exchange.store.ledger.recompute import verify_stored
 from exchange.store.ledger.schema import (
-    CHECKPOINT,
     COMMITMENT,
     DOCUMENT_AT,
     DOCUMENTS,
     INTENTS_SINCE,
     LEAF,
-    NODE,
     OF_SESSION,
     has_documents,
     ledger_errors,
@@ -297,9 +292,8 @@ class LedgerReader:
             # The head is read before the rows: if another process appends meanwhile, the rows are newer.
             head = read_head(self._head_path, public_key or self._own_key())
             with self._reading() as db:
-                found = _verify(
-                    db, public_key, [*known, *([head] if head else [])], every_signature=every_signature
-                )
+                seen = [*known, *([head] if head else [])]
+                found = verify_stored(db, public_key, seen, every_signature=every_signature)
         except LedgerError as e:
             return Verification(0, 0, (), (Problem(None, str(e)),), (), None)
         if head is None and found.leaves:
@@ -336,19 +330,3 @@ class LedgerReader:
 def head_path(path: Path) -> Path:
     """Return where the head file of a ledger is."""
     return path.with_suffix(".head")
-
-
-def _verify(
-    db: Connection, public_key: bytes | None, known: Sequence[Checkpoint], *, every_signature: bool
-) -> Verification:
-    # A subtree is complete with its last leaf, and lower ones first: the order of appending.
-    completed = (NODE.c.idx + 1).bitwise_lshift(NODE.c.level)
-    db = db.execution_options(yield_per=1000)
-    return verify(
-        starmap(StoredLeaf, db.execute(select(LEAF).order_by(LEAF.c.seq))),
-        starmap(tree.Node, db.execute(select(NODE).order_by(completed, NODE.c.level))),
-        starmap(StoredCheckpoint, db.execute(select(CHECKPOINT).order_by(CHECKPOINT.c.size))),
-        public_key=public_key,
-        known=known,
-        every_signature=every_signature,
-    )

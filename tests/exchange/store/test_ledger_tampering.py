@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import LedgerError
-from exchange.store.ledger import LedgerReader, LedgerStore, head_path
-from tests.exchange.store.ledgers import KEY, ORIGIN, cut, fill, intend, problems, unlocked
+from exchange.store.ledger import LedgerReader, LedgerStore, head_path, recompute
+from tests.exchange.store.ledgers import KEY, ORIGIN, PUBLIC, cut, fill, intend, problems, unlocked
 
 
 class TestTheDatabaseRefuses:
@@ -64,6 +64,28 @@ class TestTampering:
                         changes += 1
             assert changes > 250
             assert reader.verify().ok
+
+    @pytest.mark.parametrize("table", ["leaf", "node", "checkpoint"])
+    def test_two_processes_find_the_same_as_one(
+        self, store: LedgerStore, path: Path, table: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill(store)
+        store.close()
+
+        def found(apart_from: int) -> set[int | None]:
+            monkeypatch.setattr(recompute, "APART_FROM", apart_from)
+            with LedgerReader.open_read_only(path) as reader:
+                return {problem.seq for problem in reader.verify(public_key=PUBLIC).problems}
+
+        assert found(1) == set()
+        with closing(unlocked(path)) as db:
+            last = {
+                "leaf": "UPDATE leaf SET body = x'00' WHERE seq = 3",
+                "node": "INSERT INTO node VALUES (7, 0, zeroblob(32))",
+                "checkpoint": "UPDATE checkpoint SET note = replace(note, '3', '4') WHERE size = 3",
+            }[table]
+            db.execute(last)
+        assert found(1) == found(100) != set()
 
     def test_text_that_is_no_utf8(self, store: LedgerStore, path: Path) -> None:
         fill(store)
