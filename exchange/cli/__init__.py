@@ -42,6 +42,7 @@ MODULES = {
     "alliance": "membership",
     "policy": "policy",
     "ledger": "ledger",
+    "report": "report",
     "warninglists": "warninglists",
 }
 """Where each command is, in the order in which they are first needed."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exchange.report import html, pdf, signing
+from exchange.report import html, signing
 from exchange.report.content import content
 from exchange.report.evidence import Evidence, pseudonyms
 from exchange.report.pages import page
@@ -41,6 +41,8 @@ class Made:
 
     def pdf(self) -> bytes:
         """The page as PDF."""
+        from exchange.report import pdf  # noqa: PLC0415 - its library takes half a second to load
+
         return pdf.render(self.page)
 
 
