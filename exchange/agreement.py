@@ -27,6 +27,7 @@ MAX_BYTES = 16_384
 MAX_TEXT = 200
 MAX_ROWS = 1 << 32
 SMALLEST_CLASS = 32
+MAX_REVISION = 1 << 31
 MAX_FRAME_BYTES = 2 << 20
 """Most bytes of one message of the transport: a chunk of 1 MiB and its head."""
 _HASH_BYTES = 32
@@ -78,6 +79,7 @@ class Agreement:
         protocol: name of the protocol.
         stage: how much of it is run.
         correlation: where that is ``ONLINE``, the session that made what is used: 32 bytes, otherwise none.
+        below: the session on the rung below that this one climbs from: 32 bytes, or none.
         profile: canonical profile of the indicators.
         types: types of indicators, sorted, without repetition.
         initiator_padded: declared size of the initiator's set, padded, in items.
@@ -88,6 +90,10 @@ class Agreement:
         purpose: why, in at most 200 characters, or ``""``.
         initiator_policy: hash of the initiator's policy, 32 bytes.
         responder_policy: the same of the responder.
+        initiator_revision: the number that the initiator's policy gives itself.
+        responder_revision: the same of the responder.
+        initiator_set: the initiator's commitment to its set, 32 bytes, or none.
+        responder_set: the same of the responder.
         deadline_s: when the session is over at the latest, in seconds from its start.
         max_frame_bytes: largest message of the transport.
         initiator_software: name and version of the initiator's software.
@@ -110,6 +116,7 @@ class Agreement:
     protocol: str
     stage: Stage = Stage.WHOLE
     correlation: bytes = b""
+    below: bytes = b""
     profile: str
     types: tuple[IndicatorType, ...]
     initiator_padded: int
@@ -120,6 +127,10 @@ class Agreement:
     purpose: str
     initiator_policy: bytes
     responder_policy: bytes
+    initiator_revision: int = 0
+    responder_revision: int = 0
+    initiator_set: bytes = b""
+    responder_set: bytes = b""
     deadline_s: int
     max_frame_bytes: int = MAX_FRAME_BYTES
     initiator_software: str
@@ -134,6 +145,8 @@ class Agreement:
         hashes = (self.roster_hash, self.initiator_policy, self.responder_policy)
         nonces = (self.initiator_nonce, self.responder_nonce)
         sizes = (self.initiator_padded, self.responder_padded)
+        revisions = (self.initiator_revision, self.responder_revision)
+        references = (self.below, self.initiator_set, self.responder_set)
         return {
             "version": _is_int(self.version, VERSION, VERSION),
             "alliance": _is_text(self.alliance) and bool(self.alliance),
@@ -150,6 +163,8 @@ class Agreement:
             "types": _is_types(self.types),
             "padded sizes": all(_is_int(size, 1, MAX_ROWS) for size in sizes),
             "hashes or nonces": all(type(h) is bytes and len(h) == _HASH_BYTES for h in hashes + nonces),
+            "revisions": all(_is_int(revision, 0, MAX_REVISION) for revision in revisions),
+            "below or sets": all(type(h) is bytes and len(h) in {0, _HASH_BYTES} for h in references),
             "stat_sec": _is_int(self.stat_sec, 40, 128),
             "deadline_s": _is_int(self.deadline_s, 1, 1 << 31),
             "max_frame_bytes": _is_int(self.max_frame_bytes, 1, 1 << 31),

@@ -2,19 +2,31 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from crypto.psi import PROTOCOLS
-from exchange import agreement, ledger, policy
-from exchange.agreement import Agreement, Rung, size_class
+from exchange import ledger, policy
+from exchange.agreement import Rung, size_class
 from exchange.config import Home, is_address
-from exchange.disclosure import Desk, Items, Outcome, Warmed, Wish, allows, match, warm
+from exchange.disclosure import (
+    Desk,
+    Items,
+    Outcome,
+    Warmed,
+    Wish,
+    allows,
+    commit,
+    match,
+    ours_for,
+    warm,
+)
 from exchange.errors import ConfigError, LedgerError
 from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
+from exchange.ledger.document import Document, DocumentKind
 from exchange.planning import AUTO, Measured, Plan, choose, machine
 from exchange.policy import Policy
 from exchange.rpc.client import PeerLink
@@ -22,6 +34,7 @@ from exchange.rpc.server import Server
 from exchange.store import Store
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.correlations import Correlations
+from exchange.store.guard import guard_key
 from exchange.store.ledger import LedgerReader, LedgerStore
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
@@ -56,19 +69,20 @@ class Node:
         self.alliance = Alliance(home, own, clock)
         self._clock = clock
         self._server: Server | None = None
-        self.load_policy()  # a policy that cannot be read is found now, not at the first proposal
+        read_policy(home)  # a policy that cannot be read is found now, not at the first proposal
         self._store: Store | None = None
         if items is None:
             items = self._store = open_store(home)
             self._store.screen(node_lists(home))  # nothing to do unless a list or its mode has changed
         origin = ledger.origin(home.member, self.alliance.alliance)
         self.ledger = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
+        self._recorded = Recorded(self.ledger.roster_epoch(), self.ledger.policy())
         self.desk = Desk(
             member=home.member,
             alliance=self.alliance.alliance,
             roster=self._roster,
-            sign=lambda a: agreement.sign(a, own.identity),
-            verify=self._verify,
+            identity=own.identity,
+            find=self.alliance.find,
             policy=self.load_policy,
             items=items,
             ledger=self.ledger,
@@ -76,6 +90,7 @@ class Node:
             clock=clock,
             software=SOFTWARE,
             limits=home.settings.limits,
+            guard_key=guard_key(home),
         )
         self._measured = Measured(home.path / "measured.json", machine(SOFTWARE))
         self._roster()
@@ -95,12 +110,20 @@ class Node:
             self._store.close()
 
     def load_policy(self) -> Policy:
-        """The policy as the file says it now: editing it needs no restart.
+        """The policy as the file says it now: editing it needs no restart. A new one goes into the ledger.
 
         Raises:
             ConfigError: the file is missing or not a valid policy.
+            LedgerError: the ledger cannot be written.
         """
-        return read_policy(self.home)
+        found = read_policy(self.home)
+        name = found.hash.hex()
+        if name != self._recorded.policy:
+            documents = [Document(DocumentKind.POLICY, found.encoded)]
+            what = {"revision": found.revision}
+            self.ledger.append("policy", now=self._clock(), documents=documents, policy=name, what=what)
+            self._recorded.policy = name
+        return found
 
     async def serve(self, listen: str | None = None) -> int:
         """Serve until ``stop``. Returns the port.
@@ -130,11 +153,12 @@ class Node:
             PeerError: the peer refused, is gone, lied, or exceeded a limit.
         """
         async with self._link(peer, address) as link:
-            hello = await link.hello()
+            await asyncio.to_thread(commit, self.desk)
             plan, ours = None, None
             if wish.protocol == AUTO:
-                ours = await asyncio.to_thread(self.desk.items.size, wish.types, now=self._clock())
-                plan = await self._plan(peer, wish, ours, hello.protocols, link)
+                hello = await link.hello()
+                ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
+                plan = await self._plan(peer, wish, ours.offer.size, hello.protocols, link)
                 wish = replace(wish, protocol=DEFAULT if plan is None else plan.protocol)
             outcome = replace(await match(self.desk, peer, wish, link, ours=ours), plan=plan)
         await asyncio.to_thread(self._measured.remember, peer, outcome.peer_padded, outcome.bytes_per_s)
@@ -152,7 +176,6 @@ class Node:
             PeerError: the peer refused, is gone, lied, or exceeded a limit.
         """
         async with self._link(peer, address) as link:
-            await link.hello()
             return await warm(self.desk, peer, wish, n, link)
 
     def _link(self, peer: str, address: str | None) -> PeerLink:
@@ -184,18 +207,23 @@ class Node:
     def _roster(self) -> tuple[int, bytes]:
         """The roster in force; a new one is written into the ledger when it is first used."""
         epoch, roster_hash = self.alliance.roster()
-        if epoch > self.ledger.roster_epoch():
-            fields = {"alliance": self.alliance.alliance, "epoch": epoch, "roster": roster_hash.hex()}
+        if epoch > self._recorded.epoch:
+            named, roster = self.alliance.alliance, roster_hash.hex()
             try:
-                self.ledger.append("roster", now=self._clock(), **fields)
+                self.ledger.append("roster", now=self._clock(), alliance=named, epoch=epoch, roster=roster)
             except LedgerError:  # another process of this home may have been first
                 if epoch > self.ledger.roster_epoch():
                     raise
+            self._recorded.epoch = epoch
         return epoch, roster_hash
 
-    def _verify(self, peer: str, agreed: Agreement, signature: bytes) -> bool:
-        member = self.alliance.current().by_id.get(peer)
-        return member is not None and agreement.verify(agreed, signature, member.identity_key)
+
+@dataclass(slots=True)
+class Recorded:
+    """What our ledger says is in force."""
+
+    epoch: int
+    policy: str
 
 
 def _checked(address: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from crypto import hashing, rows
 from crypto.rows import Rows
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType
+from exchange.policy import Offer
 
 KIND = "line"
 
@@ -68,13 +70,20 @@ class Lines:
         """All, if there is a line: lines are of any type."""
         return list(IndicatorType) if len(self.rows) else []
 
-    def size(self, _types: Collection[IndicatorType], *, now: datetime) -> int:  # noqa: ARG002
+    def size(self, _types: Collection[IndicatorType], /, **_how: Any) -> int:
         """How many there are."""
         return len(self.rows)
 
-    def item_set(self, _types: Collection[IndicatorType], *, now: datetime) -> "Lines":  # noqa: ARG002
+    def offer(self, types: Collection[IndicatorType], /, **_how: Any) -> Offer:
+        """All of them; lines are of any type, and count as the first."""
+        return Offer({min(types): len(self.rows)} if len(self.rows) else {})
+
+    def item_set(self, _types: Collection[IndicatorType], /, **_how: Any) -> "Lines":
         """All of them."""
         return self
+
+    def state(self, *, now: datetime) -> None:
+        """None: nobody commits to lines."""
 
     def values(self, _ids: NDArray[np.int64]) -> list[Indicator]:
         """None: lines are told by their positions."""

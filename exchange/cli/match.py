@@ -22,6 +22,7 @@ from exchange.export import MatchResult, format_of, render
 from exchange.indicators import Indicator, IndicatorType
 from exchange.node import Node, utc_now
 from exchange.planning import AUTO, Plan
+from exchange.policy import EVERYTHING
 
 TYPES = ", ".join(IndicatorType)
 SHOWN = 5
@@ -51,7 +52,7 @@ def serve(
                 "member": node.home.member,
                 "alliance": node.alliance.alliance,
                 "address": f"{host}:{port}",
-                "items": node.desk.items.size(list(IndicatorType), now=utc_now()),
+                "items": node.desk.items.size(list(IndicatorType), now=utc_now(), admission=EVERYTHING),
             }
             line = f" of {node.alliance.alliance} answers at {host}:{port}; Ctrl-C stops it"
             emit(as_json, result, lambda: say((node.home.member, "bold"), line))

@@ -6,35 +6,40 @@ intent; and every intent is closed by what became of it, whatever ends the sessi
 """
 
 from exchange.disclosure.ahead import Warmed, warm
-from exchange.disclosure.desk import (
-    Answer,
-    Channel,
-    Desk,
-    Items,
-    ItemSet,
-    Ledger,
-    Outcome,
-    Proposal,
-    agreement_of,
-)
-from exchange.disclosure.initiator import Link, Wish, allows, match
+from exchange.disclosure.committing import commit
+from exchange.disclosure.contact import Greeting, Link
+from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
+from exchange.disclosure.initiator import Ours, Wish, allows, match, ours_for
 from exchange.disclosure.responder import Responder
+from exchange.disclosure.settling import Settled, Settlement
+from exchange.disclosure.standing import MAX_PROOF, Stale, Standing, standing
+from exchange.disclosure.world import Channel, Items, ItemSet, Ledger
 
 __all__ = [
+    "MAX_PROOF",
     "Answer",
     "Channel",
     "Desk",
+    "Greeting",
     "ItemSet",
     "Items",
     "Ledger",
     "Link",
+    "Ours",
     "Outcome",
     "Proposal",
     "Responder",
+    "Settled",
+    "Settlement",
+    "Stale",
+    "Standing",
     "Warmed",
     "Wish",
     "agreement_of",
     "allows",
+    "commit",
     "match",
+    "ours_for",
+    "standing",
     "warm",
 ]

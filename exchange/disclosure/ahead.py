@@ -7,9 +7,10 @@ from time import perf_counter
 from crypto.psi import PROTOCOLS
 from exchange.agreement import Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
+from exchange.disclosure.contact import Link, greet, settle, settle_due
 from exchange.disclosure.desk import Desk
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.initiator import Link, Wish, allow, params_of, proposal_of, propose
+from exchange.disclosure.initiator import Wish, allow, params_of, proposal_of, propose
 from exchange.errors import ConfigError
 
 
@@ -47,13 +48,15 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
     if ahead is None:
         raise ConfigError(f"nothing of {wish.protocol} can be done ahead", hint="use: --protocol vole")
     start, policy = perf_counter(), desk.policy()
+    contact = await greet(desk, peer, link)
+    await settle_due(desk, peer, contact)
     whole = proposal_of(desk, replace(wish, rung=Rung.SIZE), policy, size_class(n))
     proposal = replace(whole, stage=Stage.AHEAD)
-    entry = Entry(desk, peer, "initiator", proposal, policy)
+    entry = Entry(desk, peer, "initiator", proposal, policy, shown=contact.shown)
     history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
-    await asyncio.to_thread(allow, entry, history, None, None)
+    await asyncio.to_thread(allow, entry, history, None)
     async with closing(entry):
-        _, agreement = await propose(entry, link)
+        _, agreement = await propose(entry, contact)
         params = params_of(agreement)
         elements = ahead.elements(params)
         async with (
@@ -67,6 +70,7 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
             lambda: desk.stash.put("receiver", peer, elements, agreement.session, ahead.dump(made))
         )
     await in_thread(entry.disclosed, learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
+    await settle(desk, agreement.session, contact)
     return Warmed(
         session=agreement.session,
         peer=peer,

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crypto.psi import Output
-from exchange.agreement import Agreement, Rung
-from exchange.disclosure.desk import Channel, Desk, Proposal
+from exchange.agreement import Agreement, Rung, Stage
+from exchange.disclosure.desk import Desk, Proposal
 from exchange.disclosure.drive import Progress, in_thread
+from exchange.disclosure.standing import Shown
+from exchange.disclosure.world import Channel
 from exchange.errors import CosightError, PeerExceededLimit, PeerRefused
-from exchange.policy import Policy
+from exchange.ledger import receipt
+from exchange.ledger.document import Document, DocumentKind
+from exchange.policy import Policy, Request, at_stake, told
+from exchange.policy.admission import Admission, Offer
 
 
 @dataclass(slots=True)
@@ -28,6 +33,10 @@ class Entry:
         peer_signature: the peer's, over the agreement, once it was verified.
         channel: the run's channel, once there is one.
         progress: what left in the run.
+        shown: the peer's log and its committed set, once they were checked.
+        admission: under what ours may enter.
+        offer: what of ours enters, once that was counted.
+        planted: how many canaries enter besides.
         open: whether there is an intent that awaits its result.
     """
 
@@ -40,7 +49,27 @@ class Entry:
     peer_signature: bytes = b""
     channel: Channel | None = None
     progress: Progress = field(default_factory=Progress)
+    shown: Shown | None = None
+    admission: Admission = field(default_factory=Admission)
+    offer: Offer | None = None
+    planted: int = 0
     open: bool = False
+
+    @property
+    def ours(self) -> int | None:
+        """How many items we put in; None before they were counted."""
+        return None if self.offer is None else self.offer.size + self.planted
+
+    def request(self, peer_padded: int | None, **known: Any) -> Request:
+        """What our policy is asked, as far as it is known."""
+        p, member = self.proposal, self.desk.find(self.peer)
+        if member is not None:
+            known["role"] = str(member.role)
+        return Request(
+            peer=self.peer, direction=self.direction, rung=p.rung, types=p.types, protocol=p.protocol,
+            output=p.output, our_size=self.ours, peer_size_padded=peer_padded, purpose=p.purpose,
+            profile=p.profile, **known,
+        )  # fmt: skip
 
     def intend(self, ours_padded: int) -> None:
         """Write the intent. Only after this may anything that depends on our set leave."""
@@ -50,8 +79,35 @@ class Entry:
             rung=str(p.rung), output=str(p.output), types=[str(t) for t in p.types], protocol=p.protocol,
             profile=p.profile, policy=self.policy.hash.hex(), ours_padded=ours_padded,
             **({} if self.agreement is None else {"peer_padded": p.padded}),
+            **self._put_in(), **self._peer_shows(),
         )  # fmt: skip
         self.open = True
+
+    def _put_in(self) -> dict[str, Any]:
+        """What of ours goes in, and what it builds on."""
+        p, offer = self.proposal, self.offer or Offer()
+        withheld = {rule: {str(t): n for t, n in held.items()} for rule, held in offer.withheld.items()}
+        facts: dict[str, Any] = {
+            "entered": {str(t): n for t, n in offer.entered.items()},
+            "withheld": withheld,
+            "canaries": self.planted,
+            "at_stake": self._at_stake(),
+            "stage": None if p.stage is Stage.WHOLE else str(p.stage),
+            "below": p.below.hex(),
+        }
+        return {name: value for name, value in facts.items() if value or value == 0}
+
+    def _peer_shows(self) -> dict[str, Any]:
+        """The state of the peer's log and set, so that the next session can be held to it."""
+        if self.shown is None:
+            return {}
+        seen, committed = self.shown.seen, self.shown.committed
+        bound = {} if committed is None else {
+            "peer_epoch": committed.epoch,
+            "peer_set": committed.root.hex(),
+            "peer_set_padded": committed.padded,
+        }  # fmt: skip
+        return {"log_size": seen.size, "log_root": seen.root.hex()} | bound
 
     def check_policy(self) -> None:
         """Refuse to go on under a policy that is no longer ours.
@@ -68,17 +124,32 @@ class Entry:
 
     def disclosed(self, *, learned_by_us: Rung, learned_by_peer: Rung, matched: int | None) -> None:
         """Close the session: what each side has learned."""
-        count = {} if matched is None else {"matched": matched}
+        count = {} if matched is None else {"matched": matched} | self._told(matched)
         self._write(
             "disclosed",
             learned_by_us=str(learned_by_us), learned_by_peer=str(learned_by_peer), **count, **self._run(),
+            **({} if self.channel is None else {"transcript": self._transcript(self.channel)}),
         )  # fmt: skip
 
     def aborted(self, reason: str, *, by: str = "us") -> None:
         """Close the session, if it was opened: it ended early, and this is what had left by then."""
         if self.open:
-            self._write("aborted", reason=reason, by=by, learned_by_peer=str(self._at_most()), **self._run())
+            most, facts = str(self._at_most()), self._run(aborted=True)
+            self._write("aborted", reason=reason, by=by, learned_by_peer=most, **facts)
         self.open = False
+
+    def _told(self, matched: int) -> dict[str, int]:
+        """What of the count goes into the receipt: as our policy says, where the peer did not learn it."""
+        terms = self.policy.terms(self.peer)
+        mode = "hidden" if terms is None or self.direction == "responder" else terms[1].tell_count
+        count = told(matched, mode)
+        return {} if count is None else {"told": count}
+
+    def _transcript(self, channel: Channel) -> str:
+        """The hash of all messages of the run, the same at both sides."""
+        sent, received = channel.digests()
+        ours_first = self.direction == "initiator"
+        return receipt.transcript(*((sent, received) if ours_first else (received, sent))).hex()
 
     def refused(self, reason: str, rule: str | None = None) -> None:
         """Record that we said no, and so no session was opened."""
@@ -89,7 +160,14 @@ class Entry:
         learns = self.direction == "responder" or self.proposal.output is Output.BOTH
         return self.proposal.rung if learns and self.progress.messages else Rung.SIZE
 
-    def _run(self) -> dict[str, Any]:
+    def _at_stake(self) -> int:
+        """The most items of ours that the peer can learn of in this session, as far as it is known."""
+        agreement = self.agreement
+        request = self.request(None if agreement is None else agreement.padded_of(self.peer))
+        most = at_stake(request)
+        return self.ours or 0 if most is None else most
+
+    def _run(self, *, aborted: bool = False) -> dict[str, Any]:
         """What the agreement pinned and what the run moved, as far as it came."""
         agreement, channel = self.agreement, self.channel
         facts: dict[str, Any] = {}
@@ -97,6 +175,7 @@ class Entry:
             facts |= {
                 "ours_padded": agreement.padded_of(self.desk.member),
                 "peer_padded": agreement.padded_of(self.peer),
+                "at_stake": 0 if aborted and self._at_most() is Rung.SIZE else self._at_stake(),
             }
         if self.peer_signature:
             facts["peer_signature"] = self.peer_signature.hex()
@@ -109,10 +188,14 @@ class Entry:
         return facts
 
     def _write(self, kind: str, **what: Any) -> None:
-        pinned = {} if self.agreement is None else {"agreement": self.agreement.hash.hex()}
+        pinned, documents = {}, []
+        if self.agreement is not None:
+            pinned = {"agreement": self.agreement.hash.hex()}
+            documents = [Document(DocumentKind.AGREEMENT, self.agreement.encoded)]
         self.desk.ledger.append(
             kind,
             now=self.desk.clock(),
+            documents=documents,
             session=self.proposal.session.hex(),
             peer=self.peer,
             direction=self.direction,

@@ -1,109 +1,46 @@
-"""What a disclosure needs from the world, and the words that the two sides exchange about it."""
+"""Who decides and with what, and the words that the two sides exchange about a session."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from crypto.psi import Output
-from crypto.rows import Rows
-from crypto.session import Message, Receive
+from exchange import agreement as agreements
 from exchange.agreement import Agreement, Rung, Stage
 from exchange.config import Limits
+from exchange.disclosure.world import Items, Ledger, Stash
+from exchange.errors import NotAuthorised
+from exchange.identity.roster import Member
 from exchange.indicators import Indicator, IndicatorType
 from exchange.planning import Plan
-from exchange.policy import History, Policy
+from exchange.policy import Policy
 
 SESSION_BYTES = 32
 
 
-class ItemSet(Protocol):
-    """What we put in: distinct rows, and for each the identifier of its indicator."""
+@dataclass(slots=True)
+class Throttle:
+    """Bounds what one peer can make us write: it must not be able to fill our disk.
 
-    @property
-    def rows(self) -> Rows:
-        """``(n, 32)`` uint8."""
+    Attributes:
+        per_hour: entries about refusals and alarms in any hour.
+    """
 
-    @property
-    def ids(self) -> NDArray[np.int64]:
-        """``(n,)`` int64."""
+    per_hour: int = 100
+    _recent: dict[str, deque[datetime]] = field(default_factory=dict)
 
-
-class Items(Protocol):
-    """Where our set comes from."""
-
-    def types(self, *, now: datetime) -> list[IndicatorType]:
-        """The types that we would put anything in of now, in their order."""
-
-    def size(self, types: Collection[IndicatorType], /, *, now: datetime) -> int:
-        """How many distinct items of these types we would put in now."""
-
-    def item_set(self, types: Collection[IndicatorType], /, *, now: datetime) -> ItemSet:
-        """The items themselves."""
-
-    def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
-        """The indicators behind these identifiers, in their order."""
-
-
-class Ledger(Protocol):
-    """Where every decision is written before it takes effect."""
-
-    def append(self, kind: str, *, now: datetime, **fields: Any) -> int:
-        """Write one leaf, durably."""
-
-    def has_session(self, session: str) -> bool:
-        """Whether any leaf speaks of this session."""
-
-    def history(self, peer: str, now: datetime) -> History:
-        """What the policy needs to know of the past."""
-
-
-class Ready(Protocol):
-    """A correlation that was made ahead and not used yet."""
-
-    @property
-    def elements(self) -> int:
-        """How many elements it has."""
-
-    @property
-    def session(self) -> str:
-        """The session that made it, in hex."""
-
-
-class Stash(Protocol):
-    """Correlations that were made ahead, by peer and side: ``receiver`` or ``sender``."""
-
-    def ready(self, role: str, peer: str, /) -> Sequence[Ready]:
-        """What there is, the smallest first."""
-
-    def put(self, role: str, peer: str, elements: int, session: str, rows: Rows, /) -> None:
-        """Keep one."""
-
-    def prune(self, role: str, peer: str, keep: int, /) -> None:
-        """Drop all but the newest."""
-
-    def take(self, ready: Any, /) -> Rows | None:
-        """Take one for good, before it is used; ``None`` if somebody else has taken it."""
-
-
-class Channel(Protocol):
-    """Messages of one run, to and from the peer."""
-
-    sent: int
-    received: int
-    bytes_per_s: float
-
-    async def send(self, message: Message) -> None:
-        """Hand one message to the peer."""
-
-    async def receive(self, want: Receive) -> Message:
-        """Wait for one message of this kind and size."""
-
-    async def end(self) -> None:
-        """Wait for the peer to close its side."""
+    def passes(self, peer: str, now: datetime) -> bool:
+        """Say whether one more may be written about a peer, and count it."""
+        recent = self._recent.setdefault(peer, deque(maxlen=self.per_hour))
+        if len(recent) == self.per_hour and now - recent[0] < timedelta(hours=1):
+            return False
+        recent.append(now)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +51,8 @@ class Desk:
         member: our id.
         alliance: the alliance's name.
         roster: gives ``(epoch, hash)`` of the roster that is in force.
-        sign: our identity key's signature over an agreement.
-        verify: whether a signature over an agreement is that member's.
+        identity: our identity key.
+        find: a member of that roster by its id, or None.
         policy: gives the policy that is in force.
         items: our set.
         ledger: our ledger.
@@ -123,13 +60,15 @@ class Desk:
         clock: the time, UTC.
         software: name and version, pinned in the agreement.
         limits: what a session may cost.
+        guard_key: 32 secret bytes, from which canaries and the salts of our commitments come.
+        throttle: what one peer can make us write.
     """
 
     member: str
     alliance: str
     roster: Callable[[], tuple[int, bytes]]
-    sign: Callable[[Agreement], bytes]
-    verify: Callable[[str, Agreement, bytes], bool]
+    identity: Ed25519PrivateKey = field(repr=False)
+    find: Callable[[str], Member | None]
     policy: Callable[[], Policy]
     items: Items
     ledger: Ledger
@@ -137,6 +76,28 @@ class Desk:
     clock: Callable[[], datetime]
     software: str
     limits: Limits
+    guard_key: bytes = field(repr=False)
+    throttle: Throttle = field(default_factory=Throttle)
+
+    def member_named(self, peer: str) -> Member:
+        """Somebody on the roster in force.
+
+        Raises:
+            NotAuthorised: nobody has this name.
+        """
+        member = self.find(peer)
+        if member is None:
+            raise NotAuthorised(f"{peer} is not on the roster", code="not-on-roster")
+        return member
+
+    def sign(self, agreement: Agreement) -> bytes:
+        """Our signature over an agreement."""
+        return agreements.sign(agreement, self.identity)
+
+    def verify(self, peer: str, agreement: Agreement, signature: bytes) -> bool:
+        """Whether a signature over an agreement is that member's."""
+        member = self.find(peer)
+        return member is not None and agreements.verify(agreement, signature, member.identity_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +120,8 @@ class Proposal:
     deadline_s: int
     stage: Stage = Stage.WHOLE
     correlation: bytes = b""
+    below: bytes = b""
+    policy_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +133,8 @@ class Answer:
     policy_hash: bytes
     software: str
     signature: bytes
+    policy_revision: int = 0
+    set: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +146,8 @@ class Outcome:
         matches: the indicators behind them, once they were looked up.
         bytes_per_s: at which the peer's bulk messages came, or 0 where there was none.
         ahead: whether what depends on nobody's items had been done before.
+        settled: whether both sides signed the receipt; else it is asked for at the next contact.
+        canaries: how many of the values matched that we planted for this peer: an alarm.
         plan: why this protocol, where it was chosen for its speed.
     """
 
@@ -202,11 +169,24 @@ class Outcome:
     received: int
     bytes_per_s: float
     ahead: bool
+    settled: bool = False
+    canaries: int = 0
     plan: Plan | None = None
 
 
-def agreement_of(desk: Desk, initiator: str, responder: str, proposal: Proposal, answer: Answer) -> Agreement:
-    """The one agreement that follows from a proposal and its answer; both sides compute it."""
+def agreement_of(
+    desk: Desk, initiator: str, responder: str, proposal: Proposal, answer: Answer, initiator_set: bytes
+) -> Agreement:
+    """The one agreement that follows from a proposal and its answer; both sides compute it.
+
+    Args:
+        desk: who we are.
+        initiator: who proposed.
+        responder: who answered.
+        proposal: what was asked for.
+        answer: what was added.
+        initiator_set: the commitment that the initiator has shown, or ``b""``.
+    """
     return Agreement(
         alliance=desk.alliance,
         roster_epoch=proposal.roster_epoch,
@@ -219,6 +199,7 @@ def agreement_of(desk: Desk, initiator: str, responder: str, proposal: Proposal,
         protocol=proposal.protocol,
         stage=proposal.stage,
         correlation=proposal.correlation,
+        below=proposal.below,
         profile=proposal.profile,
         types=tuple(sorted(proposal.types)),
         initiator_padded=proposal.padded,
@@ -229,6 +210,10 @@ def agreement_of(desk: Desk, initiator: str, responder: str, proposal: Proposal,
         purpose=proposal.purpose,
         initiator_policy=proposal.policy_hash,
         responder_policy=answer.policy_hash,
+        initiator_revision=proposal.policy_revision,
+        responder_revision=answer.policy_revision,
+        initiator_set=initiator_set,
+        responder_set=answer.set,
         deadline_s=proposal.deadline_s,
         initiator_software=proposal.software,
         responder_software=answer.software,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from crypto.errors import EncodingFailed, PeerFault
 from crypto.session import Message, Role, Send, Session
-from exchange.disclosure.desk import Channel
+from exchange.disclosure.world import Channel
 from exchange.errors import CosightError, PeerMisbehaved
 
 T = TypeVar("T")

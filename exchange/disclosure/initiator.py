@@ -2,49 +2,72 @@
 
 import asyncio
 import secrets
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crypto.psi import PROTOCOLS, Output, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
+from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.desk import Answer, Channel, Desk, Outcome, Proposal, Ready, agreement_of
+from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle, settle_due
+from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
+from exchange.disclosure.planting import plant, sorted_out
+from exchange.disclosure.standing import Standing, set_in, standing
+from exchange.disclosure.world import ItemSet, Ready
 from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused, PolicyRefusal
-from exchange.indicators import PROFILE, IndicatorType
-from exchange.policy import History, Policy, Request, decide
+from exchange.guards.canaries import canaries
+from exchange.guards.growth import growth_per_day
+from exchange.indicators import PROFILE, Indicator, IndicatorType
+from exchange.ledger import note as notes
+from exchange.policy import Admission, History, Offer, Policy, Request, decide
+from exchange.policy import admission as admission_of
 
 NONCE_BYTES = 32
 STAT_SEC = 40
 
 
-class Link(Protocol):
-    """The peer, as the initiator reaches it."""
-
-    async def propose(self, proposal: Proposal) -> Answer:
-        """Ask; raises ``PeerRefused`` with the code if it says no."""
-
-    def run(self, agreement: Agreement, signature: bytes) -> AbstractAsyncContextManager[Channel]:
-        """Open the run of an agreement."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What our operator wants to know."""
+    """What our operator wants to know; ``below`` is the session that it climbs from, 32 bytes or none."""
 
     rung: Rung
     types: tuple[IndicatorType, ...]
     protocol: str = "voprf"
     output: Output = Output.RECEIVER
     purpose: str = ""
+    below: bytes = b""
 
 
-async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: int | None = None) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What of ours may enter a set for a peer under one policy, and how much that is just now."""
+
+    policy: Policy
+    admission: Admission
+    offer: Offer
+
+
+def ours_for(desk: Desk, peer: str, types: Sequence[IndicatorType]) -> Ours:
+    """What of ours may enter a set for a peer, by our policy and our ledger."""
+    policy, now = desk.policy(), desk.clock()
+    admission = admitted(policy, peer, desk.ledger.history(peer, now), now)
+    return Ours(policy, admission, desk.items.offer(types, now=now, admission=admission))
+
+
+def admitted(policy: Policy, peer: str, history: History, now: datetime) -> Admission:
+    """Under what ours may enter a set for a peer. Without terms nothing runs, whatever may enter."""
+    found = policy.terms(peer)
+    return Admission() if found is None else admission_of(found[1], history, now)
+
+
+async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | None = None) -> Outcome:
     """One session: decide, agree, run, write down.
 
     The outcome names the matches by their identifiers. Whoever wants the values looks them up once the link
@@ -55,7 +78,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: int | No
         peer: the other member.
         wish: what we want to know.
         link: to the peer.
-        ours: how many items we hold, if somebody has counted just now.
+        ours: what we would put in, if somebody has counted just now.
 
     Raises:
         PolicyRefusal: our own policy does not allow it; nothing left.
@@ -63,47 +86,75 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: int | No
         LedgerError: the ledger cannot be written; nothing left.
     """
     start = perf_counter()
+    contact = await greet(desk, peer, link)
+    await settle_due(desk, peer, contact)
     if ours is None:
-        ours = await asyncio.to_thread(desk.items.size, wish.types, now=desk.clock())
-    ready = await in_thread(_ready, desk, peer, wish, size_class(ours))
+        ours = await asyncio.to_thread(ours_for, desk, peer, wish.types)
+    entry = await in_thread(_entry, desk, peer, wish, contact, ours)
     try:
-        outcome = await _match(desk, peer, wish, link, ours, ready)
+        outcome = await _match(entry, wish, contact)
     except PeerRefused as e:
-        if ready is None or e.code != "correlation-unknown":
+        if not entry.proposal.correlation or e.code != "correlation-unknown":
             raise
-        await in_thread(desk.stash.take, ready)  # no use to anybody
-        outcome = await _match(desk, peer, wish, link, ours, None)
-    return replace(outcome, total_s=perf_counter() - start)
+        await in_thread(_drop, desk, entry)  # no use to anybody
+        entry = await in_thread(_entry, desk, peer, wish, contact, ours, whole=True)
+        outcome = await _match(entry, wish, contact)
+    settled = await settle(desk, outcome.session, contact)
+    return replace(outcome, total_s=perf_counter() - start, settled=settled)
 
 
-async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready: Ready | None) -> Outcome:
-    """One session, with a correlation that is ready or without."""
-    policy = desk.policy()
-    proposal = proposal_of(desk, wish, policy, size_class(ours), ready=ready)
-    entry = Entry(desk, peer, "initiator", proposal, policy)
-    history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
-    await asyncio.to_thread(allow, entry, history, ours, None)
+def _entry(desk: Desk, peer: str, wish: Wish, contact: Contact, ours: Ours, *, whole: bool = False) -> Entry:
+    """What we are about to ask for: with a correlation, if one is ready, unless it is to be the whole run."""
+    policy = ours.policy
+    planted = len(planted_for(desk, policy, peer, wish.types))
+    padded = size_class(ours.offer.size + planted)
+    ready = None if whole else _ready(desk, peer, wish, padded)
+    proposal = proposal_of(desk, wish, policy, padded, ready=ready)
+    return Entry(
+        desk, peer, "initiator", proposal, policy,
+        shown=contact.shown, admission=ours.admission, offer=ours.offer, planted=planted,
+    )  # fmt: skip
+
+
+def _drop(desk: Desk, entry: Entry) -> None:
+    """Take a correlation that the peer does not hold out of the stash."""
+    for ready in desk.stash.ready("receiver", entry.peer):
+        if ready.session == entry.proposal.correlation.hex():
+            desk.stash.take(ready)
+
+
+async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
+    """One session."""
+    desk, proposal = entry.desk, entry.proposal
+    history = await asyncio.to_thread(desk.ledger.history, entry.peer, desk.clock())
+    await asyncio.to_thread(allow, entry, history, None)
     ids: NDArray[np.int64] | None = None
+    hits = 0
     async with closing(entry):
-        answer, agreement = await propose(entry, link)
-        await asyncio.to_thread(allow, entry, history, ours, answer.padded)
+        answer, agreement = await propose(entry, contact)
+        await asyncio.to_thread(allow, entry, history, answer.padded)
         if wish.rung is not Rung.SIZE:
             async with asyncio.timeout(agreement.deadline_s):
-                ids = await _run(entry, agreement, link)
+                ids, hits = await _run(entry, agreement, contact.link)
     await in_thread(
         entry.disclosed,
         learned_by_us=wish.rung,
         learned_by_peer=wish.rung if ids is not None and wish.output is Output.BOTH else Rung.SIZE,
         matched=None if ids is None else len(ids),
     )
+    if hits:
+        await in_thread(
+            alarm, desk, entry.peer, "canary", entry.policy, session=proposal.session.hex(), count=hits
+        )
+    assert entry.ours is not None
     return Outcome(
         session=proposal.session.hex(),
-        peer=peer,
+        peer=entry.peer,
         rung=wish.rung,
         output=wish.output,
         protocol=None if ids is None else proposal.protocol,
         types=proposal.types,
-        ours=ours,
+        ours=entry.ours - entry.planted,
         ours_padded=proposal.padded,
         peer_padded=answer.padded,
         ids=ids,
@@ -112,27 +163,39 @@ async def _match(desk: Desk, peer: str, wish: Wish, link: Link, ours: int, ready
         offline_s=entry.progress.offline_s,
         sent=0 if entry.channel is None else entry.channel.sent,
         received=0 if entry.channel is None else entry.channel.received,
-        ahead=ready is not None,
+        ahead=bool(proposal.correlation),
         bytes_per_s=0.0 if entry.channel is None else entry.channel.bytes_per_s,
+        canaries=hits,
     )
 
 
-async def propose(entry: Entry, link: Link) -> tuple[Answer, Agreement]:
+async def propose(entry: Entry, contact: Contact) -> tuple[Answer, Agreement]:
     """Write our intent, propose, and put the agreement that comes of it into the entry.
 
     Raises:
         PeerError: the peer refused, is gone, or did not sign what we proposed.
         LedgerError: the ledger cannot be written; nothing left.
     """
+    desk = entry.desk
     await in_thread(entry.intend, entry.proposal.padded)
-    answer = await link.propose(entry.proposal)
-    agreement = entry.agreement = _agreed(entry.desk, entry.peer, entry.proposal, answer)
-    entry.peer_signature = answer.signature
+    for attempt in range(ATTEMPTS):
+        ours = await in_thread(standing, desk, contact.log_size)
+        try:
+            answer = await contact.link.propose(entry.proposal, ours)
+        except PeerRefused as e:
+            if e.code != "log-stale" or attempt == ATTEMPTS - 1:
+                raise
+            contact.log_size = (await contact.link.greet(0)).log_size
+            continue
+        break
+    contact.log_size = notes.parse(ours.note).size
+    agreement = _agreed(entry, answer, ours)
+    entry.agreement, entry.peer_signature = agreement, answer.signature
     return answer, agreement
 
 
-async def _run(entry: Entry, agreement: Agreement, link: Link) -> NDArray[np.int64]:
-    """Carry out the agreement as the receiver: the identifiers of our items that matched.
+async def _run(entry: Entry, agreement: Agreement, link: Link) -> tuple[NDArray[np.int64], int]:
+    """Carry out the agreement as the receiver: what of ours matched, and how many canaries did.
 
     The run is opened first, so that both sides load their sets at the same time.
     """
@@ -140,7 +203,7 @@ async def _run(entry: Entry, agreement: Agreement, link: Link) -> NDArray[np.int
     protocol, desk = PROTOCOLS[agreement.protocol], entry.desk
     async with link.run(agreement, desk.sign(agreement)) as channel:
         entry.channel = channel
-        items = await asyncio.to_thread(desk.items.item_set, agreement.types, now=desk.clock())
+        items = await asyncio.to_thread(put_in, entry)
         if len(items.rows) > agreement.initiator_padded:
             raise CosightError(
                 "our set outgrew its size class since the proposal",
@@ -152,7 +215,20 @@ async def _run(entry: Entry, agreement: Agreement, link: Link) -> NDArray[np.int
         role = protocol.receiver(items.rows, params_of(agreement), **correlation)
         found = await drive(role, channel, entry.progress, protocol.offline)
         await channel.end()
-    return items.ids[found.indices]
+    return sorted_out(items.ids[found.indices])
+
+
+def put_in(entry: Entry) -> ItemSet:
+    """Our set for this session: what may enter, and the canaries for this peer."""
+    desk, types = entry.desk, entry.proposal.types
+    items = desk.items.item_set(types, now=desk.clock(), admission=entry.admission)
+    return plant(items, planted_for(desk, entry.policy, entry.peer, types))
+
+
+def planted_for(desk: Desk, policy: Policy, peer: str, types: Sequence[IndicatorType]) -> list[Indicator]:
+    """The canaries that go into a set for a peer: as many a type as our policy says."""
+    found = policy.terms(peer)
+    return [] if found is None else canaries(desk.guard_key, peer, types, found[1].canaries)
 
 
 def _ready(desk: Desk, peer: str, wish: Wish, padded: int) -> Ready | None:
@@ -203,6 +279,8 @@ def proposal_of(
         stat_sec=STAT_SEC,
         purpose=wish.purpose,
         policy_hash=policy.hash,
+        policy_revision=policy.revision,
+        below=wish.below,
         software=desk.software,
         deadline_s=desk.limits.deadline_s,
         stage=Stage.WHOLE if ready is None else Stage.ONLINE,
@@ -233,16 +311,13 @@ def allows(desk: Desk, peer: str, wish: Wish, ours: int) -> bool:
     return decide(desk.policy(), request, desk.ledger.history(peer, now), now).allowed
 
 
-def allow(entry: Entry, history: History, ours: int | None, peer_padded: int | None) -> None:
+def allow(entry: Entry, history: History, peer_padded: int | None) -> None:
     """Ask our own policy; a refusal is written down and raised.
 
     ``history`` ends before this session, also once the peer's size is known: our own intent does not count.
     """
-    desk, p = entry.desk, entry.proposal
-    request = Request(
-        peer=entry.peer, direction="initiator", rung=p.rung, types=p.types, protocol=p.protocol,
-        output=p.output, our_size=ours, peer_size_padded=peer_padded, purpose=p.purpose,
-    )  # fmt: skip
+    desk = entry.desk
+    request = entry.request(peer_padded, **known(entry, history, peer_padded))
     decision = decide(entry.policy, request, history, desk.clock())
     if decision.allowed:
         return
@@ -251,8 +326,28 @@ def allow(entry: Entry, history: History, ours: int | None, peer_padded: int | N
     raise PolicyRefusal(decision.explanation, code="policy-refused")
 
 
-def _agreed(desk: Desk, peer: str, proposal: Proposal, answer: Answer) -> Agreement:
+def known(entry: Entry, history: History, peer_padded: int | None) -> dict[str, Any]:
+    """What our policy asks besides: what the peer is bound to, what was made ahead, what this climbs on."""
+    desk, p = entry.desk, entry.proposal
+    facts: dict[str, Any] = {
+        "below": next((past for past in history.past if past.session == p.below.hex()), None)
+    }
+    made = desk.ledger.session(p.correlation.hex()) if p.correlation else None
+    if made is not None:
+        facts["ahead_age_s"] = (desk.clock() - datetime.fromisoformat(made.intent.time)).total_seconds()
+    if entry.shown is None:
+        return facts
+    committed, before = entry.shown.committed, desk.ledger.peer_commitment(entry.peer)
+    facts["peer_commitment"] = committed is not None and (peer_padded or 0) <= committed.padded
+    if committed is not None and before is not None:
+        days = before[3].toordinal(), desk.clock().toordinal()
+        facts["peer_growth"] = growth_per_day((days[0], before[2]), (days[1], committed.padded))
+    return facts
+
+
+def _agreed(entry: Entry, answer: Answer, ours: Standing) -> Agreement:
     """The agreement, once the peer has signed the very same one."""
+    desk, peer = entry.desk, entry.peer
     if len(answer.nonce) != NONCE_BYTES:
         raise PeerMisbehaved("the peer's answer is malformed")
     if not 1 <= answer.padded <= desk.limits.max_rows:
@@ -261,7 +356,10 @@ def _agreed(desk: Desk, peer: str, proposal: Proposal, answer: Answer) -> Agreem
             code="too-large",
             hint="raise limits.max_rows in config.toml if this machine has the memory",
         )
-    agreement = agreement_of(desk, desk.member, peer, proposal, answer)
+    committed = None if entry.shown is None else entry.shown.committed
+    if answer.set != (b"" if committed is None else committed.root):
+        raise PeerMisbehaved("the peer is bound to another set than it has shown", code="set-changed")
+    agreement = agreement_of(desk, desk.member, peer, entry.proposal, answer, set_in(ours))
     if not desk.verify(peer, agreement, answer.signature):
         raise PeerMisbehaved("the peer did not sign the agreement that we proposed", code="bad-signature")
     return agreement

@@ -3,20 +3,34 @@
 import asyncio
 import logging
 import secrets
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crypto.psi import PROTOCOLS, Matches, Output, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
+from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.desk import Answer, Channel, Desk, Proposal, agreement_of
+from exchange.disclosure.contact import Greeting
+from exchange.disclosure.desk import Answer, Desk, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.initiator import NONCE_BYTES, params_of, taken
-from exchange.errors import CosightError, PeerMisbehaved, SessionRefused
+from exchange.disclosure.initiator import (
+    NONCE_BYTES,
+    admitted,
+    known,
+    params_of,
+    planted_for,
+    put_in,
+    taken,
+)
+from exchange.disclosure.planting import sorted_out
+from exchange.disclosure.settling import MAX_DUE, Settled, Settlement, countersign, overdue
+from exchange.disclosure.standing import Standing, check, set_in, standing
+from exchange.disclosure.world import Channel
+from exchange.errors import CosightError, LedgerError, PeerMisbehaved, SessionRefused
 from exchange.indicators import PROFILE
-from exchange.policy import Request, decide
+from exchange.ledger.document import Document, DocumentKind
+from exchange.policy import History, decide
 
 log = logging.getLogger(__name__)
 OFFER_LIFE = timedelta(seconds=60)
@@ -24,8 +38,6 @@ OFFER_LIFE = timedelta(seconds=60)
 MAX_READY = 4
 """Correlations that we keep for one peer: it asks for them, and they take our disk. One more takes the place
 of the oldest, which the peer may have lost."""
-REFUSALS_PER_HOUR = 100
-"""Refusals of one peer that the ledger records; a flood beyond that goes to the log alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,49 +60,76 @@ class Responder:
         self._desk = desk
         self._offers: dict[bytes, Offer] = {}
         self._running: dict[bytes, str] = {}
-        self._refusals: dict[str, deque[datetime]] = {}
         self._lock = asyncio.Lock()
 
-    async def propose(self, peer: str, proposal: Proposal) -> Answer:
+    def greet(self, peer: str, log_size: int) -> Greeting:
+        """Show our log from the length on that the peer has seen, and say how much we have seen of its own.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        try:
+            shown = standing(self._desk, log_size)
+        except LedgerError as e:  # it says that it saw what we do not have: no proof can satisfy it
+            log.warning("cannot show our log to %s as it asks: %s", peer, e)
+            shown = standing(self._desk, 0)
+        seen = self._desk.ledger.seen(peer)
+        return Greeting(shown, 0 if seen is None else seen.size)
+
+    async def propose(self, peer: str, proposal: Proposal, shown: Standing) -> Answer:
         """Decide on a proposal.
+
+        Args:
+            peer: whose it is.
+            proposal: what it asks for.
+            shown: the peer's log, as it shows it.
 
         Raises:
             SessionRefused: no; the code may be told to the peer, the text may not.
             LedgerError: the ledger cannot be written, so there is no session.
         """
         async with self._lock:
-            return await in_thread(self._propose, peer, proposal)
+            return await in_thread(self._propose, peer, proposal, shown)
 
-    def _propose(self, peer: str, proposal: Proposal) -> Answer:
+    def _propose(self, peer: str, proposal: Proposal, shown: Standing) -> Answer:
         self._expire()
         entry = Entry(self._desk, peer, "responder", proposal, self._desk.policy())
         try:
-            ours = self._accept(entry)
+            self._accept(entry, shown)
         except SessionRefused as refusal:
             self._record(entry, refusal)
             raise
-        padded = size_class(ours)
+        padded = size_class(entry.ours or 0)
+        commitment = self._desk.ledger.commitment()
         unsigned = Answer(
             nonce=secrets.token_bytes(NONCE_BYTES),
             padded=padded,
             policy_hash=entry.policy.hash,
+            policy_revision=entry.policy.revision,
+            set=b"" if commitment is None else bytes.fromhex(str(commitment.what["root"])),
             software=self._desk.software,
             signature=b"",
         )
-        agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned)
+        agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned, set_in(shown))
         entry.agreement = agreement
         entry.intend(padded)
         if proposal.rung is Rung.SIZE and proposal.stage is not Stage.AHEAD:
             entry.disclosed(learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
         else:
             self._offers[proposal.session] = Offer(entry, agreement, self._desk.clock() + OFFER_LIFE)
-        return Answer(
-            nonce=unsigned.nonce,
-            padded=padded,
-            policy_hash=unsigned.policy_hash,
-            software=unsigned.software,
-            signature=self._desk.sign(agreement),
-        )
+        return replace(unsigned, signature=self._desk.sign(agreement))
+
+    async def settle(self, peer: str, asked: Settlement) -> Settled:
+        """Sign the receipt of a session that is over.
+
+        Raises:
+            SessionRefused: there is no such session, it is not over, or it was not as the peer says.
+            Stale: the peer has to show its log again.
+            LedgerError: the ledger cannot be written.
+        """
+        async with self._lock:
+            running = asked.session in self._running or asked.session in self._offers
+            return await in_thread(countersign, self._desk, peer, asked, running=running)
 
     async def run(
         self, peer: str, session: bytes, signature: bytes, open_channel: Callable[[Agreement], Channel]
@@ -117,34 +156,41 @@ class Responder:
                 entry.peer_signature = signature
                 entry.check_policy()
                 part = self._ahead if agreement.stage is Stage.AHEAD else self._whole
-                found = await part(entry, agreement, open_channel)
+                matched, hits = await part(entry, agreement, open_channel)
             both = agreement.output == Output.BOTH
             await in_thread(
                 entry.disclosed,
                 learned_by_us=entry.proposal.rung if both else Rung.SIZE,
                 learned_by_peer=entry.proposal.rung,
-                matched=None if found is None else len(found.indices),
+                matched=matched,
             )
+            if hits:
+                await in_thread(
+                    alarm, desk, peer, "canary", entry.policy, session=agreement.session, count=hits
+                )
         finally:
             del self._running[session]
 
     async def _whole(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
-    ) -> Matches | None:
-        """Send."""
+    ) -> tuple[int | None, int]:
+        """Send. Returns how many matched, where we learn it, and how many canaries did."""
         desk, params = self._desk, params_of(agreement)
-        items = await asyncio.to_thread(desk.items.item_set, entry.proposal.types, now=desk.clock())
+        items = await asyncio.to_thread(put_in, entry)
         if len(items.rows) > params.n_s:
             raise CosightError("our set outgrew its size class since the proposal", code="set-changed")
         correlation = await in_thread(taken, desk, entry.peer, "sender", agreement)
         role = PROTOCOLS[agreement.protocol].sender(items.rows, params, **correlation)
         entry.channel = open_channel(agreement)
         found: Matches | None = await drive(role, entry.channel, entry.progress)
-        return found
+        if found is None:
+            return None, 0
+        ids, hits = sorted_out(items.ids[found.indices])
+        return len(ids), hits
 
     async def _ahead(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
-    ) -> Matches | None:
+    ) -> tuple[int | None, int]:
         """Make the sender's half of a correlation, and keep it. Nobody learns anything."""
         ahead, params = PROTOCOLS[agreement.protocol].ahead, params_of(agreement)
         assert ahead is not None  # ``_accept`` saw it
@@ -157,7 +203,7 @@ class Responder:
             stash.prune("sender", entry.peer, MAX_READY)
 
         await in_thread(keep)
-        return None
+        return None, 0
 
     async def expire(self) -> None:
         """Close the offers that nobody took up in time. The server calls it now and then."""
@@ -180,16 +226,13 @@ class Responder:
 
     def _record(self, entry: Entry, refusal: SessionRefused) -> None:
         """Write a refusal down, within bounds: a peer must not be able to fill our disk."""
-        now = self._desk.clock()
-        recent = self._refusals.setdefault(entry.peer, deque(maxlen=REFUSALS_PER_HOUR))
-        if len(recent) == REFUSALS_PER_HOUR and now - recent[0] < timedelta(hours=1):
+        if self._desk.throttle.passes(entry.peer, self._desk.clock()):
+            entry.refused(refusal.code, refusal.rule)
+        else:
             log.warning("refused %s again (%s); not recorded, it was too often", entry.peer, refusal.code)
-            return
-        recent.append(now)
-        entry.refused(refusal.code, refusal.rule)
 
-    def _accept(self, entry: Entry) -> int:
-        """Every check of a proposal, cheap ones first. Returns the size of our set."""
+    def _accept(self, entry: Entry, shown: Standing) -> None:
+        """Every check of a proposal, cheap ones first; and what we would put in goes into the entry."""
         desk, p = self._desk, entry.proposal
         if len(p.session) != NONCE_BYTES or not p.types or len(set(p.types)) != len(p.types):
             raise SessionRefused("the proposal is malformed", code="malformed")
@@ -207,13 +250,29 @@ class Responder:
         busy = [offer.entry.peer for offer in self._offers.values()] + list(self._running.values())
         if len(busy) >= limits.max_sessions or busy.count(entry.peer) >= limits.max_sessions_per_peer:
             raise SessionRefused("too many sessions at once", code="busy")
-        self._allow(entry, None)  # first without our size: to refuse must not take time that depends on it
+        now = desk.clock()
+        history = desk.ledger.history(entry.peer, now)
+        self._allow(entry, history)  # first without our size: to refuse takes no time that depends on it
+        self._check_log(entry, shown)
+        self._allow(entry, history)  # now that we know what the peer is bound to
         self._check_stage(entry)
+        if overdue(desk, entry.peer, now) > MAX_DUE:
+            raise SessionRefused("the peer owes the receipts of earlier sessions", code="receipt-due")
         if p.stage is Stage.AHEAD:
-            return 0  # our set does not matter, and nothing of it shows
-        ours = desk.items.size(p.types, now=desk.clock())
-        self._allow(entry, ours)
-        return ours
+            return  # our set does not matter, and nothing of it shows
+        entry.admission = admitted(entry.policy, entry.peer, history, now)
+        entry.offer = desk.items.offer(p.types, now=now, admission=entry.admission)
+        entry.planted = len(planted_for(desk, entry.policy, entry.peer, p.types))
+        self._allow(entry, history)
+
+    def _check_log(self, entry: Entry, shown: Standing) -> None:
+        """Refuse a peer whose log does not continue the one that we saw."""
+        try:
+            entry.shown = check(self._desk, entry.peer, shown)
+        except PeerMisbehaved as e:
+            note = Document(DocumentKind.NOTE, shown.note.encode())
+            alarm(self._desk, entry.peer, e.code, entry.policy, documents=[note])
+            raise SessionRefused(f"{e}", code="log-refused") from e
 
     def _check_stage(self, entry: Entry) -> None:
         """Refuse to make ahead what cannot be, and to use what there is not."""
@@ -231,14 +290,11 @@ class Responder:
         if not any(r.session == p.correlation.hex() and r.elements >= least for r in stored):
             raise SessionRefused("we do not hold this correlation", code="correlation-unknown")
 
-    def _allow(self, entry: Entry, ours: int | None) -> None:
+    def _allow(self, entry: Entry, history: History) -> None:
         """Ask our own policy."""
-        p, now = entry.proposal, self._desk.clock()
-        request = Request(
-            peer=entry.peer, direction="responder", rung=p.rung, types=p.types, protocol=p.protocol,
-            output=p.output, our_size=ours, peer_size_padded=p.padded, purpose=p.purpose,
-        )  # fmt: skip
-        decision = decide(entry.policy, request, self._desk.ledger.history(entry.peer, now), now)
+        padded = entry.proposal.padded
+        request = entry.request(padded, **known(entry, history, padded))
+        decision = decide(entry.policy, request, history, self._desk.clock())
         if not decision.allowed:
             raise SessionRefused(decision.explanation, code="policy-refused", rule=decision.rule)
 

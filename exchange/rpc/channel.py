@@ -1,6 +1,7 @@
 """One gRPC stream as a channel of protocol messages: counted, bounded, with a deadline on every wait."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
@@ -15,7 +16,7 @@ BULK_BYTES = 1 << 20
 """From so many on, a message shows how fast a link is."""
 
 Read = Callable[[], Awaitable[bytes | None]]
-Write = Callable[[Frame], Awaitable[Any]]
+Write = Callable[[bytes], Awaitable[Any]]
 
 
 class FrameChannel:
@@ -24,7 +25,7 @@ class FrameChannel:
     Args:
         protocol: the protocol that runs.
         read: the next frame as it came, ``None`` after the last.
-        write: send a frame; waits while the peer does not take it.
+        write: send an encoded frame; waits while the peer does not take it.
         idle_s: longest wait for one frame, either way, in seconds.
         guard: called before every message; raises if the run may not go on, for example because the peer has
             been revoked meanwhile.
@@ -55,6 +56,11 @@ class FrameChannel:
         self.sent = 0
         self.received = 0
         self.bytes_per_s = 0.0
+        self._sent_hash, self._received_hash = hashlib.sha256(), hashlib.sha256()
+
+    def digests(self) -> tuple[bytes, bytes]:
+        """SHA-256 of every frame that was sent, and of every one that was received, so far."""
+        return self._sent_hash.digest(), self._received_hash.digest()
 
     async def send(self, message: Message) -> None:
         """Send a message.
@@ -64,8 +70,10 @@ class FrameChannel:
         """
         self._guard()
         for frame in wire.to_frames(self._protocol, message):
-            self.sent += frame.ByteSize()
-            await self._in_time(self._write(frame))
+            data = frame.SerializeToString()
+            self.sent += len(data)
+            self._sent_hash.update(data)
+            await self._in_time(self._write(data))
 
     async def receive(self, want: Receive) -> Message:
         """Receive the message that a role asked for.
@@ -107,6 +115,7 @@ class FrameChannel:
         if data is None:
             raise PeerUnavailable("the peer closed the run before its end", code="peer-closed")
         self.received += len(data)
+        self._received_hash.update(data)
         return wire.parse_frame(data)
 
     async def _in_time(self, wait: Awaitable[Any], within_s: float | None = None) -> Any:

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message as Protobuf
 
 from exchange.agreement import Agreement
-from exchange.disclosure import Answer, Channel, Proposal
+from exchange.disclosure import Answer, Channel, Greeting, Proposal, Settled, Settlement, Standing
 from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.rpc import messages
 from exchange.rpc.channel import FrameChannel
@@ -68,8 +68,11 @@ class PeerLink:
     ) -> None:
         await self._channel.close()
 
-    async def hello(self) -> pb.HelloReply:
+    async def hello(self, log_size: int = 0) -> pb.HelloReply:
         """Greet: exchange newer rosters until both hold the same, and have the peer prove its identity key.
+
+        Args:
+            log_size: how much of the peer's log we have seen.
 
         Raises:
             PeerRefused: we are not welcome.
@@ -81,8 +84,9 @@ class PeerLink:
             epoch, roster_hash = self._directory.roster()
             nonce = secrets.token_bytes(messages.NONCE_BYTES)
             request = pb.HelloRequest(
-                nonce=nonce, roster_epoch=epoch, roster_hash=roster_hash, rosters=within_limits(offered)
-            )
+                nonce=nonce, roster_epoch=epoch, roster_hash=roster_hash, rosters=within_limits(offered),
+                log_size=log_size,
+            )  # fmt: skip
             try:
                 reply = await self._unary("Hello", request, pb.HelloReply)
             except PeerRefused as e:
@@ -113,30 +117,47 @@ class PeerLink:
             return reply
         raise ConfigError(f"{self._peer} and we do not come to hold the same roster", code="roster-mismatch")
 
+    async def greet(self, log_size: int) -> Greeting:
+        """Greet, and have the peer show its log from the length on that we saw last.
+
+        Raises:
+            PeerRefused, PeerMisbehaved, PeerUnavailable: as ``hello``; or what it shows is malformed.
+        """
+        reply = await self.hello(log_size)
+        return Greeting(messages.shown_from_wire(reply.standing), reply.log_size)
+
     async def round_trip_s(self) -> float:
         """How long a greeting takes on the open connection."""
         start = perf_counter()
         await self.hello()
         return perf_counter() - start
 
-    async def propose(self, proposal: Proposal) -> Answer:
-        """Propose a session.
+    async def propose(self, proposal: Proposal, standing: Standing) -> Answer:
+        """Propose a session, and show our log.
 
         Raises:
             PeerRefused: the peer said no.
             PeerUnavailable: it cannot be reached.
             PeerMisbehaved: its answer is malformed.
         """
-        reply = await self._unary("Propose", messages.proposal_to_wire(proposal), pb.ProposeReply)
-        return messages.answer_from_wire(reply)
+        request = messages.proposal_to_wire(proposal, standing)
+        return messages.answer_from_wire(await self._unary("Propose", request, pb.ProposeReply))
+
+    async def settle(self, settlement: Settlement) -> Settled:
+        """Ask for the receipt of a session that is over.
+
+        Raises:
+            PeerRefused: the peer does not give it.
+            PeerUnavailable: it cannot be reached.
+        """
+        request = messages.settlement_to_wire(settlement)
+        return messages.settled_from_wire(await self._unary("Settle", request, pb.SettleReply))
 
     @asynccontextmanager
     async def run(self, agreement: Agreement, signature: bytes) -> AsyncIterator[Channel]:
         """Open the run of an agreement; leaving the context ends the call."""
         # Answers come as bytes, decoded under our guard: gRPC would turn what does not decode into ``None``.
-        call: Any = self._channel.stream_stream(f"/{SERVICE}/Run", Frame.SerializeToString)(
-            timeout=agreement.deadline_s
-        )
+        call: Any = self._channel.stream_stream(f"/{SERVICE}/Run")(timeout=agreement.deadline_s)
 
         async def read() -> bytes | None:
             with _faults(self._peer):
@@ -147,7 +168,7 @@ class PeerLink:
                 raise_for(await _status(call), self._peer)
             return None
 
-        async def write(frame: Frame) -> None:
+        async def write(frame: bytes) -> None:
             try:
                 await call.write(frame)
             except _ENDED:
@@ -164,7 +185,8 @@ class PeerLink:
                 await call.done_writing()
 
         try:
-            await write(Frame(start=Start(session=agreement.initiator_nonce, signature=signature)))
+            start = Frame(start=Start(session=agreement.initiator_nonce, signature=signature))
+            await write(start.SerializeToString())
             yield FrameChannel(
                 agreement.protocol, read=read, write=write, half_close=half_close,
                 idle_s=self._idle_s + compute_allowance_s(agreement),

@@ -1,4 +1,4 @@
-"""The server of a node: three calls, each authorised against the roster, each refused with one code."""
+"""The server of a node: four calls, each authorised against the roster, each refused with one code."""
 
 import asyncio
 import logging
@@ -9,11 +9,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import grpc
-from google.protobuf.message import Message as Protobuf
 
 from crypto.psi import PROTOCOLS
 from exchange.agreement import Agreement
-from exchange.disclosure import Channel, Desk, Responder
+from exchange.disclosure import Channel, Desk, Responder, commit
 from exchange.errors import (
     ConfigError,
     CosightError,
@@ -114,12 +113,17 @@ class Server:
             ConfigError: the address cannot be bound.
         """
         server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-        # All are streams for us, though two carry one message each way: gRPC would read a unary request
+        # All are streams for us, though three carry one message each way: gRPC would read a unary request
         # before it calls us, and wait for it for ever. Requests come as bytes and are decoded under our
         # guard, for one code whatever they hold.
         calls: dict[str, Any] = {
-            name: grpc.stream_stream_rpc_method_handler(answer, None, lambda reply: reply.SerializeToString())
-            for name, answer in (("Hello", self._hello), ("Propose", self._propose), ("Run", self._run))
+            name: grpc.stream_stream_rpc_method_handler(answer)
+            for name, answer in (
+                ("Hello", self._hello),
+                ("Propose", self._propose),
+                ("Run", self._run),
+                ("Settle", self._settle),
+            )
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
         try:
@@ -130,6 +134,7 @@ class Server:
             raise ConfigError(
                 f"cannot listen on {listen}", hint="is the port taken? choose another --listen HOST:PORT"
             )
+        await asyncio.to_thread(commit, self._desk)
         await server.start()
         self._server = server
         self._sweeper = asyncio.create_task(self._sweep())
@@ -150,8 +155,9 @@ class Server:
             await asyncio.sleep(SWEEP_S)
             try:
                 await self._responder.expire()
+                await asyncio.to_thread(commit, self._desk)
             except CosightError as e:
-                log.warning("cannot close expired offers: %s", e)
+                log.warning("cannot close expired offers, or commit to our set: %s", e)
 
     async def _hello(self, _requests: Any, context: Any) -> None:
         async def answer() -> None:
@@ -168,6 +174,7 @@ class Server:
             signed = hello_bytes(
                 self._directory, peer, self._desk.member, (request.nonce, nonce), roster_hash
             )
+            greeting = await asyncio.to_thread(self._responder.greet, peer, request.log_size)
             reply = pb.HelloReply(
                 nonce=nonce,
                 roster_epoch=epoch,
@@ -177,8 +184,10 @@ class Server:
                 protocols=sorted(PROTOCOLS),
                 software=self._desk.software,
                 signature=self._directory.sign(signed),
+                log_size=greeting.log_size,
+                standing=messages.shown_to_wire(greeting.standing),
             )
-            await _write(context, reply)
+            await _write(context, reply.SerializeToString())
 
         await self._guard(context, answer)
 
@@ -196,8 +205,18 @@ class Server:
         async def answer() -> None:
             peer = await self._caller(context)
             request = messages.parse(pb.ProposeRequest, await self._request(context))
-            reply = await self._responder.propose(peer, messages.proposal_from_wire(request))
-            await _write(context, messages.answer_to_wire(reply))
+            proposal, shown = messages.proposal_from_wire(request)
+            reply = await self._responder.propose(peer, proposal, shown)
+            await _write(context, messages.answer_to_wire(reply).SerializeToString())
+
+        await self._guard(context, answer)
+
+    async def _settle(self, _requests: Any, context: Any) -> None:
+        async def answer() -> None:
+            peer = await self._caller(context)
+            request = messages.parse(pb.SettleRequest, await self._request(context))
+            reply = await self._responder.settle(peer, messages.settlement_from_wire(request))
+            await _write(context, messages.settled_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer)
 
@@ -213,7 +232,7 @@ class Server:
         async def read() -> bytes | None:
             return await _read(context)
 
-        async def write(frame: Frame) -> None:
+        async def write(frame: bytes) -> None:
             await _write(context, frame)
 
         async def answer() -> None:
@@ -297,7 +316,7 @@ async def _read(context: Any) -> bytes | None:
     return None if data is grpc.aio.EOF else data
 
 
-async def _write(context: Any, reply: Protobuf) -> None:
+async def _write(context: Any, reply: bytes) -> None:
     with _gone():
         await context.write(reply)
 

@@ -4,6 +4,7 @@ from typing import NoReturn
 
 import grpc
 
+from exchange.disclosure import Stale
 from exchange.errors import CosightError, NotAuthorised, PeerRefused, PeerUnavailable, SessionRefused
 
 STATUS: dict[str, grpc.StatusCode] = {
@@ -13,12 +14,16 @@ STATUS: dict[str, grpc.StatusCode] = {
     "certificate-expired": grpc.StatusCode.UNAUTHENTICATED,
     "correlation-unknown": grpc.StatusCode.NOT_FOUND,
     "key-not-pinned": grpc.StatusCode.UNAUTHENTICATED,
+    "log-refused": grpc.StatusCode.FAILED_PRECONDITION,
+    "log-stale": grpc.StatusCode.ABORTED,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
     "not-on-roster": grpc.StatusCode.PERMISSION_DENIED,
     "not-ready": grpc.StatusCode.UNAVAILABLE,
     "policy-refused": grpc.StatusCode.PERMISSION_DENIED,
     "profile-mismatch": grpc.StatusCode.FAILED_PRECONDITION,
     "protocol-unknown": grpc.StatusCode.UNIMPLEMENTED,
+    "receipt-due": grpc.StatusCode.FAILED_PRECONDITION,
+    "receipt-refused": grpc.StatusCode.FAILED_PRECONDITION,
     "roster-mismatch": grpc.StatusCode.FAILED_PRECONDITION,
     "session-replayed": grpc.StatusCode.ALREADY_EXISTS,
     "session-unknown": grpc.StatusCode.NOT_FOUND,
@@ -31,18 +36,24 @@ WHY = {
     "certificate-expired": "our certificate has expired",
     "correlation-unknown": "it does not hold what was made ahead for this match",
     "key-not-pinned": "our certificate was not issued under the key that the roster holds for us",
+    "log-refused": "our ledger does not continue what it has seen of it",
+    "log-stale": "it has seen more of our ledger meanwhile than we proved it from",
     "malformed": "it could not read our request",
     "not-on-roster": "we are not on its roster",
     "not-ready": "it cannot take part just now",
     "policy-refused": "its policy does not allow this",
     "profile-mismatch": "it writes indicators in another canonical profile",
     "protocol-unknown": "it does not run this protocol",
+    "receipt-due": "we owe it the receipts of earlier sessions",
+    "receipt-refused": "it does not sign what we state of a session",
     "roster-mismatch": "it holds another roster than we do",
     "session-replayed": "it has seen this session before",
     "session-unknown": "it knows no such session, or it has expired",
     "too-large": "the declared size or deadline is over its limit",
 }
 HINTS = {
+    "log-refused": "was our ledger restored from an old copy? restore the newest one; see docs/ledger.md",
+    "log-stale": "try again",
     "busy": "try again in a minute",
     "policy-refused": "ask the peer which rule decided; `cosight ledger show` has our side",
     "roster-mismatch": "run `cosight alliance roster` on both sides and compare the fingerprints",
@@ -52,7 +63,7 @@ HINTS = {
 
 def outward(error: CosightError) -> str:
     """The code that a peer may see for this error of ours: a refusal its own, all else that it ended."""
-    told = isinstance(error, SessionRefused | NotAuthorised) and error.code in STATUS
+    told = isinstance(error, SessionRefused | NotAuthorised | Stale) and error.code in STATUS
     return error.code if told else "aborted"
 
 

@@ -192,6 +192,10 @@ class Alliance:
         """The DNS name in that member's certificate."""
         return certificates.dns_name(self.alliance, peer)
 
+    def find(self, peer: str) -> Member | None:
+        """Somebody on the roster in force, or None."""
+        return self.current().by_id.get(peer)
+
     def member_named(self, peer: str) -> Member:
         """Somebody on the roster.
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import sha256
 from types import MappingProxyType
 
 import numpy as np
@@ -25,7 +26,18 @@ from exchange.store.importer import Importer
 from exchange.store.migration import migrate
 from exchange.store.report import ImportReport
 from exchange.store.sayings import Sayings
-from exchange.store.schema import PART, VERSION, feed, indicator, observation, scratch, source, tables
+from exchange.store.schema import (
+    PART,
+    VERSION,
+    delivery,
+    feed,
+    indicator,
+    observation,
+    scratch,
+    screened,
+    source,
+    tables,
+)
 from exchange.store.screening import WarningLists
 from exchange.store.travel import ENTERS, Bars, Terms
 
@@ -314,6 +326,19 @@ class Store:
         # Digests are as good as random: sorting by any part of them hides the order of the imports.
         order = np.argsort(digests[:, :8].copy().view(np.uint64)[:, 0])
         return ItemSet(digests[order], ids[order])
+
+    def state(self, *, now: datetime) -> bytes:
+        """32 bytes that change with every import, list and day: what may enter changes with these.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        of_deliveries = select(func.coalesce(func.max(delivery.c.id), 0), func.count()).select_from(delivery)
+        with reading(self._engine) as connection:
+            newest, deliveries = connection.execute(of_deliveries).one()
+            lists = connection.scalar(select(screened.c.digest)) or ""
+        said = f"{newest} {deliveries} {lists} {now.astimezone(UTC).date()}"
+        return sha256(said.encode()).digest()
 
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
         """The indicators with these identifiers, in the order of these.

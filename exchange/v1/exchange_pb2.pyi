@@ -2,25 +2,41 @@ from exchange.v1 import frame_pb2 as _frame_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable
-from typing import ClassVar as _ClassVar, Optional as _Optional
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Standing(_message.Message):
+    __slots__ = ("note", "old_size", "consistency", "commitment", "inclusion")
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    OLD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    INCLUSION_FIELD_NUMBER: _ClassVar[int]
+    note: bytes
+    old_size: int
+    consistency: _containers.RepeatedScalarFieldContainer[bytes]
+    commitment: bytes
+    inclusion: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, note: _Optional[bytes] = ..., old_size: _Optional[int] = ..., consistency: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., inclusion: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class HelloRequest(_message.Message):
-    __slots__ = ("nonce", "roster_epoch", "roster_hash", "rosters")
+    __slots__ = ("nonce", "roster_epoch", "roster_hash", "rosters", "log_size")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     ROSTER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     ROSTER_HASH_FIELD_NUMBER: _ClassVar[int]
     ROSTERS_FIELD_NUMBER: _ClassVar[int]
+    LOG_SIZE_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
     roster_epoch: int
     roster_hash: bytes
     rosters: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, nonce: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rosters: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    log_size: int
+    def __init__(self, nonce: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rosters: _Optional[_Iterable[bytes]] = ..., log_size: _Optional[int] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("nonce", "roster_epoch", "roster_hash", "rosters", "profile", "protocols", "software", "signature")
+    __slots__ = ("nonce", "roster_epoch", "roster_hash", "rosters", "profile", "protocols", "software", "signature", "log_size", "standing")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     ROSTER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     ROSTER_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +45,8 @@ class HelloReply(_message.Message):
     PROTOCOLS_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    LOG_SIZE_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
     roster_epoch: int
     roster_hash: bytes
@@ -37,10 +55,12 @@ class HelloReply(_message.Message):
     protocols: _containers.RepeatedScalarFieldContainer[str]
     software: str
     signature: bytes
-    def __init__(self, nonce: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rosters: _Optional[_Iterable[bytes]] = ..., profile: _Optional[str] = ..., protocols: _Optional[_Iterable[str]] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    log_size: int
+    standing: Standing
+    def __init__(self, nonce: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rosters: _Optional[_Iterable[bytes]] = ..., profile: _Optional[str] = ..., protocols: _Optional[_Iterable[str]] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ..., log_size: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...
 
 class ProposeRequest(_message.Message):
-    __slots__ = ("session", "roster_epoch", "roster_hash", "rung", "output", "protocol", "profile", "types", "padded", "stat_sec", "purpose", "policy_hash", "software", "deadline_s", "stage", "correlation")
+    __slots__ = ("session", "roster_epoch", "roster_hash", "rung", "output", "protocol", "profile", "types", "padded", "stat_sec", "purpose", "policy_hash", "software", "deadline_s", "stage", "correlation", "below", "policy_revision", "standing")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     ROSTER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     ROSTER_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +77,9 @@ class ProposeRequest(_message.Message):
     DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     CORRELATION_FIELD_NUMBER: _ClassVar[int]
+    BELOW_FIELD_NUMBER: _ClassVar[int]
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    STANDING_FIELD_NUMBER: _ClassVar[int]
     session: bytes
     roster_epoch: int
     roster_hash: bytes
@@ -73,18 +96,49 @@ class ProposeRequest(_message.Message):
     deadline_s: int
     stage: str
     correlation: bytes
-    def __init__(self, session: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rung: _Optional[str] = ..., output: _Optional[str] = ..., protocol: _Optional[str] = ..., profile: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., padded: _Optional[int] = ..., stat_sec: _Optional[int] = ..., purpose: _Optional[str] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., deadline_s: _Optional[int] = ..., stage: _Optional[str] = ..., correlation: _Optional[bytes] = ...) -> None: ...
+    below: bytes
+    policy_revision: int
+    standing: Standing
+    def __init__(self, session: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rung: _Optional[str] = ..., output: _Optional[str] = ..., protocol: _Optional[str] = ..., profile: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., padded: _Optional[int] = ..., stat_sec: _Optional[int] = ..., purpose: _Optional[str] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., deadline_s: _Optional[int] = ..., stage: _Optional[str] = ..., correlation: _Optional[bytes] = ..., below: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...
 
 class ProposeReply(_message.Message):
-    __slots__ = ("nonce", "padded", "policy_hash", "software", "signature")
+    __slots__ = ("nonce", "padded", "policy_hash", "software", "signature", "policy_revision", "set")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     PADDED_FIELD_NUMBER: _ClassVar[int]
     POLICY_HASH_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SET_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
     padded: int
     policy_hash: bytes
     software: str
     signature: bytes
-    def __init__(self, nonce: _Optional[bytes] = ..., padded: _Optional[int] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    policy_revision: int
+    set: bytes
+    def __init__(self, nonce: _Optional[bytes] = ..., padded: _Optional[int] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., set: _Optional[bytes] = ...) -> None: ...
+
+class SettleRequest(_message.Message):
+    __slots__ = ("session", "part", "signature", "old_size", "consistency", "log_size")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    OLD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    LOG_SIZE_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    part: bytes
+    signature: bytes
+    old_size: int
+    consistency: _containers.RepeatedScalarFieldContainer[bytes]
+    log_size: int
+    def __init__(self, session: _Optional[bytes] = ..., part: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., old_size: _Optional[int] = ..., consistency: _Optional[_Iterable[bytes]] = ..., log_size: _Optional[int] = ...) -> None: ...
+
+class SettleReply(_message.Message):
+    __slots__ = ("receipt", "consistency")
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    receipt: bytes
+    consistency: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, receipt: _Optional[bytes] = ..., consistency: _Optional[_Iterable[bytes]] = ...) -> None: ...

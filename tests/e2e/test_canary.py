@@ -119,7 +119,7 @@ def in_clear(monkeypatch) -> bytearray:
             return data
 
         async def say(frame):
-            kept.extend(frame.SerializeToString())
+            kept.extend(frame)
             return await write(frame)
 
         begin(self, protocol, read=hear, write=say, **rest)

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Self
 
 import grpc
@@ -14,12 +15,17 @@ from crypto.psi import Output
 from exchange import agreement as agreements
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.config import Home
+from exchange.disclosure import standing
+from exchange.disclosure.standing import set_in
 from exchange.identity.certificates import Tls
 from exchange.indicators import PROFILE, IndicatorType
+from exchange.ledger import origin
 from exchange.node import utc_now
 from exchange.rpc.directory import hello_bytes
+from exchange.rpc.messages import shown_from_wire, shown_to_wire
 from exchange.rpc.status import STATUS
 from exchange.store.alliance import Alliance, node_keys
+from exchange.store.ledger import LedgerStore
 from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame, Head, Rows, Start
 from exchange.v1.psi_voprf_pb2 import Voprf
@@ -70,6 +76,17 @@ class Member:
         }
         return pb.ProposeRequest(**(honest | lies))
 
+    def standing(self, seen: int) -> pb.Standing:
+        """Its log, honestly: proved from the length on that the other has seen."""
+        own = node_keys(self.home)
+        named = origin(self.id, self.alliance.alliance)
+        with LedgerStore.open(self.home.ledger_file, signer=own.log, origin=named) as ledger:
+            epoch, roster_hash = self.alliance.roster()
+            if ledger.roster_epoch() < epoch:
+                fields = {"alliance": self.alliance.alliance, "epoch": epoch, "roster": roster_hash.hex()}
+                ledger.append("roster", now=utc_now(), documents=(), **fields)
+            return shown_to_wire(standing(SimpleNamespace(ledger=ledger), seen))  # type: ignore[arg-type]
+
     def start(self, agreement: Agreement) -> bytes:
         """The first frame of a run."""
         signature = agreements.sign(agreement, node_keys(self.home).identity)
@@ -100,6 +117,8 @@ def agreed(
         purpose=asked.purpose,
         initiator_policy=asked.policy_hash,
         responder_policy=said.policy_hash,
+        initiator_set=set_in(shown_from_wire(asked.standing)),
+        responder_set=said.set,
         deadline_s=asked.deadline_s,
         initiator_software=asked.software,
         responder_software=said.software,
@@ -164,6 +183,9 @@ class Caller:
         return pb.HelloReply.FromString(await self.send("Hello", request.SerializeToString()))
 
     async def propose(self, request: pb.ProposeRequest) -> pb.ProposeReply:
+        """Propose, and show our log honestly, unless the request shows one."""
+        if not request.HasField("standing"):
+            request.standing.CopyFrom(self.member.standing((await self.hello()).log_size))
         return pb.ProposeReply.FromString(await self.send("Propose", request.SerializeToString()))
 
     async def agree(self, **lies: Any) -> Agreement:
@@ -233,6 +255,7 @@ async def answering(
         honest = pb.HelloReply(
             nonce=nonce, roster_epoch=epoch, roster_hash=roster_hash, profile=PROFILE,
             protocols=["voprf"], software="peer", signature=member.alliance.sign(signed),
+            standing=member.standing(request.log_size),
         )  # fmt: skip
         return encoded(hello(honest))
 
@@ -268,8 +291,9 @@ def encoded(reply: Any) -> bytes:
 def honest_answer(member: Member, request: pb.ProposeRequest, caller: str, **lies: Any) -> pb.ProposeReply:
     """The answer that an honest member gives, signed, and then the fields that are given."""
     reply = pb.ProposeReply(
-        nonce=secrets.token_bytes(32), padded=size_class(100), policy_hash=bytes(32), software="peer"
-    )
+        nonce=secrets.token_bytes(32), padded=size_class(100), policy_hash=bytes(32), software="peer",
+        set=set_in(shown_from_wire(member.standing(0))),
+    )  # fmt: skip
     agreement = agreed(member.alliance.alliance, caller, member.id, request, reply)
     reply.signature = agreements.sign(agreement, node_keys(member.home).identity)
     for name, value in lies.items():

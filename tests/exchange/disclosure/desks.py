@@ -1,11 +1,16 @@
-"""Two sides of a disclosure without network, database or clock: everything is told, in order, to a list."""
+"""Two sides of a disclosure without network or clock: everything is told, in order, to a list."""
 
 import asyncio
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,28 +21,60 @@ from crypto.session import Message, Receive
 from exchange.agreement import Agreement, Rung
 from exchange.cli.local import ALLOW_ALL
 from exchange.config import Limits
-from exchange.disclosure import Answer, Desk, Proposal, Responder, Wish
+from exchange.disclosure import (
+    Answer,
+    Desk,
+    Greeting,
+    Proposal,
+    Responder,
+    Settled,
+    Settlement,
+    Stale,
+    Standing,
+    Wish,
+)
 from exchange.errors import CosightError, LedgerError, PeerRefused, PeerUnavailable, SessionRefused
+from exchange.identity.keys import NodeKeys, public_bytes
+from exchange.identity.roster import Member, Role
 from exchange.indicators import Indicator, IndicatorType
-from exchange.policy import History, parse
+from exchange.ledger import Checkpoint, origin
+from exchange.ledger.note import sign
+from exchange.policy import Offer, parse
 from exchange.store.correlations import Ready
+from exchange.store.ledger import LedgerStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WISH = Wish(rung=Rung.OVERLAP, types=(IndicatorType.DOMAIN,))
 END = None
+ALLIANCE = "tests.example.com"
+KEYS = {name: NodeKeys.generate() for name in ("alice", "bob", "carol", "dave")}
+MEMBERS = {
+    name: Member(name, Role.MEMBER, public_bytes(own.identity), public_bytes(own.log), b"", None, bytes(32))
+    for name, own in KEYS.items()
+}
 
 
 @dataclass
 class Set:
-    """Items that are words."""
+    """Items that are words; ``version`` stands for an import."""
 
     words: list[str]
+    version: int = 1
 
-    def size(self, _types: Any, *, now: Any) -> int:
+    def types(self, **_how: Any) -> list[IndicatorType]:
+        return [IndicatorType.DOMAIN]
+
+    def size(self, _types: Any, **_how: Any) -> int:
         return len(self.words)
 
-    def item_set(self, _types: Any, *, now: Any) -> "Set":
+    def offer(self, types: Any, **how: Any) -> Offer:
+        return Offer({IndicatorType.DOMAIN: self.size(types, **how)} if self.words else {})
+
+    def item_set(self, _types: Any, **_how: Any) -> "Set":
         return self
+
+    def state(self, **_how: Any) -> bytes | None:
+        return bytes([self.version]) * 32
 
     @property
     def rows(self) -> Any:
@@ -51,33 +88,44 @@ class Set:
         return [Indicator(IndicatorType.DOMAIN, self.words[i]) for i in ids]
 
 
-@dataclass
-class Books:
-    """A ledger that is a list; it can be made to fail, or to wait."""
+TOLD = {"intent", "disclosed", "aborted", "refused"}
+
+
+class Books(LedgerStore):
+    """A ledger that tells what is written; it can be made to fail, or to wait."""
 
     events: list[Any]
-    entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    failing: bool = False
-    gate: threading.Event | None = None
+    told: list[tuple[str, dict[str, Any]]]
+    failing: bool
+    gate: threading.Event | None
 
-    def append(self, kind: str, *, now: datetime, **fields: Any) -> int:
+    @classmethod
+    def begin(cls, member: str, events: list[Any]) -> "Books":
+        folder = Path(tempfile.mkdtemp(prefix="cosight-books-"))
+        named = origin(member, ALLIANCE)
+        books = cls.open(folder / "ledger.db", signer=KEYS[member].log, origin=named)
+        assert isinstance(books, cls)
+        books.events, books.told, books.failing, books.gate = events, [], False, None
+        books.append("roster", now=NOON, alliance=ALLIANCE, epoch=1, roster="00" * 32)
+        weakref.finalize(books, shutil.rmtree, folder)
+        return books
+
+    def append(self, kind: Any, *, now: datetime, documents: Any = (), **fields: Any) -> int:
         if self.gate is not None:
             assert self.gate.wait(10)
         if self.failing:
             raise LedgerError("the disk is full")
-        assert now.tzinfo is not None
-        self.events.append(kind)
-        self.entries.append((kind, fields))
-        return len(self.entries)
-
-    def has_session(self, session: str) -> bool:
-        return any(fields["session"] == session for _, fields in self.entries)
-
-    def history(self, _peer: str, _now: datetime) -> History:
-        return History()
+        number = super().append(kind, now=now, documents=documents, **fields)
+        if kind in TOLD:
+            self.events.append(kind)
+            self.told.append((kind, fields))
+        return number
 
     def story(self) -> list[tuple[str, str]]:
-        return [(kind, fields["what"].get("reason", "")) for kind, fields in self.entries]
+        return [(kind, fields["what"].get("reason", "")) for kind, fields in self.told]
+
+    def kinds(self) -> list[str]:
+        return [str(leaf.kind) for leaf in LedgerStore.entries(self)]
 
 
 @dataclass
@@ -117,15 +165,21 @@ class Side:
 
     def __post_init__(self) -> None:
         self.items = Set(self.words)
-        self.books = Books(self.events)
+        self.books = Books.begin(self.member, self.events)
         self.stash = Stash()
         self.desk = Desk(
-            member=self.member, alliance="tests.example.com", roster=lambda: (1, bytes(32)),
-            sign=lambda agreement: agreement.hash * 2,
-            verify=lambda _peer, agreement, signature: signature == agreement.hash * 2,
+            member=self.member, alliance=ALLIANCE, roster=lambda: (1, bytes(32)),
+            identity=KEYS[self.member].identity, find=MEMBERS.get,
             policy=self._policy, items=self.items, ledger=self.books, stash=self.stash,
             clock=lambda: self.now, software="test", limits=self.limits,
+            guard_key=sha256(self.member.encode()).digest(),
         )  # fmt: skip
+
+    def shown_by(self, peer: str) -> Standing:
+        """What a peer would show of a log of its own that has one entry and never grows."""
+        note = sign(Checkpoint(origin(peer, ALLIANCE), 1, bytes(32)), KEYS[peer].log)
+        seen = self.books.seen(peer)
+        return Standing(note=note, old_size=0 if seen is None else seen.size, consistency=())
 
     def _policy(self) -> Any:
         self.events.append("policy")
@@ -142,10 +196,16 @@ class Pipe:
         self.sent = self.received = 0
         self.bytes_per_s = 0.0
         self._inbox, self._outbox, self._events = inbox, outbox, events
+        self._told: tuple[list[str], list[str]] = ([], [])
+
+    def digests(self) -> tuple[bytes, bytes]:
+        sent, received = (sha256("".join(names).encode()).digest() for names in self._told)
+        return sent, received
 
     async def send(self, message: Message) -> None:
         self._events.append(type(message).__name__)
         self.sent += 1
+        self._told[0].append(type(message).__name__)
         await self._outbox.put(message)
 
     async def receive(self, want: Receive) -> Message:
@@ -154,6 +214,7 @@ class Pipe:
             raise PeerUnavailable("it ended", code="peer-closed")
         want.check(message)
         self.received += 1
+        self._told[1].append(type(message).__name__)
         return message
 
     async def end(self) -> None:
@@ -169,18 +230,30 @@ class Wire:
     """
 
     ours: Side
+    theirs: Side
     responder: Responder
     fault: BaseException | None = None
     where: str = "propose"
     answers: dict[str, Any] = field(default_factory=dict)
 
-    async def propose(self, proposal: Proposal) -> Answer:
+    async def greet(self, log_size: int) -> Greeting:
+        return self.responder.greet(self.ours.member, log_size)
+
+    async def settle(self, settlement: Settlement) -> Settled:
+        if self.fault is not None and self.where == "settle":
+            raise self.fault
+        try:
+            return await self.responder.settle(self.ours.member, settlement)
+        except (SessionRefused, Stale) as refusal:
+            raise PeerRefused("it said no", code=refusal.code) from refusal
+
+    async def propose(self, proposal: Proposal, shown: Standing) -> Answer:
         self.ours.events.append("propose")
         if self.fault is not None and self.where == "propose":
             raise self.fault
         try:
-            answer = await self.responder.propose(self.ours.member, proposal)
-        except SessionRefused as refusal:
+            answer = await self.responder.propose(self.ours.member, proposal, shown)
+        except (SessionRefused, Stale) as refusal:
             raise PeerRefused("it said no", code=refusal.code) from refusal
         return replace(answer, **self.answers)
 
@@ -213,7 +286,7 @@ def pair(**limits: int) -> tuple[Side, Side, Wire]:
     """alice, who dials, bob, and the link between them; they share two words."""
     alice = Side("alice", ["a", "b", "c"], limits=Limits(**limits))
     bob = Side("bob", ["b", "c", "d", "e"], limits=Limits(**limits))
-    return alice, bob, Wire(alice, Responder(bob.desk))
+    return alice, bob, Wire(alice, bob, Responder(bob.desk))
 
 
 def refusal() -> PeerRefused:

@@ -10,7 +10,7 @@ from exchange.disclosure import match, warm
 from exchange.disclosure.responder import MAX_READY
 from exchange.errors import ConfigError, CosightError, PeerUnavailable, PolicyRefusal, SessionRefused
 from tests.exchange.disclosure.desks import WISH, Side, Wire, pair
-from tests.exchange.disclosure.test_disclosure import proposal
+from tests.exchange.disclosure.test_disclosure import ask, proposal
 
 BULK = replace(WISH, protocol="vole")
 ALONE = {"Transfers", "Challenge"}
@@ -40,7 +40,7 @@ async def test_both_keep_a_half_and_nothing_shows():
     assert ours.session == theirs.session == made.session
     assert ours.elements == theirs.elements == made.elements
     for side in (alice, bob):
-        kind, fields = side.books.entries[-1]
+        kind, fields = side.books.told[-1]
         assert kind == "disclosed"
         assert {fields["what"][f"learned_by_{who}"] for who in ("us", "peer")} == {"size"}
         assert 32 in {fields["what"]["ours_padded"], fields["what"]["peer_padded"]}, "bob's set does not show"
@@ -114,7 +114,7 @@ async def test_a_peer_cannot_fill_our_disk():
 async def test_what_cannot_be_is_refused(lie):
     _, bob, wire = pair()
     with pytest.raises(SessionRefused) as error:
-        await wire.responder.propose("alice", replace(proposal(), **({"protocol": "vole"} | lie)))
+        await ask(wire, "alice", replace(proposal(), **({"protocol": "vole"} | lie)))
     assert error.value.code in {"malformed", "protocol-unknown", "correlation-unknown"}
     assert bob.books.story()[-1] == ("refused", error.value.code)
 
@@ -124,7 +124,7 @@ async def test_a_correlation_with_one_peer_serves_no_other():
     (ready,) = bob.stash.ready("sender", "alice")
     asked = replace(proposal(), protocol="vole", stage=Stage.ONLINE, correlation=bytes.fromhex(ready.session))
     with pytest.raises(SessionRefused) as error:
-        await wire.responder.propose("carol", asked)
+        await ask(wire, "carol", asked)
     assert error.value.code == "correlation-unknown"
     assert stored(alice, bob) == [1, 1]
 

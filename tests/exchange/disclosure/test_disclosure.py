@@ -8,8 +8,8 @@ import pytest
 
 from crypto.errors import EncodingFailed, ProtocolError
 from crypto.psi import PROTOCOLS, Output
-from exchange.agreement import Rung
-from exchange.disclosure import Outcome, Proposal, match
+from exchange.agreement import Rung, sign, verify
+from exchange.disclosure import Answer, Outcome, Proposal, match
 from exchange.errors import (
     CosightError,
     LedgerError,
@@ -20,7 +20,7 @@ from exchange.errors import (
     SessionRefused,
 )
 from exchange.indicators import PROFILE, IndicatorType
-from tests.exchange.disclosure.desks import WISH, Side, pair, refusal
+from tests.exchange.disclosure.desks import KEYS, MEMBERS, WISH, Side, Wire, pair, refusal
 
 
 def proposal(number: int = 0, **changes) -> Proposal:
@@ -30,6 +30,11 @@ def proposal(number: int = 0, **changes) -> Proposal:
         stat_sec=40, purpose="", policy_hash=bytes(32), software="test", deadline_s=60,
     )  # fmt: skip
     return replace(honest, **changes)
+
+
+async def ask(wire: Wire, peer: str, asked: Proposal) -> Answer:
+    """A proposal of a member that is not there."""
+    return await wire.responder.propose(peer, asked, wire.theirs.shown_by(peer))
 
 
 def words(side: Side, outcome: Outcome) -> list[str]:
@@ -53,7 +58,7 @@ async def test_each_step_comes_before_the_next():
 async def test_what_each_side_learned_is_written_by_both(output):
     alice, bob, wire = pair()
     await match(alice.desk, "bob", replace(WISH, output=output), wire)
-    ours, theirs = (side.books.entries[-1][1]["what"] for side in (alice, bob))
+    ours, theirs = (side.books.told[-1][1]["what"] for side in (alice, bob))
     both = output is Output.BOTH
     assert (ours["learned_by_us"], ours["learned_by_peer"]) == ("overlap", "overlap" if both else "size")
     assert (theirs["learned_by_peer"], theirs["learned_by_us"]) == ("overlap", "overlap" if both else "size")
@@ -94,7 +99,7 @@ async def test_without_a_ledger_nothing_leaves():
     assert "propose" not in alice.events
     alice.books.failing, bob.books.failing = False, True
     with pytest.raises(LedgerError):
-        await wire.responder.propose("alice", proposal())
+        await ask(wire, "alice", proposal())
     bob.books.failing = False
     with pytest.raises(SessionRefused) as error:
         await wire.responder.run("alice", proposal().session, b"", pytest.fail)
@@ -124,7 +129,7 @@ async def test_every_intent_is_closed(fault, reason, where):
     with pytest.raises(PeerExceededLimit if isinstance(fault, TimeoutError) else type(fault)):
         await match(alice.desk, "bob", WISH, wire)
     assert alice.books.story() == [("intent", ""), ("aborted", reason)]
-    assert alice.books.entries[-1][1]["what"]["by"] == ("peer" if reason == "policy-refused" else "us")
+    assert alice.books.told[-1][1]["what"]["by"] == ("peer" if reason == "policy-refused" else "us")
 
 
 @pytest.mark.parametrize(
@@ -163,8 +168,8 @@ async def test_a_set_that_outgrows_what_was_proposed(which):
     grown: Side = alice if which == "ours" else bob
     propose = wire.propose
 
-    async def meanwhile(asked):
-        answer = await propose(asked)
+    async def meanwhile(*asked):
+        answer = await propose(*asked)
         grown.items.words = [str(i) for i in range(33)]
         return answer
 
@@ -183,7 +188,7 @@ async def test_duplicates_count_once():
 
 async def test_an_offer_that_nobody_takes_up_expires():
     _, bob, wire = pair()
-    await wire.responder.propose("alice", proposal())
+    await ask(wire, "alice", proposal())
     bob.later(seconds=59)
     await wire.responder.expire()
     assert bob.books.story() == [("intent", "")]
@@ -196,7 +201,7 @@ async def test_an_offer_that_nobody_takes_up_expires():
 
 async def test_a_node_that_stops_closes_its_offers():
     _, bob, wire = pair()
-    await wire.responder.propose("alice", proposal())
+    await ask(wire, "alice", proposal())
     await wire.responder.close()
     assert bob.books.story() == [("intent", ""), ("aborted", "stopped")]
 
@@ -207,13 +212,13 @@ async def test_places_are_bounded_by_peer_and_in_all():
         [("alice", True), ("alice", True), ("alice", False), ("carol", True), ("dave", False)]
     ):
         if welcome:
-            await wire.responder.propose(peer, proposal(number))
+            await ask(wire, peer, proposal(number))
             continue
         with pytest.raises(SessionRefused) as error:
-            await wire.responder.propose(peer, proposal(number))
+            await ask(wire, peer, proposal(number))
         assert error.value.code == "busy"
     bob.later(seconds=60)
-    await wire.responder.propose("dave", proposal(9))
+    await ask(wire, "dave", proposal(9))
 
 
 async def test_a_flood_of_refusals_does_not_fill_the_ledger():
@@ -221,37 +226,42 @@ async def test_a_flood_of_refusals_does_not_fill_the_ledger():
     for hour in range(1, 3):
         for number in range(130):
             with pytest.raises(SessionRefused):
-                await wire.responder.propose("alice", proposal(1000 * hour + number, profile="other/1"))
-        assert len(bob.books.entries) == 100 * hour
+                await ask(wire, "alice", proposal(1000 * hour + number, profile="other/1"))
+        assert len(bob.books.told) == 100 * hour
         bob.later(hours=1)
     with pytest.raises(SessionRefused):
-        await wire.responder.propose("carol", proposal(profile="other/1"))
-    assert len(bob.books.entries) == 201  # one peer's flood does not hide another's refusal
+        await ask(wire, "carol", proposal(profile="other/1"))
+    assert len(bob.books.told) == 201  # one peer's flood does not hide another's refusal
 
 
 async def test_a_session_ends_at_its_deadline():
     class Silent:
         sent = received = 0
 
+        def digests(self):
+            return bytes(32), bytes(32)
+
         async def receive(self, _want):
             await asyncio.sleep(60)
 
     _, bob, wire = pair()
     asked = proposal(deadline_s=1)
-    answer = await wire.responder.propose("alice", asked)
+    answer = await ask(wire, "alice", asked)
     agreed = wire.responder._offers[asked.session].agreement
-    assert answer.signature == agreed.hash * 2
+    assert verify(agreed, answer.signature, MEMBERS["bob"].identity_key)
     with pytest.raises(PeerExceededLimit) as error:
-        await wire.responder.run("alice", asked.session, agreed.hash * 2, lambda _: Silent())  # type: ignore[arg-type, return-value]
+        await wire.responder.run(
+            "alice", asked.session, sign(agreed, KEYS["alice"].identity), lambda _: Silent()
+        )  # type: ignore[arg-type, return-value]
     assert error.value.code == "deadline"
     assert bob.books.story() == [("intent", ""), ("aborted", "deadline")]
-    await wire.responder.propose("alice", proposal(2))  # its place is free again
+    await ask(wire, "alice", proposal(2))  # its place is free again
 
 
 async def test_a_proposal_that_is_given_up_leaves_an_offer_that_expires():
     _, bob, wire = pair()
     bob.books.gate = threading.Event()
-    asking = asyncio.create_task(wire.responder.propose("alice", proposal()))
+    asking = asyncio.create_task(ask(wire, "alice", proposal()))
     await asyncio.sleep(0.05)
     asking.cancel()
     bob.books.gate.set()
@@ -287,7 +297,7 @@ async def test_a_refusal_by_policy_does_not_look_at_our_set():
 
     bob.items.size = looked
     with pytest.raises(SessionRefused, match="p1-peer"):
-        await wire.responder.propose("alice", proposal())
+        await ask(wire, "alice", proposal())
 
 
 @pytest.mark.parametrize("narrowed", ["alice", "bob"])
@@ -296,8 +306,8 @@ async def test_a_policy_that_changed_since_the_agreement_stops_the_run(narrowed)
     side = {"alice": alice, "bob": bob}[narrowed]
     propose = wire.propose
 
-    async def meanwhile(asked):
-        answer = await propose(asked)
+    async def meanwhile(*asked):
+        answer = await propose(*asked)
         side.policy_text += "\n# a comment changes nothing"
         side.policy_text = side.policy_text.replace("sessions_per_day = 1000", "sessions_per_day = 1")
         return answer
@@ -312,12 +322,12 @@ async def test_both_ledgers_keep_the_signature_of_the_other():
     alice, bob, wire = pair()
     await match(alice.desk, "bob", WISH, wire)
     for side in (alice, bob):
-        kept = side.books.entries[-1][1]
+        kept = side.books.told[-1][1]
         assert len(kept["what"]["peer_signature"]) == 128
 
 
 async def test_the_policy_is_read_once_for_a_decision_and_what_is_pinned():
     """An edit in between must not pin a policy that did not decide."""
     _, bob, wire = pair()
-    await wire.responder.propose("alice", proposal())
+    await ask(wire, "alice", proposal())
     assert bob.events.count("policy") == 1

@@ -36,10 +36,10 @@ class Stream:
             await asyncio.sleep(60)
         return None
 
-    async def write(self, frame: Frame) -> None:
+    async def write(self, frame: bytes) -> None:
         if self.stalls:
             await asyncio.sleep(60)
-        self.written.append(frame)
+        self.written.append(Frame.FromString(frame))
 
     def channel(self, **options: Any) -> FrameChannel:
         return FrameChannel("voprf", read=self.read, write=self.write, idle_s=0.05, **options)

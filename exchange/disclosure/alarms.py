@@ -1,0 +1,48 @@
+"""What a guard found: written into the ledger, and answered as the policy says."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from exchange.disclosure.desk import Desk
+from exchange.policy import Policy
+
+log = logging.getLogger(__name__)
+
+
+def alarm(
+    desk: Desk,
+    peer: str,
+    guard: str,
+    policy: Policy,
+    *,
+    session: str = "",
+    count: int = 1,
+    documents: Sequence[Any] = (),
+) -> None:
+    """Write an alarm down, within bounds; where the policy says so, the peer is in quarantine from now on.
+
+    Args:
+        desk: who we are.
+        peer: whom it is about.
+        guard: which guard, a short word: no value ever stands in the ledger.
+        policy: ours.
+        session: where it was found.
+        count: how often it was found in that.
+        documents: what proves it.
+
+    Raises:
+        LedgerError: the ledger cannot be written.
+    """
+    log.warning("alarm about %s: %s (%d)", peer, guard, count)
+    found = {"session": session} if session else {}
+    now = desk.clock()
+    if not desk.throttle.passes(peer, now):
+        return
+    desk.ledger.append(
+        "alarm", now=now, documents=documents, peer=peer, what={"guard": guard, "count": count}, **found
+    )
+    terms = policy.terms(peer)
+    quarantines = terms is None or terms[1].on_alarm == "quarantine"
+    if quarantines and not desk.ledger.history(peer, now).quarantined:
+        desk.ledger.append("quarantine", now=now, peer=peer, what={"reason": guard})
