@@ -83,9 +83,19 @@ def _share(case: Case) -> Objection | Pending | None:
 
 BUDGET = (
     Rule("p11-sessions-per-day", "no more than so many sessions in 24 hours", _sessions),
-    Rule("p11-values-per-day", "the peer asks no more than so many values in 24 hours", _per_day),
-    Rule("p11-values-per-year", "the peer asks no more than so many values in 365 days", _per_year),
-    Rule("p12-share", "the peer learns no more than such a part of our set in all", _share),
+    Rule(
+        "p11-values-per-day",
+        "the peer asks no more than so many values in 24 hours",
+        _per_day,
+        ("values_per_day",),
+    ),
+    Rule(
+        "p11-values-per-year",
+        "the peer asks no more than so many values in 365 days",
+        _per_year,
+        ("values_per_year",),
+    ),
+    Rule("p12-share", "the peer learns no more than such a part of our set in all", _share, ("share",)),
 )
 
 

@@ -71,11 +71,23 @@ class Rule:
         id: stable and kebab-case; in refusals, in the ledger and in reports.
         about: what it holds to, in one line.
         check: objects, cannot be asked yet, or returns None.
+        lines: of the file; where none of them is stated, the rule asks nothing. Empty where it always asks.
     """
 
     id: str
     about: str
     check: Check
+    lines: tuple[str, ...] = ()
+
+    def is_stated(self, case: Case) -> bool:
+        """Say whether the policy asks anything of what the rule is about."""
+        return not self.lines or any(_is_stated(line, case) for line in self.lines)
+
+
+def _is_stated(line: str, case: Case) -> bool:
+    holder = case.terms if hasattr(case.terms, line) else case.policy
+    unstated = Terms() if holder is case.terms else Policy()
+    return bool(getattr(holder, line) != getattr(unstated, line))
 
 
 def listed(name: str, words: Iterable[str]) -> str:

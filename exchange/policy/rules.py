@@ -9,13 +9,13 @@ from exchange.policy.budget import BUDGET, admission
 from exchange.policy.history import History
 from exchange.policy.model import Policy
 from exchange.policy.request import Request
-from exchange.policy.rule import Case, Objection, Pending, header
+from exchange.policy.rule import Case, Objection, Pending, Rule, header
 from exchange.policy.terms import Terms
 from exchange.policy.what import CLIMB, SIZES, WHAT
 from exchange.policy.who import APPROVAL, WHO
 
 ALLOWED = "allowed"
-PASSES, OBJECTS, PENDING, ITEMS = "passes", "objects", "not asked yet", "item by item"
+PASSES, OBJECTS, PENDING, UNSTATED, ITEMS = "passes", "objects", "not known yet", "not stated", "item by item"
 """What a rule can say in an explanation."""
 
 RULES = (*WHO, *WHAT, *SIZES, *BUDGET, CLIMB, APPROVAL)
@@ -44,8 +44,8 @@ class Verdict:
     Attributes:
         rule: its id.
         about: what it holds to.
-        verdict: ``passes``, ``objects``, ``not asked yet``, or ``item by item`` where it decides on each
-            of our items and not on the session.
+        verdict: ``passes``, ``objects``; ``not known yet`` where what it needs is not; ``not stated`` where
+            the policy asks nothing of the kind; ``item by item`` where it decides on each item of ours.
         reason: why, where it does not simply pass.
         remedy: what to write in the policy, or ``""``.
     """
@@ -77,11 +77,7 @@ def explain(policy: Policy, request: Request, history: History, now: datetime) -
     The rules that decide item by item follow, with what they let in.
     """
     case = _case(policy, request, history, now)
-    said = [(rule, rule.check(case)) for rule in RULES]
-    verdicts = [
-        Verdict(rule=rule.id, about=rule.about, **_said(answer, case.name or request.peer))
-        for rule, answer in said
-    ]
+    verdicts = [Verdict(rule=rule.id, about=rule.about, **_said(rule, case)) for rule in RULES]
     return (*verdicts, *_by_item(case.terms, admission(case.terms, history, now)))
 
 
@@ -97,12 +93,14 @@ def _refusal(rule: str, objection: Objection, name: str) -> Decision:
     return Decision(allowed=False, rule=rule, explanation=text)
 
 
-def _said(answer: Objection | Pending | None, name: str) -> Mapping[str, str]:
-    if answer is None:
-        return {"verdict": PASSES}
+def _said(rule: Rule, case: Case) -> Mapping[str, str]:
+    answer = rule.check(case)
     if isinstance(answer, Pending):
         return {"verdict": PENDING, "reason": answer.reason}
-    return {"verdict": OBJECTS, "reason": answer.reason, "remedy": answer.lines(name)}
+    if isinstance(answer, Objection):
+        lines = answer.lines(case.name or case.request.peer)
+        return {"verdict": OBJECTS, "reason": answer.reason, "remedy": lines}
+    return {"verdict": PASSES if rule.is_stated(case) else UNSTATED}
 
 
 def _by_item(terms: Terms, admitted: Admission) -> list[Verdict]:
@@ -114,7 +112,10 @@ def _by_item(terms: Terms, admitted: Admission) -> list[Verdict]:
     lines = {
         "p15-warning-list": ("what is on a warning list that blocks stays out", "always"),
         "p4-tlp": ("nothing more closed than the ceiling goes in", f"up to {admitted.tlp}, RED never"),
-        "p5-pap": ("nothing more closed for actions goes in", f"up to {admitted.pap or 'any'}"),
+        "p5-pap": (
+            "nothing more closed for actions goes in",
+            f"up to {admitted.pap}, and what is not marked" if admitted.pap else "no ceiling is stated",
+        ),
         "p18-provenance": ("copies from others stay out", "our own alone" if admitted.own else "any source"),
         "p14-embargo": ("what is under embargo stays out", "always"),
         "expired": ("what has expired stays out", "always"),
@@ -133,5 +134,4 @@ def _by_item(terms: Terms, admitted: Admission) -> list[Verdict]:
 def _days(ages: list[int]) -> str:
     if not ages:
         return "no limit is stated"
-    most = f"{ages[0]}" if len(ages) == 1 else f"{ages[0]} to {ages[-1]}, by type"
-    return f"{most} days"
+    return f"{ages[0]} days" if len(ages) == 1 else f"{ages[0]} to {ages[-1]} days, by type"

@@ -180,13 +180,20 @@ WHAT = (
     Rule("p3-types", "only these types of indicators go in", _types),
     Rule("p4-tlp", "a ceiling is stated for the markings of what goes in", _tlp),
     Rule("protocol", "only these protocols are run", _protocol),
-    Rule("p20-ahead", "what was made ahead is not too old", _ahead),
+    Rule("p20-ahead", "what was made ahead is not too old", _ahead, ("ahead_hours",)),
 )
 SIZES = (
     Rule("p7-our-size", "our set is neither too small nor too large", _our_size),
     Rule("p7-peer-size", "the peer's declared set is neither too small nor too large", _peer_size),
-    Rule("p7-ratio", "neither set is so many times as large as the other", _ratio),
-    Rule("guard-commitment", "the peer is committed to one set, the same for everybody", _commitment),
-    Rule("guard-growth", "the peer's set does not grow faster than this", _growth),
+    Rule("p7-ratio", "neither set is so many times as large as the other", _ratio, ("size_ratio",)),
+    Rule(
+        "guard-commitment",
+        "the peer is committed to one set, the same for everybody",
+        _commitment,
+        ("commitment",),
+    ),
+    Rule("guard-growth", "the peer's set does not grow faster than this", _growth, ("growth_per_day",)),
 )
-CLIMB = Rule("p8-climb", "the rung below was run before, and its result was so", _climb)
+CLIMB = Rule(
+    "p8-climb", "the rung below was run before, and its result was so", _climb, ("climb", "climb_if")
+)

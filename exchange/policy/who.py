@@ -154,17 +154,17 @@ WHO = (
     Rule("p1-peer", "there are terms for the peer", _peer),
     Rule("p22-quarantine", "the peer is not in quarantine", _quarantine),
     Rule("p2-validity", "the terms for the peer are in force on this day", _validity),
-    Rule("p2-arrangement", "the arrangement with the peer is in force", _arrangement),
-    Rule("p1-role", "the peer has one of these roles in the roster", _role),
-    Rule("p21-region", "the peer is in one of these regions", _region),
+    Rule("p2-arrangement", "the arrangement with the peer is in force", _arrangement, ("arrangement",)),
+    Rule("p1-role", "the peer has one of these roles in the roster", _role, ("roles",)),
+    Rule("p21-region", "the peer is in one of these regions", _region, ("regions",)),
     Rule("p24-attestation", "the peer need not prove what it runs", _attestation),
     Rule("p1-direction", "we may dial, or answer, this peer", _direction),
-    Rule("purpose", "only these purposes are stated", _purpose),
-    Rule("p6-attribution", "the peer may, or need not, be named", _attribution),
+    Rule("purpose", "only these purposes are stated", _purpose, ("purposes",)),
+    Rule("p6-attribution", "the peer may, or need not, be named", _attribution, ("attribution", "iep")),
     Rule("p16-personal-data", "personal data go in on a legal basis that holds", _personal_data),
 )
 """Those that are asked first."""
-APPROVAL = Rule("p19-approval", "so many people have approved the request", _approval)
+APPROVAL = Rule("p19-approval", "so many people have approved the request", _approval, ("approval",))
 """Asked last, so that nobody is asked to approve what another rule refuses."""
 
 

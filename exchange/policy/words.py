@@ -85,8 +85,8 @@ def _conditions(terms: Terms) -> Iterator[tuple[str, str]]:
     stated = terms.content()
     shown = (
         "purposes", "roles", "arrangement", "legal_basis", "region", "profiles", "attribution", "size_ratio",
-        "entries_per_value", "share", "climb", "climb_if", "approval", "ahead_hours", "commitment",
-        "growth_per_day", "canaries", "suspended", "attestation",
+        "max_age_days", "entries_per_value", "share", "climb", "climb_if", "approval", "ahead_hours",
+        "commitment", "growth_per_day", "tell_count", "canaries", "on_alarm", "suspended", "attestation",
     )  # fmt: skip
     said = [f"{line} {_plain(stated[line])}" for line in shown if line in stated]
     if said:
