@@ -33,7 +33,7 @@ from exchange.policy import (
     sweep,
     warnings,
 )
-from exchange.policy.rules import ITEMS, OBJECTS, PASSES, PENDING
+from exchange.policy.rules import ITEMS, OBJECTS, PASSES, PENDING, UNSTATED
 from exchange.policy.sweep import IPV4, SLASH_16, YEAR_DAYS
 
 policy_app = typer.Typer(help="What may be disclosed, to whom.", no_args_is_help=True)
@@ -49,7 +49,7 @@ PurposeOption = Annotated[str, typer.Option(help="Why, as the session would stat
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", help="Another file than the home's; .json for a FIRST IEP.")
 ]
-_STYLES = {PASSES: "green", OBJECTS: "red", PENDING: "yellow", ITEMS: "dim"}
+_STYLES = {PASSES: "green", OBJECTS: "red", PENDING: "yellow", UNSTATED: "dim", ITEMS: "dim"}
 
 
 @policy_app.command()
