@@ -35,6 +35,9 @@ class Ledger(Protocol):
     def newest(self) -> str | None:
         """The newest checkpoint."""
 
+    def note(self, size: int) -> str:
+        """The checkpoint at a size, or ``""``."""
+
     def document(self, name: str, /) -> bytes | None:
         """What a hash names."""
 

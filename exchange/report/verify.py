@@ -64,8 +64,8 @@ def check_with(
 ) -> list[str]:
     """Return what is wrong with a report, with the member's ledger at hand; nothing where it verifies.
 
-    Besides what ``check`` does, every entry must be there that belongs into the report, and a report that
-    does not name a peer is checked in full.
+    Besides what ``check`` does, the checkpoint must be of this very ledger, every entry must be there that
+    belongs into the report, and a report that does not name a peer is checked in full.
 
     Args:
         report: the file's bytes.
@@ -81,6 +81,8 @@ def check_with(
         return problems
     found = signing.read(report)
     evidence = Evidence.from_json(found["evidence"])
+    if ledger.note(parse(evidence.checkpoint).size) != evidence.checkpoint:
+        return ["the checkpoint is not one of this ledger"]
     bodies = [leaf.encode() for entry in evidence.entries for leaf in ledger.entries(entry.seq, 1)]
     documents = {name: ledger.document(name) or b"" for name in evidence.documents}
     full = _complete(evidence, bodies, documents, keys)

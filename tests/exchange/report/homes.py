@@ -14,7 +14,7 @@ from crypto.psi import Output
 from exchange import policy, report
 from exchange.agreement import Agreement, Rung, size_class
 from exchange.indicators import IndicatorType
-from exchange.ledger import Kind, origin
+from exchange.ledger import origin
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.note import parse
 from exchange.ledger.receipt import NOTHING, InitiatorPart, ResponderPart, countersign, sign_initiator
@@ -175,7 +175,7 @@ class Book:
     def _agreement(self, s: Session) -> Agreement:
         us_first = s.direction == "initiator"
         ours, theirs = size_class(sum(s.entered.values())), size_class(s.theirs)
-        hashes = ((s.policy or self.policy).hash, sha256(s.peer.encode()).digest())
+        hashes = ((s.policy or self.policy).hash, sha256(b"policy of " + s.peer.encode()).digest())
         first, second = hashes if us_first else hashes[::-1]
         return Agreement(
             alliance=ALLIANCE, roster_epoch=3, roster_hash=bytes.fromhex(ROSTER),
@@ -203,7 +203,9 @@ class Book:
 
     def _disclosed(self, s: Session) -> dict[str, Any]:
         we_learn = s.direction == "initiator" or s.output is Output.BOTH
-        known = {"matched": s.matched} if we_learn and s.matched is not None and s.rung is not Rung.SIZE else {}
+        known = (
+            {"matched": s.matched} if we_learn and s.matched is not None and s.rung is not Rung.SIZE else {}
+        )
         told = {"told": s.told} if s.told is not None and s.direction == "initiator" else {}
         return known | told | {
             "learned_by_us": str(s.rung) if we_learn else "size",
@@ -217,9 +219,12 @@ class Book:
         part = InitiatorPart(
             agreement=agreement.encoded, outcome=s.outcome,
             transcript=b"\x7a" * 32 if s.outcome == "disclosed" else NOTHING, told=s.told,
-            time="2026-03-01T12:00:03.000000Z", size=57, root=b"\x57" * 32, peer_size=40, peer_root=b"\x40" * 32,
+            time="2026-03-01T12:00:03.000000Z", size=57, root=b"\x57" * 32,
+            peer_size=40, peer_root=b"\x40" * 32,
         )  # fmt: skip
-        answer = ResponderPart(outcome=s.outcome, time="2026-03-01T12:00:04.000000Z", size=42, root=b"\x42" * 32)
+        answer = ResponderPart(
+            outcome=s.outcome, time="2026-03-01T12:00:04.000000Z", size=42, root=b"\x42" * 32
+        )
         first, second = (US, s.peer) if us_first else (s.peer, US)
         signature = sign_initiator(part, identity(first))
         return countersign(part, signature, answer, identity(second)).encode()
@@ -292,9 +297,7 @@ def many(n: int) -> list[Session]:
         Session(protocol="vole", output=Output.BOTH, theirs=90_000, matched=312),
     )
     first = NOW - timedelta(days=290)
-    return [
-        replace(kinds[i % len(kinds)], n=i, began=first + timedelta(days=290) * i / n) for i in range(n)
-    ]
+    return [replace(kinds[i % len(kinds)], n=i, began=first + timedelta(days=290) * i / n) for i in range(n)]
 
 
 def size_of(b: Book) -> int:
