@@ -77,7 +77,7 @@ def approve_(
     def show() -> None:
         missing = max(0, needed.people - len(heard))
         then = "enough" if not missing else f"{missing} more must"
-        say(("approved", "bold"), f" by {', '.join(heard)}: {then}; good until {given.expires:%F %H:%M} UTC")
+        say(("approved", "bold"), f" by {', '.join(heard)}: {then}; good until {given.expires:%F %T} UTC")
 
     emit(as_json, result, show)
 

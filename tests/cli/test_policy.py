@@ -1,6 +1,7 @@
 """``cosight policy``: what it prints, as JSON and for people, and what it writes into the ledger."""
 
 import re
+import shlex
 import shutil
 import stat
 from pathlib import Path
@@ -323,12 +324,19 @@ class TestTranscripts:
         assert items == set(ADMISSION_RULES)
 
     @pytest.mark.slow
-    def test_the_page_shows_what_happens(self, tmp_path: Path) -> None:
+    def test_the_page_shows_what_happens(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         written_down = [step for block in BLOCK.findall(PAGE.read_text()) for step in steps(block)]
         assert written_down
         with Stage(tmp_path) as stage:
             for step in written_down:
-                assert lasting(stage.run(step)) == lasting(step.printed), step.command
+                # What no shell is needed for runs here: fifty processes would take a minute to start.
+                if re.fullmatch("cosight policy [^|>&;]+", step.command):
+                    monkeypatch.setenv("COSIGHT_HOME", step.who or "none")
+                    done = cosight(*shlex.split(step.command)[1:])
+                    printed = done.out + done.err
+                else:
+                    printed = stage.run(step)
+                assert lasting(printed) == lasting(step.printed), step.command
 
 
 def test_the_full_policy_can_be_shown(tmp_path: Path) -> None:
