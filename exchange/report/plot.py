@@ -168,7 +168,8 @@ def ranges(title: str, description: str, rows: Sequence[Range]) -> Plot:
     return Plot(title, description, axis + 22, tuple(shapes))
 
 
-_LEFT, _RIGHT, _TOP, _PLANE = 70.0, 130.0, 14.0, 130.0
+_LEFT, _RIGHT, _TOP, _PLANE = 80.0, 130.0, 14.0, 130.0
+_MILLION = 10**6
 
 
 def steps(
@@ -221,23 +222,29 @@ def _axes(top: int, span: tuple[datetime, datetime]) -> list[Shape]:
         y = bottom - _PLANE * n / top
         shapes += [
             Line(((_LEFT, y), (right, y)), "track"),
-            Label(_LEFT - _GAP, y + 4, f"{n:,}", "muted", SMALL, "end"),
+            Label(_LEFT - _GAP, y + 4, _short(n), "muted", SMALL, "end"),
         ]
     for x, when, anchor in ((_LEFT, span[0], "start"), (right, span[1], "end")):
         shapes.append(Label(x, bottom + 17, when.strftime("%Y-%m-%d"), "muted", SMALL, anchor))
     return shapes
 
 
+def _short(n: int) -> str:
+    """A number that fits beside an axis."""
+    return f"{n:,}" if n < 10 * _MILLION else f"{n / _MILLION:,.0f} million"
+
+
 def _ends(y: float, last: int, limit_y: float | None, limit_text: str) -> list[Shape]:
     """The labels at the right ends of the lines, moved apart where they would touch."""
     at = WIDTH - _RIGHT + _GAP
+    so_far = fit(f"{last:,} so far", _RIGHT - _GAP, SMALL)
     if limit_y is None:
-        return [Label(at, y + 4, f"{last:,} so far", "entered-text", SMALL)]
+        return [Label(at, y + 4, so_far, "entered-text", SMALL)]
     if abs(y - limit_y) < SMALL + 3:
         y = limit_y + SMALL + 3
     return [
         Label(at, limit_y + 4, fit(limit_text, _RIGHT - _GAP, SMALL), "limit-text", SMALL),
-        Label(at, y + 4, f"{last:,} so far", "entered-text", SMALL),
+        Label(at, y + 4, so_far, "entered-text", SMALL),
     ]
 
 

@@ -8,17 +8,15 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FOUND = next((path for name in NAMES if (path := shutil.which(name))), None)
-needed = pytest.mark.skipif(
-    FOUND is None, reason=f"none of {', '.join(NAMES)} is on the PATH: no page is opened"
-)
+needed = pytest.mark.skipif(FOUND is None, reason=f"no page is opened: none of {', '.join(NAMES)} is here")
 
 
 def run(page: Path, *options: str) -> str:
     """Open a page; returns what Chromium prints."""
     assert FOUND is not None
     command = [
-        FOUND, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-        f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri(),
+        FOUND, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--hide-scrollbars", f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout

@@ -4,12 +4,12 @@ import re
 from io import BytesIO
 from pathlib import Path
 
-import pytest
 from pypdf import PdfReader
 
 from exchange.report import Made
 from exchange.report.view import Code, Facts, Figure, Heading, Paragraph, Table
-from tests.exchange.report.homes import book, made, many, of_period
+from tests.exchange.report.conftest import SESSIONS
+from tests.exchange.report.homes import book, made, of_period
 
 
 def pages(report: Made) -> list[str]:
@@ -68,11 +68,13 @@ def test_the_same_report_is_the_same_file(one: Made) -> None:
     assert one.html() == one.html()
 
 
-@pytest.mark.parametrize("sessions", [0, 200])
-def test_any_number_of_sessions(tmp_path: Path, sessions: int) -> None:
-    with book(tmp_path, *many(sessions)) as b:
-        report = made(b, of_period("2025-01-01"))
-    text = "".join(pages(report))
-    ids = [s["session"][:16] for s in report.content["sessions"]]
-    assert len(ids) == sessions
+def test_a_year_of_sessions(year: Made) -> None:
+    text = "".join(pages(year))
+    ids = [s["session"][:16] for s in year.content["sessions"]]
+    assert len(ids) == SESSIONS
     assert all(session in text for session in ids)
+
+
+def test_a_period_without_sessions(tmp_path: Path) -> None:
+    with book(tmp_path) as b:
+        assert "No session began in this period." in pages(made(b, of_period("2025-01-01")))[0]
