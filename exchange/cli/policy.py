@@ -128,10 +128,9 @@ def explain_(
     attributed: Annotated[
         bool | None, typer.Option("--attributed/--anonymous", help="Whether an export would name the peer.")
     ] = None,
-    committed: Annotated[
-        bool | None,
-        typer.Option("--committed/--uncommitted", help="Whether the peer is committed to its set."),
-    ] = None,
+    uncommitted: Annotated[
+        bool, typer.Option("--uncommitted", help="The peer is not committed to its set.")
+    ] = False,
     growth: Annotated[
         float | None, typer.Option(help="By which part of itself the peer's set grew in a day.")
     ] = None,
@@ -158,7 +157,7 @@ def explain_(
         profile=profile,
         ahead_age_s=None if ahead_hours is None else ahead_hours * 3600,
         attributed=attributed,
-        peer_commitment=committed,
+        peer_commitment=False if uncommitted else None,
         peer_growth=growth,
     )
     history = history_of(opened, peer, now)
