@@ -42,11 +42,12 @@ MODULES = {
     "alliance": "membership",
     "policy": "policy",
     "ledger": "ledger",
+    "verify": "verify",
     "report": "report",
     "warninglists": "warninglists",
 }
 """Where each command is, in the order in which they are first needed."""
-ALSO = {"alliance": ("administration",), "policy": ("decisions",)}
+ALSO = {"alliance": ("administration",), "policy": ("decisions", "simulate")}
 
 
 def _version(value: bool) -> None:

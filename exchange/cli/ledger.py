@@ -1,16 +1,22 @@
-"""``ledger show`` and ``ledger verify``: what left the house, and whether the record of it is whole."""
+"""``ledger show|verify|export``: what left the house, whether its record is whole, and a copy to audit."""
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from exchange.cli import ACCOUNT, app
-from exchange.cli.home import open_home
-from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say
-from exchange.ledger import Leaf
-from exchange.node import verify_ledger
+from exchange.cli.home import open_home, open_keys
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say
+from exchange.config import Home
+from exchange.ledger import Kind, Leaf
+from exchange.node import utc_now, verify_ledger
+from exchange.store.alliance import Alliance
 from exchange.store.ledger import LedgerReader
+from exchange.store.ledger.export import export as export_ledger
 
+_STYLES = {Kind.ALARM: "bold red", Kind.QUARANTINE: "bold red", Kind.REFUSED: "bold yellow"}
 ledger_app = typer.Typer(help="The record of what was disclosed.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger", rich_help_panel=ACCOUNT)
 
@@ -21,7 +27,7 @@ def show(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the newest entries: intents, disclosures, aborts, refusals, rosters."""
+    """Show the newest entries: intents, what was disclosed, receipts, refusals, alarms, policies, rosters."""
     with LedgerReader.open_read_only(open_home(home).ledger_file) as reader:
         entries = reader.entries()
     shown = entries[-last:]
@@ -30,8 +36,9 @@ def show(
         say((f"{len(entries):,} entries, the newest {len(shown):,}; times are UTC", "bold"))
         for leaf in shown:
             when = leaf.time[:19].replace("T", " ")
-            session = f"  {_with(leaf)}  session {leaf.session[:16]}" if leaf.session else ""
-            say(f"{leaf.seq:>6}  {when}  ", (str(leaf.kind), "bold"), session)
+            about = f"  {_with(leaf)}" if leaf.peer else ""
+            session = f"  session {leaf.session[:16]}" if leaf.session else ""
+            say(f"{leaf.seq:>6}  {when}  ", (str(leaf.kind), _STYLES.get(leaf.kind, "bold")), about, session)
             if details := _details(leaf):
                 say((f"        {details}", "dim"))
 
@@ -69,20 +76,66 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
         raise typer.Exit(1)
 
 
+@ledger_app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where; it must not exist, or be empty.", metavar="DIR")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a folder for an auditor: everything that can be checked, on any machine, without keys."""
+    opened, own = open_keys(home)
+    alliance = Alliance(opened, own, utc_now)
+    with (
+        LedgerReader.open_read_only(opened.ledger_file) as reader,
+        counting("writing entries", as_json) as progress,
+    ):
+        made = export_ledger(
+            reader, folder, signed_rosters=alliance.signed(), reports=_reports(opened), key=own.log,
+            now=utc_now(), progress=progress,
+        )  # fmt: skip
+    result = {"folder": str(folder), "log": made.origin, "leaves": made.size, "files": len(made.files) + 1}
+
+    def print_it() -> None:
+        say((str(folder), "bold"), f": {made.size:,} entries of {made.origin} in {len(made.files) + 1} files")
+        say((f"to check it anywhere: cosight verify {folder}", "dim"))
+
+    emit(as_json, result, print_it)
+
+
+def _reports(home: Home) -> dict[str, Path]:
+    """The reports that the home keeps, by digest; a file that was changed is left out, and missed later."""
+    files = (home.path / "reports").glob("*.json")
+    return {path.stem: path for path in files if sha256(path.read_bytes()).hexdigest() == path.stem}
+
+
 def _with(leaf: Leaf) -> str:
     direction = {"initiator": "->", "responder": "<-"}.get(str(leaf.fields.get("direction")), "")
     return f"{direction} {leaf.peer}".strip()
+
+
+_LONG = {
+    "policy", "peer_signature", "signature", "transcript", "log_root", "peer_set", "root", "state", "below",
+    "request", "digest",
+}  # fmt: skip
+"""Hashes and signatures: ``--json`` has them."""
 
 
 def _details(leaf: Leaf) -> str:
     what: dict[str, Any] = dict(leaf.what) or {
         k: v for k, v in leaf.fields.items() if k in {"alliance", "epoch", "member"}
     }
-    for long in ("policy", "peer_signature"):  # --json has them
-        what.pop(long, None)
-    return ", ".join(
-        f"{k.replace('_', ' ')} {'+'.join(v) if isinstance(v, list) else v}" for k, v in what.items()
-    )
+    if "policy" in leaf.fields:
+        what["policy "] = str(leaf.fields["policy"])[:16]
+    return ", ".join(f"{k.strip().replace('_', ' ')} {_plain(v)}" for k, v in what.items() if k not in _LONG)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return "+".join(value)
+    if isinstance(value, dict):
+        counts = " ".join(f"{k} {f'({_plain(v)})' if isinstance(v, dict) else v}" for k, v in value.items())
+        return counts or "none"
+    return str(value)
 
 
 def _place(seq: int | None) -> str:

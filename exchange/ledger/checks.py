@@ -87,26 +87,22 @@ class Entries(Findings):
         self._note = ""
         self._prev: str | None = FIRST
 
-    def entry(self, row: "StoredLeaf", note: str | None) -> Leaf | None:
+    def entry(self, body: bytes, note: str | None) -> Leaf | None:
         """Look at the next entry and the checkpoint after it; return the entry if it can be read."""
         seq, self.size = self.size, self.size + 1
-        if row.seq != seq:
-            self.problem("the entry's number is not the one that is due", seq)
         leaf = None
         try:
-            leaf = decode(row.body)
+            leaf = decode(body)
         except LedgerError as e:
             self.problem(str(e), seq)
         else:
-            self._content(row, leaf, seq)
+            self._content(leaf, seq)
         self._signed_by(note, seq)
         return leaf
 
-    def _content(self, row: "StoredLeaf", leaf: Leaf, seq: int) -> None:
+    def _content(self, leaf: Leaf, seq: int) -> None:
         if leaf.seq != seq:
             self.problem("the entry was written for another place in the log", seq)
-        if tuple(row[1:5]) != (leaf.time, leaf.kind, leaf.session, leaf.peer):
-            self.problem("a search column differs from the entry", seq)
         if self._prev is not None and leaf.prev != self._prev:
             self.problem("the entry does not follow the checkpoint that is stored before it", seq)
         if leaf.time < self._time:
@@ -114,6 +110,13 @@ class Entries(Findings):
         self._time = leaf.time
         if fault := self.history.admit(leaf):
             self.problem(fault, seq)
+
+    def columns(self, row: StoredLeaf, leaf: Leaf | None) -> None:
+        """Compare the columns of a database with the entry just looked at, which they repeat."""
+        if row.seq != self.size - 1:
+            self.problem("the entry's number is not the one that is due", self.size - 1)
+        if leaf is not None and tuple(row[1:5]) != (leaf.time, leaf.kind, leaf.session, leaf.peer):
+            self.problem("a search column differs from the entry", self.size - 1)
 
     def _signed_by(self, note: str | None, seq: int) -> None:
         if self._names.get(self.size, self.history.origin) != self.history.origin:

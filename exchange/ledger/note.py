@@ -72,15 +72,25 @@ def verifier_key(name: str, public_key: bytes) -> str:
     return f"{name}+{key_hash(name, public_key).hex()}+{tail}"
 
 
-def _render(checkpoint: Checkpoint, public_key: bytes, signature: bytes) -> str:
-    blob = base64.b64encode(key_hash(checkpoint.origin, public_key) + signature).decode()
-    return f"{checkpoint.text()}\n— {checkpoint.origin} {blob}\n"
+def _render(text: str, name: str, public_key: bytes, signature: bytes) -> str:
+    blob = base64.b64encode(key_hash(name, public_key) + signature).decode()
+    return f"{text}\n— {name} {blob}\n"
+
+
+def sign_text(text: str, name: str, key: Ed25519PrivateKey) -> str:
+    """Return a text as a note with one Ed25519 signature line.
+
+    Args:
+        text: whole lines, none of them empty.
+        name: of the key.
+        key: the log's key.
+    """
+    return _render(text, name, key.public_key().public_bytes_raw(), key.sign(text.encode()))
 
 
 def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
     """Return the checkpoint as a note with one Ed25519 signature line, named like the origin."""
-    signature = key.sign(checkpoint.text().encode())
-    return _render(checkpoint, key.public_key().public_bytes_raw(), signature)
+    return sign_text(checkpoint.text(), checkpoint.origin, key)
 
 
 def parse(note: str) -> Checkpoint:
@@ -103,7 +113,12 @@ def parse(note: str) -> Checkpoint:
 
 
 def check(note: str, checkpoint: Checkpoint, public_key: bytes) -> bool:
-    """Say whether ``note`` is exactly this checkpoint with one valid signature by this key.
+    """Say whether ``note`` is exactly this checkpoint with one valid signature by this key."""
+    return check_text(note, checkpoint.text(), checkpoint.origin, public_key)
+
+
+def check_text(note: str, text: str, name: str, public_key: bytes) -> bool:
+    """Say whether ``note`` is exactly this text with one valid signature by this key of this name.
 
     Exactly: the note is rendered again and compared, so no byte of it is free, not even base64's spare bits.
     """
@@ -112,10 +127,10 @@ def check(note: str, checkpoint: Checkpoint, public_key: bytes) -> bool:
         signature = base64.b64decode(blob, validate=True)[_KEY_HASH_BYTES:]
     except (binascii.Error, ValueError):
         return False
-    if _render(checkpoint, public_key, signature) != note:
+    if _render(text, name, public_key, signature) != note:
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, checkpoint.text().encode())
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text.encode())
     except (InvalidSignature, ValueError):
         return False
     return True

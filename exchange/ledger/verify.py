@@ -66,7 +66,7 @@ def verify(
     entries = Entries(public_key, known, every_signature=every_signature)
     roots, whole = Roots(nodes, known), Findings()
     for row, note in paired(leaves, checkpoints, whole):
-        entries.entry(row, note)
+        entries.columns(row, entries.entry(row.body, note))
         roots.entry(row.body, note)
     roots.finish()
     return concluded(entries, [*whole.problems, *roots.problems])

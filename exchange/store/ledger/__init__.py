@@ -4,10 +4,10 @@ Appending one entry is one durable transaction: the entry, the tree hashes it co
 checkpoint. Several processes may append to one ledger at once (``serve`` and ``match`` do).
 """
 
+from exchange.audit.dealings import PeerCommitment
 from exchange.audit.sessions import Session
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.tree import Seen
-from exchange.store.ledger.dealings import PeerCommitment
 from exchange.store.ledger.reader import LedgerReader, head_path
 from exchange.store.ledger.writer import Draft, LedgerStore
 

@@ -1,16 +1,17 @@
 """Reading and verifying a ledger: for the commands, for the auditor, and for the writer itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, select
 
+from exchange.audit.dealings import Dealings, PeerCommitment
 from exchange.audit.sessions import Session, grouped, quarantine_of
 from exchange.errors import LedgerError
 from exchange.ledger import (
@@ -25,10 +26,10 @@ from exchange.ledger.leaf import RESULTS, Kind, Leaf, decode, timestamp
 from exchange.policy.history import History
 from exchange.store.engine import open_engine, reading
 from exchange.store.ledger import dealings
-from exchange.store.ledger.dealings import Dealings, PeerCommitment
 from exchange.store.ledger.head import read_head
 from exchange.store.ledger.recompute import verify_stored
 from exchange.store.ledger.schema import (
+    CHECKPOINT,
     COMMITMENT,
     DOCUMENT_AT,
     DOCUMENTS,
@@ -42,6 +43,24 @@ from exchange.store.ledger.schema import (
     note_at,
     standing,
 )
+
+
+class Rows(NamedTuple):
+    """A ledger at one moment.
+
+    Attributes:
+        size: number of entries.
+        note: the newest checkpoint, ``""`` while the log is empty.
+        bodies: the entries, oldest first.
+        notes: the checkpoint after each.
+        documents: what entries name by hash.
+    """
+
+    size: int
+    note: str
+    bodies: Iterable[bytes]
+    notes: Iterable[str]
+    documents: list[Document]
 
 
 class LedgerReader:
@@ -65,6 +84,21 @@ class LedgerReader:
         with ledger_errors():
             engine = open_engine(f"sqlite:///{path.absolute()}", durable=True, read_only=True)
         return LedgerReader(engine, head_path(path))
+
+    @contextmanager
+    def rows(self) -> Iterator[Rows]:
+        """Everything that an export holds, as it stands at one moment.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        with self._reading() as db:
+            size, note = newest_note(db)
+            streamed = db.execution_options(yield_per=1000)
+            bodies = streamed.scalars(select(LEAF.c.body).order_by(LEAF.c.seq))
+            notes = streamed.scalars(select(CHECKPOINT.c.note).order_by(CHECKPOINT.c.size))
+            documents = db.execute(DOCUMENTS).all() if has_documents(db) else []
+            yield Rows(size, note, bodies, notes, [Document(DocumentKind(k), bytes(b)) for k, b in documents])
 
     def entries(self, start: int = 0, limit: int | None = None) -> list[Leaf]:
         """Return entries in order, from number ``start``, at most ``limit``.
@@ -142,7 +176,7 @@ class LedgerReader:
             LedgerError: the database or an entry cannot be read.
         """
         with self._dealings_with(peer) as (db, known):
-            return dealings.history(db, peer, known, now)
+            return known.history(dealings.decided(db, peer), now)
 
     def unsettled(self, peer: str, direction: str) -> list[Session]:
         """Return the sessions of the last year that have an agreement and no receipt, oldest first.
@@ -177,7 +211,7 @@ class LedgerReader:
         """The sessions with a peer, read up to now; one thread at a time."""
         with self._turn, self._reading() as db:
             known = self._dealings.setdefault(peer, Dealings())
-            known.read(db, peer)
+            dealings.read(db, peer, known)
             yield db, known
 
     def commitment(self) -> Leaf | None:

@@ -45,7 +45,7 @@ def verify_stored(
         other.stdin.write(json.dumps([(c.origin, c.size, c.root.hex()) for c in known]))
         other.stdin.close()
         for row, note in paired(_leaves(db), _checkpoints(db), whole):
-            entries.entry(row, note)
+            entries.columns(row, entries.entry(row.body, note))
         # The other process looks at the first ``size`` entries alone: others may be appended meanwhile.
         stored = db.scalar(select(func.count()).select_from(NODE))
         if stored != sum(size >> level for level in range(size.bit_length())):

@@ -1,0 +1,118 @@
+"""What the logs of several members say of each other."""
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+
+from exchange.audit.exam import CHECKPOINTS, Exam, Finding
+from exchange.audit.papers import LEAVES
+from exchange.audit.rosters import name_of
+from exchange.audit.sessions import Session
+from exchange.ledger.leaf import Leaf
+
+
+class Between:
+    """Compares every two exports."""
+
+    def __init__(self, exams: Sequence[Exam]) -> None:
+        self.problems: list[Finding] = []
+        self.warnings: list[Finding] = []
+        for ours, theirs in permutations(exams, 2):
+            self._rosters(ours, theirs)
+            if ours.log.member == theirs.log.member:
+                self._same(ours, theirs)
+            else:
+                self.problems += self._shown(ours, theirs)
+                self.problems += _bound(ours, theirs)
+                self._sessions(ours, theirs)
+
+    def _odd(self, theirs: Exam, seq: int | None, what: str) -> None:
+        self.warnings.append(Finding(theirs.folder, LEAVES, seq, what))
+
+    def _rosters(self, ours: Exam, theirs: Exam) -> None:
+        pairs = zip(ours.log.rosters.by_epoch, theirs.log.rosters.by_epoch, strict=False)
+        for epoch, (a, b) in enumerate(pairs, start=1):
+            if a.hash != b.hash:
+                what = f"it is another roster than the one in {ours.folder}"
+                self.problems.append(Finding(theirs.folder, name_of(epoch), None, what))
+                return
+
+    def _same(self, ours: Exam, theirs: Exam) -> None:
+        """Two exports of one log: one continues the other."""
+        shorter = min(ours.leaves, theirs.leaves)
+        for size in range(1, shorter + 1):
+            if ours.log.root(size) != theirs.log.root(size):
+                what = f"the log is another one than in {ours.folder}"
+                self.problems.append(Finding(theirs.folder, CHECKPOINTS, size - 1, what))
+                return
+
+    def _shown(self, ours: Exam, theirs: Exam) -> Iterator[Finding]:
+        """What our entries witness of their log is what it is."""
+        known = ours.witness.peers.get(theirs.log.member)
+        for shown in [] if known is None else sorted(known.shown.values()):
+            said = f"entry {shown.seq} of {ours.log.member} witnesses"
+            if shown.size > theirs.leaves:
+                what = f"the log ends at {theirs.leaves} entries, but {said} {shown.size}"
+                if _covers(theirs, shown.time):
+                    yield Finding(theirs.folder, LEAVES, None, f"{what}: its end was cut off")
+                    return
+                self._odd(theirs, None, f"{what}: the export is older")
+                return
+            root = theirs.log.root(shown.size)
+            if root is None or root.hex() != shown.root:
+                what = f"{said} another log of {shown.size} entries"
+                yield Finding(theirs.folder, CHECKPOINTS, shown.size - 1, what)
+                return
+
+    def _sessions(self, ours: Exam, theirs: Exam) -> None:
+        """Every session that both agreed on is in both logs, and so is its receipt, with the same bytes."""
+        for session in ours.log.sessions.values():
+            if session.intent.peer != theirs.log.member or not session.agreement:
+                continue
+            said = f"of entry {session.intent.seq} of {ours.log.member}"
+            other = theirs.log.sessions.get(session.session)
+            if other is None:
+                self._lacks(theirs, _last(session), None, f"the session {said} is missing")
+            elif other.agreement not in {"", session.agreement}:
+                what = f"the session has another agreement than that {said}"
+                self.problems.append(Finding(theirs.folder, LEAVES, other.intent.seq, what))
+            elif session.receipt is not None:
+                self._receipt(theirs, session.receipt, other, said)
+
+    def _receipt(self, theirs: Exam, receipt: Leaf, other: Session, said: str) -> None:
+        if other.receipt is None:
+            what = f"the receipt {said} is missing"
+            if receipt.fields["direction"] == "initiator":  # the responder has it before the initiator
+                self._lacks(theirs, receipt, other.intent.seq, what)
+            else:
+                self._odd(theirs, other.intent.seq, what)
+        elif other.receipt.fields["receipt"] != receipt.fields["receipt"]:
+            what = f"the receipt is another one than that {said}"
+            self.problems.append(Finding(theirs.folder, LEAVES, other.receipt.seq, what))
+
+    def _lacks(self, theirs: Exam, leaf: Leaf, seq: int | None, what: str) -> None:
+        """Something is missing: that is wrong, unless their export is older than our entry."""
+        if _covers(theirs, leaf.time):
+            self.problems.append(Finding(theirs.folder, LEAVES, seq, what))
+        else:
+            self._odd(theirs, seq, f"{what}: the export is older")
+
+
+def _bound(ours: Exam, theirs: Exam) -> Iterator[Finding]:
+    """The sets that we were shown are those that they are bound to."""
+    known = ours.witness.peers.get(theirs.log.member)
+    for bound in [] if known is None else known.bound.values():
+        if bound.epoch in theirs.commitments and theirs.commitments[bound.epoch] != (
+            bound.root,
+            bound.padded,
+        ):
+            what = f"entry {bound.seq} of {ours.log.member} witnesses another set of epoch {bound.epoch}"
+            yield Finding(theirs.folder, LEAVES, None, what)
+
+
+def _last(session: Session) -> Leaf:
+    return session.result or session.intent
+
+
+def _covers(exam: Exam, time: str) -> bool:
+    """Whether an export was made after a moment."""
+    return exam.manifest is not None and exam.manifest.time >= time
