@@ -111,7 +111,7 @@ def _ratio(case: Case) -> Objection | Pending | None:
         return None
     if ours is None or theirs is None:
         return _OUR_SIZE if ours is None else _PEER_SIZE
-    small, large = sorted((size_class(ours), theirs))
+    small, large = sorted((size_class(ours), max(theirs, 1)))
     if large <= most * small:
         return None
     return Objection(

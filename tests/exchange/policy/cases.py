@@ -210,7 +210,11 @@ REFUSED: dict[str, list[Alone]] = {
     "p20-ahead": [terms("ahead_hours = 24", ahead_age_s=24 * 3600 + 1)],
     "p7-our-size": [Alone(request={"our_size": 99}), Alone(request={"our_size": 1_000_001})],
     "p7-peer-size": [Alone(request={"peer_size_padded": 96}), Alone(request={"peer_size_padded": 1 << 20})],
-    "p7-ratio": [terms("size_ratio = 1.9"), terms("size_ratio = 10", our_size=100, peer_size_padded=2048)],
+    "p7-ratio": [
+        terms("size_ratio = 1.9"),
+        terms("size_ratio = 10", our_size=100, peer_size_padded=2048),
+        terms("size_ratio = 2\npeer_size = { min = 0, max = 9 }", peer_size_padded=0),
+    ],
     "guard-commitment": [terms('commitment = "required"', peer_commitment=False)],
     "guard-growth": [terms("growth_per_day = 0.5", peer_growth=0.51)],
     "p11-sessions-per-day": [
