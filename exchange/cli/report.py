@@ -133,16 +133,23 @@ def _make(home: Home, own: NodeKeys, scope: Scope, result: Path | None) -> tuple
         expiry=home.settings.expiry, result="" if result is None else _digest(result),
     )  # fmt: skip
     with LedgerReader.open_read_only(home.ledger_file) as reader:
-        made = report.make(scope, given, report.collect(reader, scope, now, known), own.identity)
-        log, identity = (key.public_key().public_bytes_raw() for key in (own.log, own.identity))
-        if problems := report.check_with(made.json, reader, log, identity, known):
-            raise LedgerError(
-                f"a report on this ledger does not verify: {problems[0]}",
-                code="ledger-damaged",
-                hint="see what is wrong: cosight ledger verify",
-            )
+        evidence = report.collect(reader, scope, now, known)
+    made = report.make(scope, given, evidence, own.identity)
+    if problems := _faults(made, evidence, own, known):
+        raise LedgerError(
+            f"a report on this ledger does not verify: {problems[0]}",
+            code="ledger-damaged",
+            hint="see what is wrong: cosight ledger verify",
+        )
     _keep(home, made)
     return made, _record(home, own, alliance, scope, made, now)
+
+
+def _faults(made: Made, evidence: report.Evidence, own: NodeKeys, known: Mapping[str, bytes]) -> list[str]:
+    """What an auditor would find wrong with a report that was just made."""
+    log, identity = (key.public_key().public_bytes_raw() for key in (own.log, own.identity))
+    bodies = [entry.body for entry in evidence.entries]
+    return report.check(made.json, log, identity, bodies=bodies, documents=evidence.documents, keys=known)
 
 
 def _known(home: Home, own: NodeKeys) -> tuple[dict[str, bytes], str]:
