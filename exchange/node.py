@@ -19,6 +19,7 @@ from exchange.disclosure import (
     Wish,
     allows,
     commit,
+    judge_peer,
     match,
     ours_for,
     warm,
@@ -28,7 +29,7 @@ from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
 from exchange.ledger.document import Document, DocumentKind
 from exchange.planning import AUTO, Measured, Plan, choose, machine
-from exchange.policy import Policy
+from exchange.policy import Condition, Past, Policy
 from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
 from exchange.store import Store
@@ -165,7 +166,31 @@ class Node:
         if outcome.ids is None:
             return outcome
         # Only now, with the link closed: this takes the longer the more there is to look up.
-        return replace(outcome, matches=await asyncio.to_thread(self.desk.items.values, outcome.ids))
+        matches = await asyncio.to_thread(self.desk.items.values, outcome.ids)
+        findings = await asyncio.to_thread(judge_peer, self.desk, peer, outcome.session, outcome.ids)
+        return replace(outcome, matches=matches, alarms=tuple(finding.kind for finding in findings))
+
+    async def climb(
+        self, peer: str, wish: Wish, condition: Condition, *, address: str | None = None
+    ) -> tuple[Outcome, Outcome | None]:
+        """The rung that a condition speaks of; then, if its result fulfils it, the rung that is wanted.
+
+        Returns:
+            The lower session, and the higher one if it was run.
+
+        Raises:
+            PolicyRefusal, PeerError: as for a match; what was run before is in the ledger.
+        """
+        lower = await self.match(peer, replace(wish, rung=condition.rung), address=address)
+        past = Past(
+            session=lower.session, began=self._clock(), direction="initiator", rung=lower.rung,
+            types=lower.types, ours=lower.ours, peer_padded=lower.peer_padded,
+            matched=None if lower.ids is None else len(lower.ids),
+        )  # fmt: skip
+        if not condition.holds(past):
+            return lower, None
+        below = bytes.fromhex(lower.session)
+        return lower, await self.match(peer, replace(wish, below=below), address=address)
 
     async def warm(self, peer: str, wish: Wish, n: int, *, address: str | None = None) -> Warmed:
         """Do ahead what a match of up to ``n`` items can do ahead.
@@ -252,21 +277,23 @@ def open_store(home: Home) -> Store:
 
 
 def read_policy(home: Home) -> Policy:
-    """The policy of a home.
+    """The policy of a home: ``policy.toml``, or ``policy.json`` where that is absent.
 
     Raises:
         ConfigError: the file is missing or not a valid policy.
     """
+    path = home.policy_file
+    if not path.exists() and path.with_suffix(".json").exists():
+        path = path.with_suffix(".json")
     try:
-        text = home.policy_file.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"{home.policy_file} is missing",
-            hint="without a policy nothing is allowed; docs/policy.md shows one",
+            f"{path} is missing", hint="without a policy nothing is allowed; docs/policy.md shows one"
         ) from None
     except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"cannot read {home.policy_file}: {e}") from e
-    return policy.parse(text, name=str(home.policy_file))
+        raise ConfigError(f"cannot read {path}: {e}") from e
+    return policy.parse(text, name=str(path))
 
 
 def verify_ledger(home: Home) -> Verification:

@@ -22,7 +22,7 @@ from exchange.export import MatchResult, format_of, render
 from exchange.indicators import Indicator, IndicatorType
 from exchange.node import Node, utc_now
 from exchange.planning import AUTO, Plan
-from exchange.policy import EVERYTHING
+from exchange.policy import EVERYTHING, RUNNABLE, Condition
 
 TYPES = ", ".join(IndicatorType)
 SHOWN = 5
@@ -76,6 +76,10 @@ def match(
     ] = None,
     protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(PROTOCOLS))] = AUTO,
     both: Annotated[bool, typer.Option("--both", help="The peer learns the overlap too.")] = False,
+    condition: Annotated[
+        str | None,
+        typer.Option("--if", metavar="CONDITION", help='Ask the rung below first: go on if "size >= 1000".'),
+    ] = None,
     purpose: Annotated[str, typer.Option(help="Why; the peer's policy may ask for it.")] = "",
     address: Annotated[
         str | None, typer.Option(help="The peer's HOST:PORT, if the roster's is not right.")
@@ -97,6 +101,7 @@ def match(
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
     if len(purpose) > MAX_TEXT or not purpose.isprintable():
         raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
+    asked = None if condition is None else condition_below(condition, reveal)
     opened = open_home(home)
     write = None if out is None else writer(opened, out, reveal, as_json)
     with Node(opened) as node:
@@ -110,11 +115,17 @@ def match(
             output=Output.BOTH if both else Output.RECEIVER,
             purpose=purpose,
         )
+        lower = None
         with waiting(f"matching with {peer}", as_json):
-            outcome = asyncio.run(node.match(peer, wish, address=address))
-    if write is not None:
+            if asked is None:
+                outcome = asyncio.run(node.match(peer, wish, address=address))
+            else:
+                lower, higher = asyncio.run(node.climb(peer, wish, asked, address=address))
+                outcome = higher or lower
+    if write is not None and outcome is not lower:
         write(outcome)
-    emit(as_json, as_result(outcome), lambda: show_outcome(outcome))
+    climbed = {} if asked is None or lower is None else as_climb(asked, lower, held=outcome is not lower)
+    emit(as_json, as_result(outcome) | climbed, lambda: show_climb(outcome, lower, asked))
 
 
 @app.command(rich_help_panel=SHARE)
@@ -163,6 +174,37 @@ def warm(
 def held_types(node: Node) -> list[IndicatorType]:
     """The types that we hold anything of."""
     return node.desk.items.types(now=utc_now())
+
+
+def condition_below(text: str, rung: Rung) -> Condition:
+    """The condition of ``--if``: on a rung below the one that is wanted, and one that can be run.
+
+    Raises:
+        typer.BadParameter: it is anything else.
+    """
+    try:
+        found = Condition.parse(text)
+    except ValueError as e:
+        raise typer.BadParameter(str(e), param_hint="--if") from None
+    if found.rung not in RUNNABLE:
+        raise typer.BadParameter(f"this version cannot run {found.rung}", param_hint="--if")
+    if found.rung.level >= rung.level:
+        raise typer.BadParameter(f"{found.rung} is not below {rung}", param_hint="--if")
+    return found
+
+
+def as_climb(condition: Condition, lower: Outcome, *, held: bool) -> dict[str, Any]:
+    """What the public JSON of a match says besides, where it climbed the ladder."""
+    below = {"session": lower.session, "reveal": str(lower.rung), "settled": lower.settled}
+    return {"condition": {"text": str(condition), "held": held}, "below": below}
+
+
+def show_climb(outcome: Outcome, lower: Outcome | None, condition: Condition | None) -> None:
+    """Print a match for people, and whether it came as far as it was to."""
+    show_outcome(outcome)
+    if lower is not None:
+        verdict = "does not hold: went no further" if outcome is lower else "held: went on"
+        say((f"{condition} {verdict}", "dim"), on=stderr)
 
 
 def writer(home: Home, out: Path, rung: Rung, as_json: bool) -> Callable[[Outcome], None]:
@@ -218,6 +260,8 @@ def as_result(o: Outcome) -> dict[str, Any]:
             "offline": round(o.offline_s, 4),
         },
         "bytes": {"sent": o.sent, "received": o.received},
+        "settled": o.settled,
+        "alarms": (["canary"] if o.canaries else []) + list(o.alarms),
     }
 
 
@@ -249,8 +293,19 @@ def show_outcome(o: Outcome) -> None:
         *chosen,
         f"{o.total_s:.2f} s ({spent}), {traffic},{protocol} session {o.session[:16]}",
         f"{o.peer} learned our size class, {learned}",
+        "both sides signed the receipt"
+        if o.settled
+        else f"{o.peer} still owes the receipt: asked for next time",
     ):
         say((line, "dim"), on=stderr)
+    if o.canaries:
+        planted = f"values that we planted for {o.peer} matched: no honest feed holds them"
+        say(("alarm", "bold red"), f"  {o.canaries} {planted}", on=stderr)
+    if o.alarms:
+        counted = f"what {o.peer} shares with us looks counted, not observed: {', '.join(o.alarms)}"
+        say(("alarm", "bold red"), f"  {counted}", on=stderr)
+    if o.canaries or o.alarms:
+        say("see: cosight ledger show; cosight policy explain " + o.peer, on=stderr)
 
 
 def _why(plan: Plan) -> str:

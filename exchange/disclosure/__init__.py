@@ -10,8 +10,10 @@ from exchange.disclosure.committing import commit
 from exchange.disclosure.contact import Greeting, Link
 from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
 from exchange.disclosure.initiator import Ours, Wish, allows, match, ours_for
+from exchange.disclosure.judging import judge_ours, judge_peer
 from exchange.disclosure.responder import Responder
 from exchange.disclosure.settling import Settled, Settlement
+from exchange.disclosure.simulation import Simulation, simulate
 from exchange.disclosure.standing import MAX_PROOF, Stale, Standing, standing
 from exchange.disclosure.world import Channel, Items, ItemSet, Ledger
 
@@ -31,6 +33,7 @@ __all__ = [
     "Responder",
     "Settled",
     "Settlement",
+    "Simulation",
     "Stale",
     "Standing",
     "Warmed",
@@ -38,8 +41,11 @@ __all__ = [
     "agreement_of",
     "allows",
     "commit",
+    "judge_ours",
+    "judge_peer",
     "match",
     "ours_for",
+    "simulate",
     "standing",
     "warm",
 ]

@@ -148,6 +148,7 @@ class Outcome:
         ahead: whether what depends on nobody's items had been done before.
         settled: whether both sides signed the receipt; else it is asked for at the next contact.
         canaries: how many of the values matched that we planted for this peer: an alarm.
+        alarms: what else no honest peer shares with us: kinds of findings.
         plan: why this protocol, where it was chosen for its speed.
     """
 
@@ -171,6 +172,7 @@ class Outcome:
     ahead: bool
     settled: bool = False
     canaries: int = 0
+    alarms: tuple[str, ...] = ()
     plan: Plan | None = None
 
 

@@ -6,6 +6,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crypto.psi import PROTOCOLS, Matches, Output, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
@@ -23,6 +27,7 @@ from exchange.disclosure.initiator import (
     put_in,
     taken,
 )
+from exchange.disclosure.judging import judge_peer
 from exchange.disclosure.planting import sorted_out
 from exchange.disclosure.settling import MAX_DUE, Settled, Settlement, countersign, overdue
 from exchange.disclosure.standing import Standing, check, set_in, standing
@@ -38,6 +43,10 @@ OFFER_LIFE = timedelta(seconds=60)
 MAX_READY = 4
 """Correlations that we keep for one peer: it asks for them, and they take our disk. One more takes the place
 of the oldest, which the peer may have lost."""
+
+
+Found = tuple[NDArray[np.int64] | None, int]
+"""Identifiers of our items that matched, where we learn it; and how many canaries did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class Responder:
         self._desk = desk
         self._offers: dict[bytes, Offer] = {}
         self._running: dict[bytes, str] = {}
+        self._judging: set[asyncio.Task[Any]] = set()
         self._lock = asyncio.Lock()
 
     def greet(self, peer: str, log_size: int) -> Greeting:
@@ -156,25 +166,34 @@ class Responder:
                 entry.peer_signature = signature
                 entry.check_policy()
                 part = self._ahead if agreement.stage is Stage.AHEAD else self._whole
-                matched, hits = await part(entry, agreement, open_channel)
+                ids, hits = await part(entry, agreement, open_channel)
             both = agreement.output == Output.BOTH
             await in_thread(
                 entry.disclosed,
                 learned_by_us=entry.proposal.rung if both else Rung.SIZE,
                 learned_by_peer=entry.proposal.rung,
-                matched=matched,
+                matched=None if ids is None else len(ids),
             )
             if hits:
                 await in_thread(
                     alarm, desk, peer, "canary", entry.policy, session=agreement.session, count=hits
                 )
+            if ids is not None:  # only when the run is over: it takes the longer the more we hold
+                task = asyncio.create_task(asyncio.to_thread(judge_peer, desk, peer, agreement.session, ids))
+                self._judging.add(task)
+                task.add_done_callback(self._judged)
         finally:
             del self._running[session]
 
+    def _judged(self, task: asyncio.Task[Any]) -> None:
+        self._judging.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("cannot look at what matched: %s", error)
+
     async def _whole(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
-    ) -> tuple[int | None, int]:
-        """Send. Returns how many matched, where we learn it, and how many canaries did."""
+    ) -> Found:
+        """Send. Returns what matched, where we learn it, and how many canaries did."""
         desk, params = self._desk, params_of(agreement)
         items = await asyncio.to_thread(put_in, entry)
         if len(items.rows) > params.n_s:
@@ -185,12 +204,11 @@ class Responder:
         found: Matches | None = await drive(role, entry.channel, entry.progress)
         if found is None:
             return None, 0
-        ids, hits = sorted_out(items.ids[found.indices])
-        return len(ids), hits
+        return sorted_out(items.ids[found.indices])
 
     async def _ahead(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
-    ) -> tuple[int | None, int]:
+    ) -> Found:
         """Make the sender's half of a correlation, and keep it. Nobody learns anything."""
         ahead, params = PROTOCOLS[agreement.protocol].ahead, params_of(agreement)
         assert ahead is not None  # ``_accept`` saw it
@@ -217,6 +235,8 @@ class Responder:
 
     async def close(self) -> None:
         """Close every offer: the node stops."""
+        if self._judging:
+            await asyncio.wait(self._judging)
         async with self._lock:
             await in_thread(self._close)
 

@@ -54,6 +54,11 @@ class Condition:
             )
         return cls(form[1], form[2], int(form[3]))
 
+    @property
+    def rung(self) -> Rung:
+        """The rung whose result it speaks of."""
+        return Rung(self.word)
+
     def holds(self, past: Past) -> bool | None:
         """Say whether a session fulfils it; None where we do not know that session's number."""
         value = _WORDS[self.word](past)

@@ -12,7 +12,7 @@ import grpc
 
 from crypto.psi import PROTOCOLS
 from exchange.agreement import Agreement
-from exchange.disclosure import Channel, Desk, Responder, commit
+from exchange.disclosure import Channel, Desk, Responder, commit, judge_ours
 from exchange.errors import (
     ConfigError,
     CosightError,
@@ -134,10 +134,10 @@ class Server:
             raise ConfigError(
                 f"cannot listen on {listen}", hint="is the port taken? choose another --listen HOST:PORT"
             )
-        await asyncio.to_thread(commit, self._desk)
+        changed = await asyncio.to_thread(commit, self._desk)
         await server.start()
         self._server = server
-        self._sweeper = asyncio.create_task(self._sweep())
+        self._sweeper = asyncio.create_task(self._sweep(changed=changed))
         return int(port)
 
     async def stop(self, grace_s: float = 2.0) -> None:
@@ -150,14 +150,19 @@ class Server:
             await asyncio.wait(self._calls)
         await self._responder.close()
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, *, changed: bool) -> None:
+        """Now and then: close what nobody took up, commit to a set that has changed, and look at that set."""
         while True:
-            await asyncio.sleep(SWEEP_S)
             try:
+                if changed:
+                    await asyncio.to_thread(judge_ours, self._desk, self._desk.clock())
+                await asyncio.sleep(SWEEP_S)
                 await self._responder.expire()
-                await asyncio.to_thread(commit, self._desk)
+                changed = await asyncio.to_thread(commit, self._desk)
             except CosightError as e:
+                changed = False
                 log.warning("cannot close expired offers, or commit to our set: %s", e)
+                await asyncio.sleep(SWEEP_S)
 
     async def _hello(self, _requests: Any, context: Any) -> None:
         async def answer() -> None:

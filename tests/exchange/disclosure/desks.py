@@ -56,19 +56,20 @@ MEMBERS = {
 
 @dataclass
 class Set:
-    """Items that are words; ``version`` stands for an import."""
+    """Items that are words of one type; ``version`` stands for an import."""
 
     words: list[str]
     version: int = 1
+    kind: IndicatorType = IndicatorType.DOMAIN
 
     def types(self, **_how: Any) -> list[IndicatorType]:
-        return [IndicatorType.DOMAIN]
+        return [self.kind]
 
     def size(self, _types: Any, **_how: Any) -> int:
         return len(self.words)
 
     def offer(self, types: Any, **how: Any) -> Offer:
-        return Offer({IndicatorType.DOMAIN: self.size(types, **how)} if self.words else {})
+        return Offer({self.kind: self.size(types, **how)} if self.words else {})
 
     def item_set(self, _types: Any, **_how: Any) -> "Set":
         return self
@@ -78,14 +79,14 @@ class Set:
 
     @property
     def rows(self) -> Any:
-        return item_rows("domain", self.words)
+        return item_rows(self.kind, self.words)
 
     @property
     def ids(self) -> Any:
         return np.arange(len(self.words))
 
     def values(self, ids: Any) -> list[Indicator]:
-        return [Indicator(IndicatorType.DOMAIN, self.words[i]) for i in ids]
+        return [Indicator(self.kind, self.words[i]) for i in ids]
 
 
 TOLD = {"intent", "disclosed", "aborted", "refused"}

@@ -1,0 +1,71 @@
+"""``cosight``, killed by itself as by a power failure at one chosen moment.
+
+``python -m tests.e2e.dying N COMMAND...``
+
+The moments are counted from the first: before and after every entry of the ledger, between its commit and its
+head file, around every message of a run, and before every reply of a short call.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from exchange.cli import main
+from exchange.rpc import client, server
+from exchange.rpc.channel import FrameChannel
+from exchange.store.correlations import Correlations
+from exchange.store.ledger.head import Head
+from exchange.store.ledger.writer import LedgerStore
+
+KILLED = -signal.SIGKILL
+
+
+class Moments:
+    """Counts moments, and kills the process at one of them."""
+
+    def __init__(self, last: int) -> None:
+        self.left = last
+
+    def passes(self) -> None:
+        """One moment passes."""
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, owner: Any, name: str) -> None:
+        """Count a moment before and one after every call of a function."""
+        inner: Callable[..., Any] = getattr(owner, name)
+
+        @wraps(inner)
+        async def counted_async(*arguments: Any, **named: Any) -> Any:
+            self.passes()
+            result = await inner(*arguments, **named)
+            self.passes()
+            return result
+
+        @wraps(inner)
+        def counted(*arguments: Any, **named: Any) -> Any:
+            self.passes()
+            result = inner(*arguments, **named)
+            self.passes()
+            return result
+
+        setattr(owner, name, counted_async if asyncio.iscoroutinefunction(inner) else counted)
+
+
+if __name__ == "__main__":
+    moments = Moments(int(sys.argv[1]))
+    for owner, name in (
+        (LedgerStore, "append_all"),
+        (Head, "write"),
+        (FrameChannel, "send"),
+        (Correlations, "take"),
+        (server, "_write"),
+        (client.PeerLink, "_unary"),
+    ):
+        moments.around(owner, name)
+    main(sys.argv[2:])
