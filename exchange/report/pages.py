@@ -86,7 +86,7 @@ def _row(s: dict[str, Any]) -> tuple[str, ...]:
     return (
         s["began"][:16].replace("T", " "), s["peer"], s["direction"], s["protocol"]["rung"], went,
         n(s["output"]["matched"]), f"{s['bounds']['ours_learned_most']:,}",
-        s["receipt"]["state"] if s["outcome"] == "disclosed" else s["outcome"],
+        s["receipt"]["state"] if s["outcome"] == "disclosed" else f"{s['receipt']['state']}; {s['outcome']}",
     )  # fmt: skip
 
 
@@ -151,10 +151,11 @@ def _decisions(content: dict[str, Any]) -> list[Block]:
     add("Alarms", ("when", "peer", "guard", "count"), [
         (moment(x["time"]), x["peer"], x["guard"], f"{x['count']:,}") for x in d["alarms"]
     ])  # fmt: skip
-    add("Quarantines and their end", ("when", "peer", "what", "reason"), sorted(
+    ends = [("quarantined", x) for x in d["quarantines"]] + [("lifted", x) for x in d["lifts"]]
+    add("Quarantines and their end", ("when", "peer", "what", "reason"), [
         (moment(x["time"]), x["peer"], what, x["reason"])
-        for what, rows in (("quarantined", d["quarantines"]), ("lifted", d["lifts"])) for x in rows
-    ))  # fmt: skip
+        for what, x in sorted(ends, key=lambda end: end[1]["entry"])
+    ])  # fmt: skip
     return blocks
 
 

@@ -122,7 +122,8 @@ def verdict(content: dict[str, Any]) -> tuple[str, str]:
         of = "the receipt is" if signed == 1 else f"all {signed:,} receipts are"
         return "good", f"Verified: {entries}, and {of} signed by both sides."
     if len(states) == 1:
-        return "odd", f"In the log, without a receipt that both sides signed; {entries}."
+        why = content["sessions"][0]["receipt"]["reason"]
+        return "odd", f"Without a receipt that both sides signed ({why}); {entries}."
     return (
         "odd",
         f"{signed:,} of {count(len(states), 'session')} have a receipt signed by both sides; {entries}.",
