@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf
 from typing import TypeVar
 
 from exchange.audit import sequence
@@ -164,11 +165,11 @@ class Exam:
         """Add what is wrong with the log itself, and name the file that is not the manifest's, if one is."""
         file = next(iter(blamed), LEAVES)
         if self._cut:
-            found.append(Problem(len(self._bodies), self._cut))
+            found.insert(0, Problem(len(self._bodies), self._cut))
         if self.manifest is not None and self.manifest.size != len(self._bodies):
             counted = f"there are {len(self._bodies)} entries, the manifest says {self.manifest.size}"
             found.append(Problem(min(len(self._bodies), self.manifest.size), counted))
-        ordered = sorted(dict.fromkeys(found), key=lambda p: len(self._bodies) if p.seq is None else p.seq)
+        ordered = sorted(dict.fromkeys(found), key=lambda p: inf if p.seq is None else p.seq)
         self._add((file, p.seq, p.what) for p in ordered)
         if self._torn:
             self._add([(CHECKPOINTS, None, self._torn)])

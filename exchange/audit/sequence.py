@@ -54,13 +54,13 @@ def notes(data: bytes) -> Iterator[str]:
     """Give the notes in ``checkpoints``.
 
     Raises:
-        LedgerError: it is no text, or ends in the middle of a note.
+        LedgerError: from some place on it is no text, or it ends in the middle of a note.
     """
-    try:
-        lines = data.decode().split("\n")
-    except UnicodeDecodeError:
-        raise LedgerError("it is not text in UTF-8") from None
+    lines = data.split(b"\n")
     for at in range(0, len(lines) - 1, _NOTE_LINES):
-        yield "\n".join(lines[at : at + _NOTE_LINES]) + "\n"
+        try:
+            yield b"\n".join(lines[at : at + _NOTE_LINES]).decode() + "\n"
+        except UnicodeDecodeError:
+            raise LedgerError("what follows is not text in UTF-8") from None
     if lines.pop() or len(lines) % _NOTE_LINES:
         raise LedgerError("it does not end with a whole checkpoint")
