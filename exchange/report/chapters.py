@@ -92,10 +92,12 @@ def _identity(s: dict[str, Any], content: dict[str, Any]) -> list[Block]:
             (
                 ("purpose stated", s["purpose"]["stated"] or "none"),
                 ("legal basis", _legal(basis)),
+                ("controllers", s["purpose"]["controllers"]),
                 ("balancing test", str((basis or {}).get("balancing_test", NONE))),
                 ("reference", str((basis or {}).get("reference", NONE))),
                 ("our policy", Code(policy["ours"] or "not named in the ledger")),
                 ("its id and revision", _policy_name(policy)),
+                ("terms in it", Code(f"[peers.{policy['terms']}]" if policy["terms"] else NONE)),
                 (
                     "its validity",
                     _validity(policy) if policy["held"] else "its document is not in the ledger",
@@ -245,6 +247,7 @@ def _output(s: dict[str, Any], content: dict[str, Any]) -> list[Block]:
                 ("PAP ceiling of what entered", out["pap"] or "not stated in the policy"),
                 *((name.replace("_", " "), word) for name, word in out["iep"].items()),
                 *((("TLP of the policy", out["iep_tlp"]),) if out["iep_tlp"] else ()),
+                ("onward release", "as the TLP, PAP and permitted actions say; RED is never handed on"),
                 ("annex with the list", Code(content["annex"]["result"] or "none was named")),
             ),
         ),

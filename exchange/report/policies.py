@@ -39,8 +39,12 @@ class Stated:
 
     def terms(self, peer: str) -> Mapping[str, Any]:
         """The terms for a peer, or for anyone."""
+        return _table(_table(self.content.get("peers")).get(self.heading(peer)))
+
+    def heading(self, peer: str) -> str:
+        """The name that the terms for a peer stand under, or ``""``."""
         peers = _table(self.content.get("peers"))
-        return _table(peers.get(peer, peers.get(ANYONE)))
+        return next((name for name in (peer, ANYONE) if name in peers), "")
 
     def named(self, table: str, name: object) -> Mapping[str, Any] | None:
         """One entry of a table by its name, with the name in ``id``; None where there is none."""

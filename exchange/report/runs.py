@@ -7,7 +7,7 @@ from typing import Any
 
 from crypto.psi import Output
 from exchange.agreement import SMALLEST_CLASS, Agreement, Rung, size_class
-from exchange.errors import PeerMisbehaved
+from exchange.errors import LedgerError, PeerMisbehaved
 from exchange.ledger import RESULTS, Kind, Leaf
 from exchange.ledger.receipt import Receipt
 
@@ -155,7 +155,11 @@ class Keys:
 
 
 def runs(leaves: Iterable[Leaf], documents: Mapping[str, bytes], keys: Keys) -> list[Run]:
-    """Return the sessions in these entries, oldest first."""
+    """Return the sessions in these entries, oldest first.
+
+    Raises:
+        LedgerError: one ran a rung that this version does not know.
+    """
     intents: dict[str, Leaf] = {}
     results: dict[str, Leaf] = {}
     receipts: dict[str, Leaf] = {}
@@ -175,6 +179,8 @@ def runs(leaves: Iterable[Leaf], documents: Mapping[str, bytes], keys: Keys) -> 
 def _run(
     intent: Leaf, result: Leaf | None, receipt: Leaf | None, documents: Mapping[str, bytes], keys: Keys
 ) -> Run:
+    if str(intent.what["rung"]) not in set(Rung):
+        raise LedgerError(f"entry {intent.seq} has a rung that this cosight does not know")
     signed = _receipt(receipt)
     named = next((str(x.fields["agreement"]) for x in (intent, result) if x and "agreement" in x.fields), "")
     agreement = _agreement(documents.get(named) or (signed.initiator.agreement if signed else b""), named)

@@ -50,8 +50,8 @@ def session(run: Run, at: Background) -> dict[str, Any]:
         "types": list(run.types),
         "roles": {"us": _role(run, ours=True), "peer": _role(run, ours=False), "we_learn": run.we_learn},
         "agreement": _agreement(run),
-        "policy": _policies(run, policy),
-        "purpose": _purpose(run, policy),
+        "policy": _policies(run, policy, at),
+        "purpose": _purpose(run, policy, at),
         "arrangement": policy.named("arrangements", policy.terms(run.peer).get("arrangement")),
         "region": str(policy.terms(run.peer).get("region") or ""),
         "protocol": _protocol(run),
@@ -100,7 +100,7 @@ def _side(run: Run, initiator: T, responder: T) -> T:
     return initiator if run.direction == "initiator" else responder
 
 
-def _policies(run: Run, policy: Stated) -> dict[str, Any]:
+def _policies(run: Run, policy: Stated, at: Background) -> dict[str, Any]:
     a = run.agreement
     theirs = "" if a is None else _side(run, a.responder_policy.hex(), a.initiator_policy.hex())
     return {
@@ -112,13 +112,19 @@ def _policies(run: Run, policy: Stated) -> dict[str, Any]:
         "valid_until": str(policy.content.get("valid_until") or ""),
         "theirs": theirs,
         "theirs_revision": None if a is None else _side(run, a.responder_revision, a.initiator_revision),
-        "rule": "allowed",
+        "terms": at.name(policy.heading(run.peer)),
     }
 
 
-def _purpose(run: Run, policy: Stated) -> dict[str, Any]:
+def _purpose(run: Run, policy: Stated, at: Background) -> dict[str, Any]:
     basis = policy.named("legal_bases", policy.terms(run.peer).get("legal_basis"))
-    return {"stated": "" if run.agreement is None else run.agreement.purpose, "legal_basis": basis}
+    return {
+        "stated": "" if run.agreement is None else run.agreement.purpose,
+        "legal_basis": basis,
+        "controllers": f"{at.us} and {at.name(run.peer)} are separate controllers: each answers for what it "
+        "put in, for its policy, and for what it does with what it learned. This report speaks for "
+        f"{at.us} alone.",
+    }
 
 
 def _protocol(run: Run) -> dict[str, Any]:

@@ -182,8 +182,9 @@ def _allowed(s: dict[str, Any]) -> str:
     if not policy["ours"]:
         return "the policy is not named in the ledger"
     name = f"{policy['id']}, " if policy["id"] else ""
+    terms = f"[peers.{policy['terms']}]" if policy["terms"] else "terms that are not held"
     revision = f"revision {policy['revision']}, " if policy["revision"] is not None else ""
-    return f"our policy {name}{revision}{policy['ours'][:16]}, under its terms for this peer"
+    return f"our policy {name}{revision}{policy['ours'][:16]}, under {terms}"
 
 
 def _basis(s: dict[str, Any]) -> str:

@@ -64,6 +64,7 @@ def test_identity(one: Made, ledger: Book) -> None:
     assert s["policy"]["ours"] == ledger.policy.hash.hex()
     assert (s["policy"]["id"], s["policy"]["revision"]) == ("acme-sharing-2026", 7)
     assert (s["policy"]["valid_from"], s["policy"]["valid_until"]) == ("2026-01-01", "2026-12-31")
+    assert s["policy"]["terms"] == "umbra"
     assert len(s["policy"]["theirs"]) == 64
     assert s["policy"]["theirs"] != s["policy"]["ours"]
 
@@ -79,6 +80,7 @@ def test_parties_purpose_and_legal_basis(one: Made) -> None:
     assert s["purpose"]["legal_basis"]["basis"] == "gdpr-6-1-f"
     assert s["purpose"]["legal_basis"]["balancing_test"] == "DPO-2026-014"
     assert s["purpose"]["legal_basis"]["valid_until"] == "2026-12-31"
+    assert s["purpose"]["controllers"].startswith("acme and umbra are separate controllers")
 
 
 def test_input(one: Made) -> None:
@@ -257,6 +259,16 @@ def test_where_there_is_nothing_there_is_no_report(tmp_path: Path) -> None:
     with book(tmp_path) as b, pytest.raises(LedgerError) as e:
         made(b, of_peer("globex"))
     assert e.value.code == "report-nothing"
+
+
+def test_a_rung_that_is_not_known_is_named_by_its_entry(tmp_path: Path) -> None:
+    what = {"rung": "later", "output": "receiver", "types": ["ipv4"], "protocol": "voprf", "ours_padded": 32}
+    with book(tmp_path) as b:
+        b.store.append(
+            "intent", now=NOW, session="01" * 32, peer="umbra", direction="initiator", what=what
+        )  # fmt: skip
+        with pytest.raises(LedgerError, match="entry 4 has a rung"):
+            made(b, of_peer())
 
 
 @pytest.mark.parametrize("padded", [32, 36, 416, 2048, 90_112, 1 << 20])

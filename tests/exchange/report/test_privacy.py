@@ -74,6 +74,7 @@ def test_a_peer_that_must_not_be_named_is_not(tmp_path: Path, by_peer: bool) -> 
         assert all(b"globex" not in made for made in outputs)
         assert all(b"globex".hex().encode() not in made for made in outputs)
         assert b"peer-1" in report.json
+        assert all(s["policy"]["terms"] == "*" for s in report.content["sessions"])
         assert unshown(report.json) == 3
         assert check(report.json, LOG_KEY, public(US), keys=KEYS) == []
         assert check(report.json, LOG_KEY, public(US), bodies=whole, documents=documents, keys=KEYS) == []
