@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from hashlib import sha256
+from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
@@ -29,12 +28,10 @@ from exchange.store.sayings import Sayings
 from exchange.store.schema import (
     PART,
     VERSION,
-    delivery,
     feed,
     indicator,
     observation,
     scratch,
-    screened,
     source,
     tables,
 )
@@ -333,12 +330,8 @@ class Store:
         Raises:
             StoreError: the database refused.
         """
-        of_deliveries = select(func.coalesce(func.max(delivery.c.id), 0), func.count()).select_from(delivery)
         with reading(self._engine) as connection:
-            newest, deliveries = connection.execute(of_deliveries).one()
-            lists = connection.scalar(select(screened.c.digest)) or ""
-        said = f"{newest} {deliveries} {lists} {now.astimezone(UTC).date()}"
-        return sha256(said.encode()).digest()
+            return screening.state(connection, now)
 
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
         """The indicators with these identifiers, in the order of these.

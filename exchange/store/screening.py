@@ -1,13 +1,15 @@
 """Warning lists against what we hold: each indicator is looked up once for each state of the lists."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import groupby
 from typing import Protocol
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from exchange.indicators import IndicatorType
-from exchange.store.schema import indicator, listed, observation, screened, warning_list
+from exchange.store.schema import delivery, indicator, listed, observation, screened, warning_list
 
 _IDS_PER_SLICE = 1 << 16
 
@@ -97,3 +99,10 @@ def hits(connection: Connection, feed_id: int | None = None) -> dict[str, dict[s
     for mode, name, count in connection.execute(query.group_by(*keys).order_by(*keys)):
         found.setdefault(mode, {})[name] = count
     return found
+
+
+def state(connection: Connection, now: datetime) -> bytes:
+    """32 bytes that change with every import, list and day: what may enter a set changes with these."""
+    newest, deliveries = connection.execute(select(func.max(delivery.c.id), func.count(delivery.c.id))).one()
+    lists = connection.scalar(select(screened.c.digest))
+    return sha256(f"{newest} {deliveries} {lists} {now.astimezone(UTC).date()}".encode()).digest()
