@@ -19,9 +19,9 @@ from exchange.report.words import moment
 _SANS, _MONO = "helvetica", "courier"
 _MARGIN, _BODY = 18.0, 9.5
 _INK, _MUTED, _RULE = (28, 32, 36), (87, 94, 102), (190, 196, 203)
-_COLOURS = {
-    "ink": _INK, "muted": _MUTED, "entered": (11, 98, 168), "withheld": (224, 138, 30),
-    "rest": (198, 204, 211), "range": (90, 155, 208), "known": _INK, "track": (233, 236, 239),
+COLOURS = {
+    "ink": _INK, "muted": _MUTED, "entered": (11, 98, 168), "withheld": (200, 118, 15),
+    "rest": (198, 204, 211), "range": (74, 140, 194), "known": _INK, "track": (233, 236, 239),
     "limit": (179, 64, 26),
     "entered-text": (11, 90, 155), "limit-text": (160, 56, 20),
     "good": (23, 100, 59), "odd": (122, 82, 0), "bad": (165, 38, 31),
@@ -72,7 +72,7 @@ class _Pdf(FPDF):
         self._write(page.subtitle, 11, _MUTED)
         self.ln(3)
         word, why = page.verdict
-        self._write(why, 10, _COLOURS[word], style="B")
+        self._write(why, 10, COLOURS[word], style="B")
         self.ln(1)
         self._rows("", page.summary)
         self._write(f"Made {moment(page.made_at)} by {page.member}.", 8, _MUTED)
@@ -176,7 +176,7 @@ class _Pdf(FPDF):
         self.set_draw_color(*_RULE)
 
     def _shape(self, shape: Shape, left: float, top: float, scale: float) -> None:
-        colour = _COLOURS[shape.role]
+        colour = COLOURS[shape.role]
         if isinstance(shape, Box):
             self.set_fill_color(*colour)
             self.rect(
@@ -188,7 +188,7 @@ class _Pdf(FPDF):
             self._label(shape, left, top, scale)
 
     def _line(self, line: Line, left: float, top: float, scale: float) -> None:
-        self.set_draw_color(*_COLOURS[line.role])
+        self.set_draw_color(*COLOURS[line.role])
         self.set_line_width(line.width * scale)
         if line.dashed:
             self.set_dash_pattern(dash=1.4, gap=1)
@@ -197,7 +197,7 @@ class _Pdf(FPDF):
         self.set_line_width(0.2)
 
     def _label(self, label: Label, left: float, top: float, scale: float) -> None:
-        self._face(label.size * scale * _POINTS_PER_MM, _COLOURS[label.role])
+        self._face(label.size * scale * _POINTS_PER_MM, COLOURS[label.role])
         text = _latin(label.text)
         back = self.get_string_width(text) * _ANCHORS[label.anchor]
         self.text(left + label.x * scale - back, top + label.y * scale, text)

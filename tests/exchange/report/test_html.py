@@ -126,7 +126,7 @@ def test_a_page_is_to_be_seen(tmp_path: Path, dark: bool) -> None:
     with Image.open(browser.picture(page, 1200, 2400, option)) as picture:
         pixels = np.asarray(picture.convert("RGB"))
     assert pixels.shape == (2400, 1200, 3)
-    paper, ranges = ((21, 24, 28), (63, 131, 184)) if dark else ((255, 255, 255), (90, 155, 208))
+    paper, ranges = ((21, 24, 28), (63, 131, 184)) if dark else ((255, 255, 255), (74, 140, 194))
     blank = (pixels == paper).all(axis=2)
     assert 0.4 < blank.mean() < 0.97, "the style is applied, and the page neither blank nor covered"
     assert (pixels == ranges).all(axis=2).sum() > 500, "the plot is drawn"
