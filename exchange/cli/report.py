@@ -74,7 +74,9 @@ def report_(
             check_writable(path)
     opened, own = open_keys(home)
     with waiting("reading the ledger", as_json):
-        made, entry = _make(opened, own, _scope(opened, session, peer, _day(since), _day(until)), result)
+        made, entry = _make(
+            opened, own, _scope(opened, session, peer, _day(since, "--since"), _day(until, "--until")), result
+        )
         stored = opened.path / "reports" / f"{made.digest}.json"
         if out is not None:
             write_file(out, made.json)
@@ -106,11 +108,11 @@ def as_summary(made: Made) -> dict[str, Any]:
     }
 
 
-def _day(text: str | None) -> str:
+def _day(text: str | None, option: str) -> str:
     try:
         return "" if text is None else date.fromisoformat(text).isoformat()
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day, such as 2026-03-01", param_hint="--since") from None
+        raise typer.BadParameter(f"{text!r} is no day, such as 2026-03-01", param_hint=option) from None
 
 
 def _scope(home: Home, session: str | None, peer: str | None, since: str, until: str) -> Scope:
