@@ -94,6 +94,8 @@ class Decisions:
         if policy is None:  # said where documents are looked for
             return
         agreement = self._log.agreement(session.agreement)
+        if agreement is not None and intent.peer not in {agreement.initiator, agreement.responder}:
+            return  # said there, too
         if fault := self._fault(policy, session, agreement, history, facts):
             yield intent.seq, fault
 

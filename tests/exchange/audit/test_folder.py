@@ -1,6 +1,5 @@
 """The folder: written whole or not at all; the manifest and the long files in their one form."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -47,15 +46,9 @@ class TestManifest:
         for place in range(len(signed)):
             for other in {signed[place - 1], 10, 32, 65} - {signed[place]}:
                 changed = signed[:place] + bytes([other]) + signed[place + 1 :]
-                try:
-                    assert not Manifest.parse(changed).signed_by(changed, PUBLIC)
-                except LedgerError:
-                    continue
+                assert not _is_signed(changed)
         for changed in (signed + b"\n", signed[:-1], signed + signed, b"", b"\n\n"):
-            with pytest.raises(LedgerError):
-                found = Manifest.parse(changed)
-                if not found.signed_by(changed, PUBLIC):
-                    raise LedgerError("not signed")
+            assert not _is_signed(changed)
 
     @pytest.mark.parametrize(
         "path", ["../x", "/etc/passwd", "rosters/1.roster", "documents/x", "MANIFEST", "a b"]
@@ -105,7 +98,7 @@ class TestFolder:
         folders.write(target, [(path, [data]) for path, data in parts.items()], manifest)
         assert folders.read(target) == parts | {NAME: b"manifest"}
         assert seen[0].keys() == parts.keys()
-        assert os.listdir(target.parent) == ["export"]
+        assert list(target.parent.iterdir()) == [target]
 
     def test_an_empty_folder_is_taken_and_a_full_one_is_not(self, tmp_path: Path) -> None:
         target = tmp_path / "export"
@@ -140,3 +133,10 @@ def test_no_secret_and_no_indicator_is_in_an_export() -> None:
         for key in world().keys.values():
             assert key.private_bytes_raw() not in everything
             assert key.private_bytes_raw().hex().encode() not in everything
+
+
+def _is_signed(data: bytes) -> bool:
+    try:
+        return Manifest.parse(data).signed_by(data, PUBLIC)
+    except LedgerError:
+        return False

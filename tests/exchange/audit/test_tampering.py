@@ -1,5 +1,6 @@
 """Whatever is altered in an export, by whomever, is found, and the first finding names the place."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -161,6 +162,20 @@ class TestByTheOwnerOfTheLog:
         assert changes > 30
 
     @pytest.mark.parametrize("member", MEMBERS)
+    def test_any_text_of_an_entry(self, member: str) -> None:
+        files, key = world().exports[member], world().keys[member]
+        log = list(map(decode, entries(files)))
+        last = max(leaf.seq for leaf in log if leaf.kind is Kind.RECEIPT)
+        changes = 0
+        for leaf in log[1:last]:
+            for lie in _lies(leaf):
+                changed = [*log[: leaf.seq], lie, *log[leaf.seq + 1 :]]
+                found = audit(altered(member, rewritten(files, key, lambda _, x=changed: x)))  # type: ignore[misc]
+                assert member in {problem.folder for problem in found.problems}, (leaf.seq, lie)
+                changes += 1
+        assert changes > 60
+
+    @pytest.mark.parametrize("member", MEMBERS)
     def test_any_byte_of_a_receipt(self, member: str) -> None:
         files, key = world().exports[member], world().keys[member]
         log = list(map(decode, entries(files)))
@@ -232,3 +247,24 @@ def test_who_lies_about_the_other_is_found_by_the_other() -> None:
 
     found = audit({"acme": rewritten(files, key, edit)})
     assert any("witnesses another log of the peer" in problem.what for problem in found.problems)
+
+
+_OTHERS: dict[str, object] = {
+    "peer": "eve", "direction": "initiator", "agreement": "ab" * 32, "session": "cd" * 32,
+    "policy": "ef" * 32,
+    "rung": "size", "output": "both", "protocol": "vole", "types": ["ipv4"], "log_root": "11" * 32,
+    "peer_set": "22" * 32, "transcript": "33" * 32, "learned_by_peer": "context", "reason": "other",
+    "entered": {"ipv4": 7}, "withheld": {"p4-tlp": {"ipv4": 1}}, "alliance": "other.example",
+    "root": "44" * 32, "state": "55" * 32, "roster": "66" * 32, "peer_signature": "77" * 64,
+}  # fmt: skip
+
+
+def _lies(leaf: Leaf) -> Iterator[Leaf]:
+    """The entry with each of its texts changed."""
+    for name, other in _OTHERS.items():
+        if leaf.fields.get(name, other) != other:
+            yield replace(leaf, fields={**leaf.fields, name: other})
+        if leaf.what.get(name, other) != other:
+            yield replace(leaf, fields={**leaf.fields, "what": {**leaf.what, name: other}})
+    if leaf.fields.get("direction") == "initiator":
+        yield replace(leaf, fields={**leaf.fields, "direction": "responder"})
