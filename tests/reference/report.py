@@ -101,7 +101,8 @@ def _session(session: str, entries: list[Entry]) -> dict[str, Any]:
             held += n
     return {
         "peer": intent["peer"], "began": intent["time"], "entered": sum(what["entered"].values()),
-        "withheld": held, "matched": what.get("matched"), "most": what["at_stake"], "charge": charge, "asked": asked,
+        "withheld": held, "matched": what.get("matched"), "most": what["at_stake"], "charge": charge,
+        "asked": asked,
     }  # fmt: skip
 
 
