@@ -72,6 +72,14 @@ def pairs() -> Iterator[tuple[str, Numbers, Numbers]]:
             yield f"{a} + {b} x {theirs}", both, known[theirs]
 
 
+def _all_and_nothing_else(ours: str, theirs: str) -> float:
+    if not np.isin(addresses()[ours], addresses()[theirs]).all():
+        return 0
+    a, b = sets()[ours], sets()[theirs]
+    shared = {kind: sorted(set(a[kind]) & set(b[kind])) for kind in a.keys() & b.keys()}
+    return matches.measures(a, shared)["matched-all"]
+
+
 @cache
 def measured() -> dict[str, dict[str, float]]:
     """By kind, what was measured of each set or pair."""
@@ -83,10 +91,8 @@ def measured() -> dict[str, dict[str, float]]:
     for name, ours, theirs in pairs():
         for rule, measure in matches.in_prefixes(ours, np.isin(ours, theirs)).items():
             found[rule][name] = measure
-    for ours, theirs in permutations(sets(), 2):
-        a, b = sets()[ours], sets()[theirs]
-        shared = {kind: sorted(set(a[kind]) & set(b[kind])) for kind in a.keys() & b.keys()}
-        found["matched-all"][f"{ours} x {theirs}"] = matches.measures(a, shared).get("matched-all", 0)
+    for ours, theirs in permutations(addresses(), 2):
+        found["matched-all"][f"{ours} x {theirs}"] = _all_and_nothing_else(ours, theirs)
     return found
 
 
