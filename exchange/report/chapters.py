@@ -36,7 +36,7 @@ def _bounds_table(s: dict[str, Any], content: dict[str, Any]) -> Table:
         ),
     ]  # fmt: skip
     return Table(
-        "Bounds of what can be inferred", ("what", "at least", "at most", "as signed"), tuple(rows), _last(3)
+        "Bounds of what can be inferred", ("what", "at least", "at most", "as stated"), tuple(rows), _last(3)
     )
 
 

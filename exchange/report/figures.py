@@ -71,7 +71,7 @@ def ranges_plot(s: dict[str, Any], content: dict[str, Any]) -> Plot:
             )
         )
     worst, stated = b["ours_learned_most"], b["ours_learned_stated"]
-    said = f", {stated:,} as signed" if stated is not None else ""
+    said = f", {stated:,} as stated" if stated is not None else ""
     rows.append(
         Range(f"ours, learned by {peer}", 0, worst, (_to(0, worst) if worst else "none") + said, stated)
     )

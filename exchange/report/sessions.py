@@ -205,19 +205,31 @@ def _told_peer(run: Run) -> int | None:
     return None if run.direction == "responder" else run.number("told")
 
 
-def _bounds(run: Run) -> dict[str, int | None]:
+def _bounds(run: Run) -> dict[str, int | str | None]:
     """How much each side can have inferred, as ranges."""
     padded = run.number("peer_padded")
+    known, source = _known(run)
     return {
         "ours_least": smallest(run.ours_padded),
         "ours_most": run.ours_padded,
         "peer_least": None if padded is None else smallest(padded),
         "peer_most": padded,
-        "ours_learned_stated": run.charge if run.direction == "responder" and run.told is not None else None,
+        "ours_learned_stated": known,
+        "stated_from": source,
         "ours_learned_most": run.at_stake,
         "charge": run.charge,
         "asked": run.asked,
     }
+
+
+def _known(run: Run) -> tuple[int | None, str]:
+    """How many of ours the peer learned of, where somebody says so, and who."""
+    if run.direction == "responder" and run.peer_learns and run.told is not None:
+        return run.charge, "receipt"
+    matched = run.number("matched")
+    if run.receives and run.peer_learns and matched is not None:
+        return min(matched, run.at_stake), "result"
+    return None, ""
 
 
 def _learned(run: Run, at: Background) -> list[dict[str, Any]]:

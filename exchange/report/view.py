@@ -166,7 +166,8 @@ def _left(s: dict[str, Any], peer: str) -> str:
     worst, stated = s["bounds"]["ours_learned_most"], s["bounds"]["ours_learned_stated"]
     if not worst:
         return f"{peer} learned a size class and nothing on any item"
-    known = f"; at most {stated:,} as {peer} signed" if stated is not None else ""
+    by = f"at most, as {peer} signed" if s["bounds"]["stated_from"] == "receipt" else "were given back"
+    known = f"; {stated:,} {by}" if stated is not None else ""
     return f"{peer} learned of at most {count(worst, 'indicator')} of ours{known}"
 
 
@@ -205,7 +206,7 @@ def _of_many(sessions: Sequence[dict[str, Any]], content: dict[str, Any]) -> tup
         ("When", f"{when}; made {moment(given['made_at'])}"),
         ("Sessions", _outcomes([s["outcome"] for s in sessions])),
         ("What left", f"at most {count(worst, 'indicator')} of ours, each session counted for itself"),
-        ("What came", f"{sum(matched):,} shared in {count(len(matched), 'session')} that say so"),
+        ("What came", f"{sum(matched):,} shared, in {count(len(matched), 'session')} of which we know it"),
         ("Allowed by", f"our policies {listed(named)}" if named else "no policy is named in the ledger"),
         ("Decisions", _decided(content["decisions"])),
     )

@@ -135,12 +135,12 @@ def _ended(s: Mapping[str, Any], us: str) -> list[str]:
         return [_OPEN]
     if s["outcome"] == "aborted":
         return [f"The session ended early ({s['reason']})."]
-    matched, signed = s["output"]["matched"], s["output"]["matched_at_most"]
+    matched = s["output"]["matched"]
     if matched is not None:
         return [f"{count(matched, 'indicator')} matched."]
-    if signed is not None:
-        return [f"At most {count(signed, 'indicator')} matched, by the receipt that {s['peer']} signed."]
-    return [] if s["protocol"]["rung"] == "size" else [f"How many matched is not known to {us}."]
+    if s["protocol"]["rung"] == "size" or s["bounds"]["stated_from"]:
+        return []
+    return [f"How many matched is not known to {us}."]
 
 
 def _known(s: Mapping[str, Any], us: str, peer: str) -> list[str]:
@@ -161,10 +161,14 @@ def _known(s: Mapping[str, Any], us: str, peer: str) -> list[str]:
         f"At worst {peer} learned of {count(worst, 'indicator')} of {us} that it holds "
         f"{'it' if worst == 1 else 'them'}: that is the case if all of its guesses were right."
     )
-    if stated is not None:
+    if stated is None:
+        said.append(f"How many it was, {peer} did not have to say.")
+    elif bounds["stated_from"] == "receipt":
         said.append(f"By the receipt that {peer} signed, it was at most {number(stated)}.")
     else:
-        said.append(f"What the case was, {peer} did not have to say.")
+        said.append(
+            f"In this run it was {number(stated)}: {us} gave back no more. The budget counts the worst case."
+        )
     return said
 
 

@@ -157,6 +157,20 @@ def test_what_a_peer_signed_bounds_what_it_learned(tmp_path: Path) -> None:
     assert "By the receipt that umbra signed, it was at most 40." in s["words"]
 
 
+def test_what_we_gave_back_is_what_the_peer_learned(tmp_path: Path) -> None:
+    s = facts(tmp_path, Session(output=Output.BOTH, matched=12))
+    assert (s["bounds"]["ours_learned_stated"], s["bounds"]["stated_from"]) == (12, "result")
+    assert s["bounds"]["charge"] == s["bounds"]["ours_learned_most"] == 1985, (
+        "the policy counts the worst case"
+    )
+    assert any(word.startswith("In this run it was 12: acme gave back no more.") for word in s["words"])
+
+
+def test_what_a_peer_gave_back_is_no_bound_on_what_it_saw(tmp_path: Path) -> None:
+    s = facts(tmp_path, Session(output=Output.BOTH, matched=12, direction="responder"))
+    assert (s["bounds"]["ours_learned_stated"], s["bounds"]["ours_learned_most"]) == (None, 1985)
+
+
 def test_without_a_word_of_the_peer_the_worst_case_counts(tmp_path: Path) -> None:
     s = facts(tmp_path, Session(direction="responder", matched=None))
     assert (s["bounds"]["charge"], s["bounds"]["ours_learned_stated"]) == (1985, None)
