@@ -11,7 +11,7 @@ from exchange.audit.rosters import Rosters
 from exchange.audit.sessions import Session, grouped
 from exchange.errors import CosightError
 from exchange.ledger.document import Document, DocumentKind
-from exchange.ledger.leaf import Leaf
+from exchange.ledger.leaf import Kind, Leaf
 from exchange.ledger.note import parse
 from exchange.ledger.order import History
 from exchange.policy import Policy
@@ -28,6 +28,7 @@ class Log:
         notes: the checkpoint after each entry.
         history: what the entries so far say.
         sessions: the sessions so far, by id.
+        committed: our commitments to our set so far, in hex.
     """
 
     member: str
@@ -36,9 +37,12 @@ class Log:
     notes: Sequence[str]
     history: History
     sessions: dict[str, Session] = field(default_factory=dict)
+    committed: set[str] = field(default_factory=set)
 
     def take(self, leaf: Leaf) -> Session | None:
         """Take in the next entry; return its session as it stands now, None where it belongs to none."""
+        if leaf.kind is Kind.COMMITMENT:
+            self.committed.add(str(leaf.what["root"]))
         if not leaf.session:
             return None
         known = self.sessions.get(leaf.session)

@@ -75,7 +75,7 @@ class Papers:
             Kind.INTENT if session.result is None else session.result.kind
         ):
             return
-        if fault := _unlike(agreement, session.intent, self._log.member):
+        if fault := _unlike(agreement, session.intent, self._log):
             yield LEAVES, f"the entry does not fit its agreement: {fault}"
 
     def _roster(self, leaf: Leaf) -> Iterator[Found]:
@@ -88,19 +88,26 @@ class Papers:
             yield LEAVES, f"another roster {epoch} was adopted than the one in the export"
 
 
-def _unlike(agreement: Agreement, intent: Leaf, member: str) -> str:
+def _unlike(agreement: Agreement, intent: Leaf, log: Log) -> str:
     """Say in what an intent and the agreement of its session differ, or ``""``."""
-    ours = intent.fields["direction"]
-    parties = {"initiator": (member, intent.peer), "responder": (intent.peer, member)}[str(ours)]
-    policy = {"initiator": agreement.initiator_policy, "responder": agreement.responder_policy}[str(ours)]
+    member, what = log.member, intent.what
+    ours = ("initiator", agreement.initiator_policy, agreement.initiator_set, agreement.responder_set)
+    if intent.fields["direction"] == "responder":
+        ours = ("responder", agreement.responder_policy, agreement.responder_set, agreement.initiator_set)
+    role, policy, our_set, their_set = ours
+    if {agreement.initiator, agreement.responder} != {member, intent.peer} or getattr(
+        agreement, role
+    ) != member:
+        return "the parties"
     pairs = {
         "the session": (agreement.session, intent.session),
-        "the parties": ((agreement.initiator, agreement.responder), parties),
-        "the rung": (agreement.rung, intent.what["rung"]),
-        "the output": (agreement.output, intent.what["output"]),
-        "the types": (list(agreement.types), intent.what["types"]),
-        "the protocol": (agreement.protocol, intent.what["protocol"]),
-        "our size": (agreement.padded_of(member) if member in parties else 0, intent.what["ours_padded"]),
-        "our policy": (policy.hex(), intent.what.get("policy")),
+        "the rung": (agreement.rung, what["rung"]),
+        "the output": (agreement.output, what["output"]),
+        "the types": (list(agreement.types), what["types"]),
+        "the protocol": (agreement.protocol, what["protocol"]),
+        "our size": (agreement.padded_of(member), what["ours_padded"]),
+        "our policy": (policy.hex(), what.get("policy")),
+        "the peer's set": (their_set.hex(), what.get("peer_set", "")),
+        "our set": (our_set.hex() in {"", *log.committed}, True),
     }
     return next((name for name, (agreed, written) in pairs.items() if agreed != written), "")

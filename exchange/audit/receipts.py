@@ -7,7 +7,7 @@ from exchange.audit.log import Log
 from exchange.audit.sessions import Session
 from exchange.errors import PeerMisbehaved
 from exchange.identity.roster import Roster
-from exchange.ledger.leaf import Kind, Leaf
+from exchange.ledger.leaf import RESULTS, Kind, Leaf
 from exchange.ledger.receipt import NOTHING, Receipt
 
 
@@ -23,7 +23,7 @@ class Receipts:
             return
         if leaf.kind is Kind.RECEIPT:
             yield from self._receipt(leaf, session)
-        elif session.receipt is not None:
+        elif leaf.kind in RESULTS and session.receipt is not None:
             yield "the session goes on after its receipt"
 
     def _receipt(self, leaf: Leaf, session: Session) -> Iterator[str]:

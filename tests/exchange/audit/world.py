@@ -23,6 +23,7 @@ from exchange.audit.papers import LEAVES
 from exchange.cli.local import found
 from exchange.config import Home
 from exchange.disclosure import Responder, match
+from exchange.disclosure.committing import commit
 from exchange.errors import CosightError, PeerUnavailable
 from exchange.ledger import Leaf, decode, tree
 from exchange.ledger.leaf import FIRST, note_hash, timestamp
@@ -89,7 +90,9 @@ async def _live(homes: list[Home], clock: Clock) -> None:
     ):
         there = Wire(Party("acme"), Party("umbra"), Responder(umbra.desk))  # type: ignore[arg-type]
         back = Wire(Party("umbra"), Party("acme"), Responder(acme.desk))  # type: ignore[arg-type]
+        commit(acme.desk)
         await match(acme.desk, "umbra", WISH, there)
+        commit(umbra.desk)
         await match(umbra.desk, "acme", replace(WISH, output=Output.BOTH), back)
         await match(umbra.desk, "acme", replace(WISH, rung=Rung.SIZE), back)
         await _cut_off(acme, there)
@@ -128,6 +131,11 @@ def _report(home: Home, clock: Clock) -> None:
     with Node(home, items=Set(["a"]), clock=clock) as node:
         what = {"digest": made.digest, "scope": "peer"}
         node.ledger.append("report", now=now, peer="umbra", what=what)
+        (settled, *_) = [s.session for s in node.ledger.sessions() if s.receipt is not None]
+        what = {"digest": made.digest, "scope": "session"}
+        node.ledger.append("report", now=now, peer="umbra", session=settled, what=what)
+        what = {"guard": "canary", "count": 1}
+        node.ledger.append("alarm", now=now, peer="umbra", session=settled, what=what)
 
 
 def exported(home: Home, folder: Path, clock: Clock) -> Files:
