@@ -84,7 +84,7 @@ def _row(s: dict[str, Any]) -> tuple[str, ...]:
     entered = s["input"]["entered_total"]
     went = f"{entered:,}" if entered is not None else f"at most {n(s['sizes']['ours_padded'])}"
     return (
-        s["began"][:16].replace("T", " "), s["peer"], s["direction"], s["protocol"]["rung"], went,
+        s["began"][:16].replace("T", "\u00a0"), s["peer"], s["direction"], s["protocol"]["rung"], went,
         n(s["output"]["matched"]), f"{s['bounds']['ours_learned_most']:,}",
         s["receipt"]["state"] if s["outcome"] == "disclosed" else f"{s['receipt']['state']}; {s['outcome']}",
     )  # fmt: skip
