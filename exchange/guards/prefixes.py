@@ -35,12 +35,13 @@ def numbers(values: Sequence[str]) -> Numbers:
 
 
 def prefixes(addresses: Numbers, length: int) -> Prefixes:
-    """The prefixes of a length; the addresses ascend."""
-    _, of, counts = np.unique(addresses >> (BITS - length), return_inverse=True, return_counts=True)
-    return Prefixes(of, counts)
+    """The prefixes of a length; the addresses ascend, so that those of a prefix stand together."""
+    begins = np.diff(addresses >> (BITS - length), prepend=-1) != 0
+    ends = np.append(np.flatnonzero(begins), len(addresses))
+    return Prefixes(np.cumsum(begins) - 1, np.diff(ends))
 
 
 def spread(addresses: Numbers, outer: int, inner: int) -> NDArray[np.int64]:
     """In how many longer prefixes the addresses of each shorter one lie; the addresses ascend."""
-    heads = np.unique(addresses >> (BITS - inner))
-    return prefixes(heads << (BITS - inner), outer).counts
+    begins = np.diff(addresses >> (BITS - inner), prepend=-1) != 0
+    return prefixes(addresses[begins], outer).counts
