@@ -6,6 +6,7 @@ entry and head file both: put ``--folder`` where the node's home would be. Print
 
 import argparse
 import json
+import resource
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -32,12 +33,14 @@ _END = {
     "peer_padded": 2048, "transcript": "7a" * 32, "peer_signature": "5e" * 64, "bytes_sent": 32768,
     "bytes_received": 81920, "messages_sent": 1,
 }  # fmt: skip
+_PEERS = 50
 _APPENDS = 2000
 _BATCH = 50
 
 
 def _draft(n: int) -> Draft:
-    fields = {"session": f"{n:064x}", "peer": "umbra", "direction": "responder", "what": _WHAT}
+    peer = f"member-{n % _PEERS}"
+    fields = {"session": f"{n:064x}", "peer": peer, "direction": "responder", "what": _WHAT}
     return Draft("intent", fields)
 
 
@@ -74,6 +77,12 @@ def _seconds(work: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
+def _cpu_s() -> float:
+    """Processor time of this process and of those that it waited for."""
+    both = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
+
+
 def measure(folder: Path, leaves: int) -> dict[str, Any]:
     """Everything, in a folder of its own."""
     path = folder / "ledger.db"
@@ -87,15 +96,20 @@ def measure(folder: Path, leaves: int) -> dict[str, Any]:
         held = store.verify().leaves
         _fill(store, 10_000_000, max(0, leaves - held), 1000)
     with LedgerReader.open_read_only(path) as reader:
+        before = _cpu_s()
         verify_s = _seconds(reader.verify)
-        cold_s = _seconds(lambda: reader.history("umbra", _NOW))
-        warm_s = _seconds(lambda: reader.history("umbra", _NOW))
+        verify_cpu_s = _cpu_s() - before
+        cold_s = _seconds(lambda: reader.history("member-1", _NOW))
+        warm_s = _seconds(lambda: reader.history("member-1", _NOW))
+        sessions = len(reader.history("member-1", _NOW).past)
         count = reader.verify().leaves if leaves <= held else leaves
     return {
         "appends_per_second": {name: round(rate) for name, rate in appends.items()},
         "leaves": count,
         "verify_s": round(verify_s, 2),
         "verify_s_per_million": round(verify_s / count * 1e6, 1),
+        "verify_cpu_s": round(verify_cpu_s, 2),
+        "history_sessions": sessions,
         "history_cold_s": round(cold_s, 3),
         "history_warm_s": round(warm_s, 3),
         "bytes_per_leaf": round(path.stat().st_size / count),

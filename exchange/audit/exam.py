@@ -183,6 +183,8 @@ class Exam:
 
     def _odd(self, papers: Papers) -> None:
         self._warn((p.seq, p.what) for p in self._entries.warnings)
+        if self.manifest is not None and self.manifest.time < self._entries.time:
+            self._warn([(None, "the export says that it was made before the newest entry")])
         sessions = self.log.sessions.values()
         self._warn(
             (s.intent.seq, "the session has no result: it runs, or was cut off")

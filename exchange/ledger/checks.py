@@ -83,7 +83,7 @@ class Entries(Findings):
         self._public_key = public_key
         self._names = {c.size: c.origin for c in known if c.size}
         self._every_signature = every_signature
-        self._time = ""
+        self.time = ""
         self._note = ""
         self._prev: str | None = FIRST
 
@@ -105,9 +105,9 @@ class Entries(Findings):
             self.problem("the entry was written for another place in the log", seq)
         if self._prev is not None and leaf.prev != self._prev:
             self.problem("the entry does not follow the checkpoint that is stored before it", seq)
-        if leaf.time < self._time:
+        if leaf.time < self.time:
             self.warnings.append(Problem(seq, "the clock went back before this entry"))
-        self._time = leaf.time
+        self.time = leaf.time
         if fault := self.history.admit(leaf):
             self.problem(fault, seq)
 

@@ -299,7 +299,8 @@ def decode(body: bytes) -> Leaf:
         raise LedgerError("the entry cannot be decoded") from e
     if not canonical or not isinstance(raw, dict) or not raw.keys() >= _HEAD:
         raise LedgerError("the entry is not in its canonical form")
-    version, seq, time, kind, prev = (raw.pop(name) for name in ("v", "seq", "time", "kind", "prev"))
+    version, kind = raw.pop("v"), raw.pop("kind")
+    seq, time, prev = raw.pop("seq"), raw.pop("time"), raw.pop("prev")
     if type(version) is not int or version != VERSION:
         raise LedgerError("the entry has a version that this cosight does not know")
     if not isinstance(kind, str) or kind not in _KINDS:
@@ -328,21 +329,30 @@ def _fault(leaf: Leaf) -> str:
     """Say what is wrong with a leaf, or ``""``."""
     if not (_count(leaf.seq) and _time(leaf.time) and _hash(leaf.prev)):
         return "seq, time or prev"
-    fields, what = _SCHEMA[leaf.kind]
-    if fault := _fault_in(leaf.fields, fields):
+    if fault := _fault_in(leaf.fields, leaf.kind, inside=False):
         return f"{leaf.kind}: {fault}"
-    if what is not None and (fault := _fault_in(leaf.what, what)):
+    if _SCHEMA[leaf.kind][1] is not None and (fault := _fault_in(leaf.what, leaf.kind, inside=True)):
         return f"{leaf.kind}.what: {fault}"
     return ""
 
 
-def _fault_in(values: Mapping[str, object], schema: _Map) -> str:
-    if not values.keys() >= schema.required:
-        return f"{min(schema.required - values.keys())} is missing"
-    for name, value in values.items():
-        check = schema.checks.get(name)
-        if check is None:
-            return "an unknown field"
+def _fault_in(values: Mapping[str, object], kind: Kind, *, inside: bool) -> str:
+    fault, checks = _checks(kind, inside, tuple(values))
+    if fault:
+        return fault
+    for check, (name, value) in zip(checks, values.items(), strict=True):
         if not check(value):
             return f"{name} is not of its type"
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _checks(kind: Kind, inside: bool, names: tuple[str, ...]) -> tuple[str, tuple[Check, ...]]:  # noqa: FBT001
+    """What is wrong with the names in a map, and else the check of each value."""
+    schema = _SCHEMA[kind][inside]
+    assert schema is not None
+    if missing := schema.required.difference(names):
+        return f"{min(missing)} is missing", ()
+    if not schema.checks.keys() >= set(names):
+        return "an unknown field", ()
+    return "", tuple(schema.checks[name] for name in names)
