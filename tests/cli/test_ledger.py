@@ -52,9 +52,9 @@ def fails(home: Home) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE leaf SET time = '2026-01-01T00:00:00.000000Z' WHERE seq = 2",
-        "UPDATE leaf SET peer = 'carol' WHERE seq = 2",
-        "UPDATE leaf SET body = CAST(replace(body, 'bob', 'eve') AS BLOB) WHERE seq = 2",
+        "UPDATE leaf SET time = '2026-01-01T00:00:00.000000Z' WHERE kind = 'intent'",
+        "UPDATE leaf SET peer = 'carol' WHERE kind = 'intent'",
+        "UPDATE leaf SET body = CAST(replace(body, 'bob', 'eve') AS BLOB) WHERE kind = 'intent'",
         "UPDATE checkpoint SET note = replace(note, 'alice', 'carol') WHERE size = 3",
         "UPDATE node SET hash = zeroblob(32) WHERE level = 0 AND idx = 1",
         "DELETE FROM leaf WHERE seq = 3",

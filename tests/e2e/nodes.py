@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from exchange.cli.local import found
 from exchange.config import Home, write_atomic
 from exchange.indicators.readers import read
-from exchange.ledger import Leaf
+from exchange.ledger import Kind, Leaf
 from exchange.node import utc_now
 from exchange.store import Store
 from exchange.store.ledger import LedgerReader
@@ -77,10 +77,14 @@ def serve(home: Home, *options: str) -> Iterator[Served]:
 
 def cosight(home: Home, *arguments: str, code: int = 0) -> dict[str, Any]:
     """Run a command on a home and return the JSON that it prints."""
+    return homeless(*arguments, "--home", str(home.path), code=code)
+
+
+def homeless(*arguments: str, code: int = 0) -> dict[str, Any]:
+    """Run a command that needs no home and return the JSON that it prints."""
     done = subprocess.run(
-        [*COSIGHT, *arguments, "--home", str(home.path), "--json"],
-        capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
+        [*COSIGHT, *arguments, "--json"], capture_output=True, text=True, timeout=280, check=False
+    )
     assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -130,8 +134,15 @@ def entries(home: Home) -> list[Leaf]:
 
 
 def story(home: Home, session: str) -> list[tuple[str, str]]:
-    """What a home's ledger says of a session: its kinds, each with its reason."""
-    return [(str(e.kind), str(e.what.get("reason", ""))) for e in entries(home) if e.session == session]
+    """What a home's ledger says of a session: its intent and its result, each with its reason."""
+    told = [e for e in entries(home) if e.session == session and e.kind is not Kind.RECEIPT]
+    return [(str(e.kind), str(e.what.get("reason", ""))) for e in told]
+
+
+def receipts(home: Home) -> list[bytes]:
+    """The receipts in a home's ledger."""
+    found = (e.fields.get("receipt") for e in entries(home))
+    return [receipt for receipt in found if isinstance(receipt, bytes)]
 
 
 def until(condition: Callable[[], T], timeout_s: float = 20) -> T:

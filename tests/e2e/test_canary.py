@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pypdf import PdfReader
 
 from crypto.hashing import item_rows
 from crypto.psi import Output
@@ -22,7 +23,7 @@ from exchange.node import Node
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.client import PeerLink
 from tests.e2e.conftest import feed
-from tests.e2e.nodes import COSIGHT, import_values, serve
+from tests.e2e.nodes import COSIGHT, cosight, homeless, import_values, serve
 from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.slow
@@ -207,3 +208,27 @@ def test_in_files_logs_and_output(planted, flags):
         assert found(home.member, files_of(home, but="store.db*")) == []
         for shared in SHARED:
             assert shared.encode() not in files_of(home, but="store.db*")
+
+
+@pytest.mark.parametrize("flags", [(), ("--both",)], ids=["receiver", "both"])
+def test_in_reports_and_exports(planted, flags, tmp_path):
+    alice, bob = planted
+    with serve(bob) as node:
+        cosight(alice, "match", "bob", *flags, "--address", node.address)
+    for home in planted:
+        peer = "bob" if home is alice else "alice"
+        folder = tmp_path / f"of-{home.member}"
+        pages = [folder / f"report.{form}" for form in ("json", "html", "pdf")]
+        folder.mkdir()
+        written = ["--out", str(pages[0]), "--html", str(pages[1]), "--pdf", str(pages[2])]
+        cosight(home, "report", "--peer", peer, *written)
+        cosight(home, "ledger", "export", str(folder / "export"))
+        text = "\n".join(page.extract_text() for page in PdfReader(pages[2]).pages).encode()
+        everything = [text, *(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())]
+        assert len(everything) > 8
+        for data in everything:
+            for house in ("alice", "bob"):
+                assert found(house, data) == []
+            for shared in SHARED:
+                assert shared.encode() not in data
+    assert homeless("verify", *(str(tmp_path / f"of-{home.member}" / "export") for home in planted))["ok"]

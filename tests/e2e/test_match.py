@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.conftest import feed
-from tests.e2e.nodes import configure, cosight, entries, import_values, members, serve, story
+from tests.e2e.nodes import configure, cosight, entries, import_values, members, receipts, serve, story
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +29,9 @@ def test_the_overlap_and_both_ledgers(filled):
     assert theirs.what["learned_by_us"] == "size"
     assert ours.what["bytes_sent"] == theirs.what["bytes_received"] == found["bytes"]["sent"]
     assert ours.what["bytes_received"] == theirs.what["bytes_sent"] == found["bytes"]["received"]
+    assert found["settled"]
+    assert len(receipts(alice)) == 1
+    assert receipts(alice) == receipts(bob)
     for home in filled:
         verified = cosight(home, "ledger", "verify")
         assert verified["ok"]

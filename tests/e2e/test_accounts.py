@@ -1,0 +1,87 @@
+"""What is left of sessions between real processes: receipts, witnesses, exports; and what nobody can undo."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from exchange.config import Home
+from exchange.ledger import Kind
+from tests.e2e.nodes import cosight, entries, homeless, receipts, serve
+
+pytestmark = pytest.mark.slow
+
+
+def saved(home: Home, folder: Path) -> None:
+    """A copy of a ledger as it is now."""
+    shutil.copytree(
+        home.path, folder, ignore=lambda _, names: [n for n in names if not n.startswith("ledger.")]
+    )
+
+
+def restored(home: Home, folder: Path) -> None:
+    """Put an old ledger into the place of the newer one, with all that belongs to it."""
+    for path in home.path.glob("ledger.*"):
+        path.unlink()
+    for path in folder.glob("ledger.*"):
+        shutil.copy(path, home.path / path.name)
+
+
+def test_a_rung_is_climbed_on_a_condition(filled):
+    alice, bob = filled
+    with serve(bob) as node:
+        dial = ["match", "bob", "--address", node.address]
+        stopped = cosight(alice, *dial, "--if", "size >= 10000")
+        climbed = cosight(alice, *dial, "--if", "size >= 200")
+    assert (stopped["reveal"], stopped["condition"]) == ("size", {"text": "size >= 10000", "held": False})
+    assert stopped["result"] == {"count": None, "items": None}
+    assert (climbed["reveal"], climbed["condition"]["held"], climbed["result"]["count"]) == (
+        "overlap",
+        True,
+        50,
+    )
+    assert climbed["below"]["session"] != climbed["session"]
+    intents = [e.what for e in entries(bob) if e.kind is Kind.INTENT]
+    assert [what.get("below") for what in intents] == [None, None, climbed["below"]["session"]]
+    for wrong in ("size", "cardinality >= 20", "size >= -1"):
+        cosight(alice, "match", "bob", "--if", wrong, code=2)
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+def test_a_ledger_that_was_put_back_is_found(filled, tmp_path, who):
+    """Also where the owner put its head file back too, so that it does not notice itself."""
+    alice, bob = filled
+    liar = alice if who == "alice" else bob
+    with serve(bob) as node:
+        cosight(alice, "match", "bob", "--address", node.address)
+    saved(liar, tmp_path / "old")
+    with serve(bob) as node:
+        cosight(alice, "match", "bob", "--address", node.address)
+    restored(liar, tmp_path / "old")
+    assert cosight(liar, "ledger", "verify")["ok"], "by itself it is a correct, shorter log"
+    with serve(bob) as node:
+        said = cosight(alice, "match", "bob", "--address", node.address, code=1)
+    assert said["error"]["code"] == ("ledger-cut" if who == "alice" else "log-forked")
+    if who == "bob":
+        guards = [e.what["guard"] for e in entries(alice) if e.kind is Kind.ALARM]
+        assert guards == ["log-forked"]
+        said = cosight(alice, "policy", "explain", "bob", "--type", "domain", code=1)
+        assert said["rule"] == "p22-quarantine"
+
+
+def test_the_receipts_of_one_member_convict_another(filled, tmp_path):
+    """Whoever drops its last entries and signs the rest anew is found by what the peer holds."""
+    alice, bob = filled
+    with serve(bob) as node:
+        cosight(alice, "match", "bob", "--address", node.address)
+        saved(bob, tmp_path / "old")
+        cosight(alice, "match", "bob", "--address", node.address)
+    assert receipts(alice) == receipts(bob)
+    cosight(alice, "ledger", "export", str(tmp_path / "a"))
+    cosight(bob, "ledger", "export", str(tmp_path / "b"))
+    assert homeless("verify", str(tmp_path / "a"), str(tmp_path / "b"))["ok"]
+    restored(bob, tmp_path / "old")
+    cosight(bob, "ledger", "export", str(tmp_path / "c"))
+    assert homeless("verify", str(tmp_path / "c"))["ok"], "alone it cannot be seen"
+    found = homeless("verify", str(tmp_path / "a"), str(tmp_path / "c"), code=1)
+    assert found["problems"]
