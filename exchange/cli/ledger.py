@@ -8,9 +8,10 @@ import typer
 
 from exchange.cli import ACCOUNT, app
 from exchange.cli.home import open_home, open_keys
-from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say, waiting
 from exchange.config import Home
 from exchange.ledger import Kind, Leaf
+from exchange.ledger.note import parse
 from exchange.node import utc_now, verify_ledger
 from exchange.store.alliance import Alliance
 from exchange.store.ledger import LedgerReader
@@ -29,11 +30,12 @@ def show(
 ) -> None:
     """Show the newest entries: intents, what was disclosed, receipts, refusals, alarms, policies, rosters."""
     with LedgerReader.open_read_only(open_home(home).ledger_file) as reader:
-        entries = reader.entries()
-    shown = entries[-last:]
+        note = reader.newest()
+        size = 0 if note is None else parse(note).size
+        shown = reader.entries(max(0, size - last), last)
 
     def print_them() -> None:
-        say((f"{len(entries):,} entries, the newest {len(shown):,}; times are UTC", "bold"))
+        say((f"{size:,} entries, the newest {len(shown):,}; times are UTC", "bold"))
         for leaf in shown:
             when = leaf.time[:19].replace("T", " ")
             about = f"  {_with(leaf)}" if leaf.peer else ""
@@ -42,13 +44,14 @@ def show(
             if details := _details(leaf):
                 say((f"        {details}", "dim"))
 
-    emit(as_json, {"leaves": len(entries), "entries": [leaf.as_json() for leaf in shown]}, print_them)
+    emit(as_json, {"leaves": size, "entries": [leaf.as_json() for leaf in shown]}, print_them)
 
 
 @ledger_app.command()
 def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Recompute the whole ledger and say whether anything in it was changed, added or lost."""
-    found = verify_ledger(open_home(home))
+    with waiting("reading and hashing every entry", as_json):
+        found = verify_ledger(open_home(home))
     result = {
         "ok": found.ok,
         "leaves": found.leaves,
