@@ -16,9 +16,10 @@ from crypto import _native
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "COSIGHT_KERNEL"
-PORTABLE = dict.fromkeys(("field", "group", "lpn", "prg"), "portable")
+PORTABLE = dict.fromkeys(("curve25519", "field", "group", "lpn", "prg"), "portable")
 SUITES = [
     "tests/crypto/psi",  # with the stored transcripts, which are the same bytes on every path
+    "tests/crypto/test_curve25519.py",
     "tests/crypto/test_group.py",
     "tests/crypto/test_okvs.py",
     "tests/crypto/test_oprf.py",
@@ -50,7 +51,9 @@ def test_this_process_takes_the_path_it_was_told() -> None:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="only x86-64 has other paths")
-@pytest.mark.parametrize(("flag", "name"), [("avx2", "group"), ("pclmulqdq", "lpn"), ("aes", "prg")])
+@pytest.mark.parametrize(
+    ("flag", "name"), [("avx2", "group"), ("avx2", "curve25519"), ("pclmulqdq", "lpn"), ("aes", "prg")]
+)
 def test_without_the_variable_the_kernel_takes_what_the_processor_has(flag: str, name: str) -> None:
     flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     assert flags

@@ -12,6 +12,7 @@
 
 pub mod batch;
 pub mod commitment;
+pub mod curve25519;
 pub mod dleq;
 pub mod errors;
 pub mod field;

@@ -1,12 +1,12 @@
 //! What the kernel may use of this machine: all it has, or only what every machine has.
 //!
-//! `COSIGHT_KERNEL=portable` makes each choice of ours (`batch`, `field`, `prg`, `lpn::multiply`) take its path for
-//! any machine, so that one with AVX2, VAES and VPCLMULQDQ tests what others run. Dependencies choose for
-//! themselves: aes, blake3, curve25519-dalek, libcrux-ml-kem and sha2 go on using what they find.
+//! `COSIGHT_KERNEL=portable` makes each choice of ours (`batch`, `curve25519`, `field`, `prg`, `lpn::multiply`) take
+//! its path for any machine, so that one with AVX-512, VAES and VPCLMULQDQ tests what others run. Dependencies choose
+//! for themselves: aes, blake3, curve25519-dalek, libcrux-ml-kem and sha2 go on using what they find.
 #![forbid(unsafe_code)]
 
 use crate::errors::{Error, Result};
-use crate::{batch, field, lpn, prg};
+use crate::{batch, curve25519, field, lpn, prg};
 use std::ffi::OsStr;
 use std::sync::LazyLock;
 
@@ -36,12 +36,13 @@ pub fn check() -> Result<()> {
 }
 
 /// Which code computes: for each choice, the instructions that it takes, or `"portable"`.
-pub fn backends() -> [(&'static str, &'static str); 4] {
+pub fn backends() -> [(&'static str, &'static str); 5] {
     [
         ("group", batch::Backend::detect().name()),
         ("field", field::backend()),
         ("prg", prg::backend()),
         ("lpn", lpn::backend()),
+        ("curve25519", curve25519::backend()),
     ]
 }
 

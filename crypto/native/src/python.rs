@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 
 mod blocks;
 mod commitment;
+mod curve25519;
 mod hashing;
 mod okvs;
 mod ot;
@@ -354,6 +355,11 @@ mod _native {
 
     #[pymodule_export]
     use super::commitment::{commitment_open, commitment_root, commitment_verify};
+    #[pymodule_export]
+    use super::curve25519::{
+        curve25519_encode, curve25519_map_to_curve, curve25519_multiply, curve25519_scalar,
+        curve25519_validate, Curve25519Scalar,
+    };
     #[pymodule_export]
     use super::hashing::{hashing_derive_key, hashing_keyed_rows, hashing_keyed_values};
     #[pymodule_export]

@@ -9,7 +9,7 @@
 
 mod curve;
 mod encoding;
-mod field;
+pub(crate) mod field;
 mod msm;
 mod roots;
 #[cfg(test)]
