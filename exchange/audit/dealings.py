@@ -39,14 +39,14 @@ class Dealings:
         past: what the policy asks, by session.
         unsettled: the sessions that have no receipt, by session.
         seen: the longest state of the peer's log.
-        commitment: the peer's set as it was last shown.
+        commitments: the peer's set as it was shown, one for each of its epochs, oldest first.
     """
 
     next: int | None = None
     past: dict[str, Past] = field(default_factory=dict)
     unsettled: dict[str, Session] = field(default_factory=dict)
     seen: Seen | None = None
-    commitment: PeerCommitment | None = None
+    commitments: list[PeerCommitment] = field(default_factory=list)
 
     def take(self, leaves: Sequence[Leaf]) -> None:
         """Take in entries that speak of sessions with the peer; forget what is a year older than the newest.
@@ -74,9 +74,16 @@ class Dealings:
                 self.seen = Seen(size, bytes.fromhex(str(what["log_root"])))
         if what.keys() >= {"peer_epoch", "peer_set", "peer_set_padded"}:
             epoch, padded = count(what["peer_epoch"]), count(what["peer_set_padded"])
-            if self.commitment is None or epoch >= self.commitment.epoch:
+            if not self.commitments or epoch > self.commitments[-1].epoch:
                 root = bytes.fromhex(str(what["peer_set"]))
-                self.commitment = PeerCommitment(epoch, root, padded, moment(leaf.time))
+                self.commitments.append(PeerCommitment(epoch, root, padded, moment(leaf.time)))
+
+    def bound(self, by: datetime | None = None) -> PeerCommitment | None:
+        """Return the peer's set as it was shown last; or by some moment, and if all came later, first."""
+        shown = self.commitments
+        if not shown or by is None:
+            return shown[-1] if shown else None
+        return next((one for one in reversed(shown) if one.time <= by), shown[0])
 
     def history(self, decided: Iterable[Leaf], now: datetime) -> History:
         """Return what the policy asks, with what was decided about the peer.

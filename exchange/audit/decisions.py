@@ -1,7 +1,7 @@
 """Decides every session once more, under the policy that was in force, from the entries before it alone."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from crypto.psi import Output
@@ -77,7 +77,7 @@ class Decisions:
         elif "peer_set" in what:
             facts["peer_commitment"] = True
             padded = count(what["peer_set_padded"])
-            if (before := known.commitment) is not None:
+            if (before := known.bound(now - timedelta(days=1))) is not None:
                 days = before.time.toordinal(), now.toordinal()
                 facts["peer_growth"] = growth_per_day((days[0], before.padded), (days[1], padded))
         return _Asked(history, facts)

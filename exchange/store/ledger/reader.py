@@ -197,14 +197,18 @@ class LedgerReader:
         with self._dealings_with(peer) as (_, known):
             return known.seen
 
-    def peer_commitment(self, peer: str) -> PeerCommitment | None:
-        """Return a peer's committed set as it was last shown to us.
+    def peer_commitment(self, peer: str, by: datetime | None = None) -> PeerCommitment | None:
+        """Return a peer's committed set as it was shown to us, None where none was.
+
+        Args:
+            peer: the other member.
+            by: the newest that was shown by then, or the oldest where all came later; None for the newest.
 
         Raises:
             LedgerError: the database or an entry cannot be read.
         """
         with self._dealings_with(peer) as (_, known):
-            return known.commitment
+            return known.bound(by)
 
     @contextmanager
     def _dealings_with(self, peer: str) -> Iterator[tuple[Connection, Dealings]]:
