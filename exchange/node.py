@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from crypto.psi import PROTOCOLS
-from exchange import ledger, policy
+from exchange import ledger
 from exchange.agreement import Rung, size_class
 from exchange.config import Home, is_address
 from exchange.disclosure import (
@@ -37,6 +37,7 @@ from exchange.store.alliance import Alliance, node_keys
 from exchange.store.correlations import Correlations
 from exchange.store.guard import guard_key
 from exchange.store.ledger import LedgerReader, LedgerStore
+from exchange.store.policies import home_policy
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
 
@@ -70,7 +71,7 @@ class Node:
         self.alliance = Alliance(home, own, clock)
         self._clock = clock
         self._server: Server | None = None
-        read_policy(home)  # a policy that cannot be read is found now, not at the first proposal
+        home_policy(home)  # a policy that cannot be read is found now, not at the first proposal
         self._store: Store | None = None
         if items is None:
             items = self._store = open_store(home)
@@ -117,7 +118,7 @@ class Node:
             ConfigError: the file is missing or not a valid policy.
             LedgerError: the ledger cannot be written.
         """
-        found = read_policy(self.home)
+        _, found = home_policy(self.home)
         name = found.hash.hex()
         if name != self._recorded.policy:
             documents = [Document(DocumentKind.POLICY, found.encoded)]
@@ -274,26 +275,6 @@ def open_store(home: Home) -> Store:
     return Store.open(
         home.store_url, expiry={known[name]: days for name, days in home.settings.expiry.items()}
     )
-
-
-def read_policy(home: Home) -> Policy:
-    """The policy of a home: ``policy.toml``, or ``policy.json`` where that is absent.
-
-    Raises:
-        ConfigError: the file is missing or not a valid policy.
-    """
-    path = home.policy_file
-    if not path.exists() and path.with_suffix(".json").exists():
-        path = path.with_suffix(".json")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path} is missing", hint="without a policy nothing is allowed; docs/policy.md shows one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"cannot read {path}: {e}") from e
-    return policy.parse(text, name=str(path))
 
 
 def verify_ledger(home: Home) -> Verification:

@@ -9,14 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.agreement import Rung
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say
-from exchange.cli.policies import (
-    find_home,
-    history_of,
-    home_policy,
-    open_ledger,
-    types_or_all,
-    utc_now,
-)
+from exchange.cli.policies import find_home, history_of, open_ledger, types_or_all, utc_now
 from exchange.cli.policy import PeerArgument, PurposeOption, TypesOption, policy_app
 from exchange.config import Home, read_secret, write_once
 from exchange.errors import ConfigError
@@ -26,6 +19,7 @@ from exchange.ledger.leaf import timestamp
 from exchange.policy import Approving, Policy, approve, request_hash
 from exchange.policy.approvals import approving, load_key
 from exchange.policy.reader import WORD
+from exchange.store.policies import home_policy
 
 ReasonOption = Annotated[str, typer.Option(help="One word for the ledger: a-z, 0-9 and -, at most 31.")]
 
@@ -45,7 +39,6 @@ def approve_(
 ) -> None:
     """Approve a session before it runs. Who has approved it is in the ledger, signed."""
     opened = find_home(home)
-    assert opened is not None
     policy = home_policy(opened)[1]
     chosen = types_or_all(types, policy, peer)
     needed = _needed(policy, peer, reveal)
@@ -108,7 +101,6 @@ def quarantine(
 ) -> None:
     """Run nothing with a peer until it is lifted, whatever the policy says."""
     opened = find_home(home)
-    assert opened is not None
     seq = _append(opened, Kind.QUARANTINE, peer, {"reason": _word(reason)})
     result = {"seq": seq, "peer": peer, "reason": reason}
     emit(as_json, result, lambda: say((peer, "bold"), f" is in quarantine ({reason})"))
@@ -123,7 +115,6 @@ def lift(
 ) -> None:
     """End a quarantine, that of an alarm too."""
     opened = find_home(home)
-    assert opened is not None
     was = history_of(opened, peer, utc_now()).quarantined
     if not was:
         raise ConfigError(f"{peer} is not in quarantine", code="not-quarantined")

@@ -9,7 +9,7 @@ from exchange import ledger
 from exchange.config import Home
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
-from exchange.policy import History, Policy, parse
+from exchange.policy import History, Policy
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.ledger import LedgerReader, LedgerStore
 
@@ -19,45 +19,27 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def find_home(path: Path, *, needed: bool = True) -> Home | None:
-    """The home at this path; None where there is none and none is needed.
+def find_home(path: Path) -> Home:
+    """The home at this path.
 
     Raises:
         ConfigError: there is none, or it is not usable.
     """
+    return Home.open(path.expanduser())
+
+
+def home_if_any(path: Path) -> Home | None:
+    """The home at this path, or None where there is none.
+
+    Raises:
+        ConfigError: it is not usable.
+    """
     try:
-        return Home.open(path.expanduser())
+        return find_home(path)
     except ConfigError as e:
-        if needed or e.code != "no-home":
+        if e.code != "no-home":
             raise
         return None
-
-
-def read_policy(path: Path) -> Policy:
-    """The policy in a file.
-
-    Raises:
-        ConfigError: it cannot be read, or is no policy.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as e:
-        raise ConfigError(f"cannot read {path}: {e.strerror}", code="file-unreadable") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{path} is not UTF-8") from e
-    return parse(text, name=str(path))
-
-
-def home_policy(home: Home | None) -> tuple[Path, Policy]:
-    """The policy of a home: ``policy.toml``, or ``policy.json`` where that is absent; and its file.
-
-    Raises:
-        ConfigError: neither is there, or it is no policy.
-    """
-    assert home is not None
-    as_json = home.policy_file.with_suffix(".json")
-    path = as_json if as_json.exists() and not home.policy_file.exists() else home.policy_file
-    return path, read_policy(path)
 
 
 def types_or_all(

@@ -9,15 +9,7 @@ from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung, size_class
 from exchange.cli import ACCOUNT, app
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
-from exchange.cli.policies import (
-    find_home,
-    history_of,
-    home_policy,
-    read_policy,
-    role_of,
-    types_or_all,
-    utc_now,
-)
+from exchange.cli.policies import find_home, history_of, home_if_any, role_of, types_or_all, utc_now
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.policy import (
     Difference,
@@ -35,6 +27,7 @@ from exchange.policy import (
 )
 from exchange.policy.rules import ITEMS, OBJECTS, PASSES, PENDING, UNSTATED
 from exchange.policy.sweep import IPV4, SLASH_16, YEAR_DAYS
+from exchange.store.policies import home_policy, read_policy
 
 policy_app = typer.Typer(help="What may be disclosed, to whom.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy", rich_help_panel=ACCOUNT)
@@ -140,8 +133,8 @@ def explain_(
     as_json: JsonOption = False,
 ) -> None:
     """Say which rule decides on a session, why, and what every other rule says. Nobody is asked."""
-    opened = find_home(home, needed=file is None)
-    policy = read_policy(file) if file is not None else home_policy(opened)[1]
+    opened = find_home(home) if file is None else home_if_any(home)
+    policy = home_policy(find_home(home))[1] if file is None else read_policy(file)
     now = utc_now()
     request = Request(
         peer=peer,

@@ -9,7 +9,7 @@ from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung, size_class
 from exchange.cli.home import open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table, waiting
-from exchange.cli.policies import home_policy, read_policy, types_or_all
+from exchange.cli.policies import types_or_all
 from exchange.cli.policy import (
     PeerArgument,
     PolicyOption,
@@ -21,6 +21,7 @@ from exchange.disclosure import Simulation, Wish, simulate
 from exchange.disclosure.simulation import Budget
 from exchange.indicators import IndicatorType, Tlp
 from exchange.node import Node
+from exchange.store.policies import home_policy, read_policy
 
 _FROM = {
     "told": "as given with --peer-size",

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -337,7 +337,8 @@ def known(entry: Entry, history: History, peer_padded: int | None) -> dict[str, 
         facts["ahead_age_s"] = (desk.clock() - datetime.fromisoformat(made.intent.time)).total_seconds()
     if entry.shown is None:
         return facts
-    committed, before = entry.shown.committed, desk.ledger.peer_commitment(entry.peer)
+    committed, yesterday = entry.shown.committed, desk.clock() - timedelta(days=1)
+    before = desk.ledger.peer_commitment(entry.peer, yesterday)
     facts["peer_commitment"] = committed is not None and (peer_padded or 0) <= committed.padded
     if committed is not None and before is not None:
         days = before[3].toordinal(), desk.clock().toordinal()

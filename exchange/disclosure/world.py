@@ -86,8 +86,10 @@ class Ledger(Protocol):
     def seen(self, peer: str) -> Seen | None:
         """The longest state of a peer's log that it has shown us."""
 
-    def peer_commitment(self, peer: str) -> tuple[int, bytes, int, datetime] | None:
-        """Epoch, commitment and size class of the peer's set as it was last shown, and when."""
+    def peer_commitment(
+        self, peer: str, by: datetime | None = None
+    ) -> tuple[int, bytes, int, datetime] | None:
+        """Epoch, commitment and size class of the peer's set as it was shown last, or by then; and when."""
 
     def newest(self) -> str | None:
         """Our newest checkpoint."""

@@ -9,18 +9,14 @@ from exchange.guards.enumeration import judge
 from exchange.guards.finding import LIMITS, Finding, Limit
 from exchange.guards.growth import growth_per_day
 from exchange.guards.matches import judge_matches
-from exchange.guards.sweep import days_to_sweep, in_words, stopped_on_day
 
 __all__ = [
     "LIMITS",
     "Finding",
     "Limit",
     "canaries",
-    "days_to_sweep",
     "growth_per_day",
-    "in_words",
     "judge",
     "judge_matches",
     "rows",
-    "stopped_on_day",
 ]

@@ -14,15 +14,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from crypto import labels
 from exchange.agreement import Rung
 from exchange.errors import ConfigError
 from exchange.identity import keys
 from exchange.indicators import IndicatorType
 from exchange.policy.history import Approval
 from exchange.policy.terms import Approving
-
-REQUEST_LABEL = "cosight 2026 approved request v1"
-APPROVAL_LABEL = "cosight 2026 approval v1"
 
 
 def load_key(pem: bytes) -> Ed25519PrivateKey:
@@ -54,7 +52,7 @@ def request_hash(
         },
         canonical=True,
     )
-    return sha256(REQUEST_LABEL.encode() + b"\x00" + body).hexdigest()
+    return sha256(labels.APPROVED_REQUEST.encode() + b"\x00" + body).hexdigest()
 
 
 def approve(
@@ -82,14 +80,14 @@ def approve(
         types=tuple(sorted(types)),
         approver=approver,
         expires=expires,
-        signature=keys.sign(key, APPROVAL_LABEL, _signed(request, expires)),
+        signature=keys.sign(key, labels.APPROVAL, _signed(request, expires)),
     )
 
 
 def is_signed(approval: Approval, public_key: bytes) -> bool:
     """Say whether the holder of this key signed an approval."""
     body = _signed(approval.request, approval.expires)
-    return keys.verify(public_key, APPROVAL_LABEL, body, approval.signature)
+    return keys.verify(public_key, labels.APPROVAL, body, approval.signature)
 
 
 def approving(

@@ -20,7 +20,7 @@ def test_what_shrinks_does_not_grow() -> None:
     assert growth_per_day((100, 0), (101, 0)) == 0
 
 
-def test_a_day_has_room_for_one_growth() -> None:
-    assert growth_per_day((100, 1000), (100, 1001)) == inf
-    assert growth_per_day((100, 1000), (99, 5000)) == inf
+def test_what_grew_within_a_day_counts_as_grown_in_one() -> None:
+    assert growth_per_day((100, 1000), (100, 1500)) == 0.5
+    assert growth_per_day((100, 1000), (99, 5000)) == 4
     assert growth_per_day((100, 0), (101, 1)) == inf
