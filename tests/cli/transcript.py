@@ -24,7 +24,9 @@ PORT = "7443"
 CHANGING = (
     (re.compile(r"(?:[0-9a-f]{4} ){7}[0-9a-f]{4}"), "FINGERPRINT"),
     (re.compile(r"session [0-9a-f]{16}"), "session SESSION"),
-    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "TIME"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "HASH"),
+    (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d"), "TIME"),
+    (re.compile(r"\d\d? [A-Z][a-z]+ \d{4}, \d\d:\d\d:\d\d"), "TIME"),
     (re.compile(r"\b\d+\.\d+ s\b"), "SECONDS"),
     (re.compile(r" +\d+\.\d\d(?= )"), " SECONDS"),
     (re.compile(r"cosight \d+\.\d+\.\d+"), "VERSION"),

@@ -138,7 +138,7 @@ class TestCommitments:
 
 
 async def test_a_sweep_is_stopped_on_the_day_that_the_quota_says():
-    """A peer walks through a /16 in daily sets. docs/guards.md predicts the day: the first above the quota."""
+    """A peer walks through a /16 in daily sets. docs/guards.md predicts the day, the first above it."""
     daily, most, predicted = 8192, 40_000, 5
     alice, bob, wire = pair()
     bob.policy_text = policy(values_per_year=most)
