@@ -71,7 +71,8 @@ class Decisions:
         known = self._dealings.setdefault(intent.peer, Dealings())
         history = known.history(self._decided.get(intent.peer, ()), now)
         facts: dict[str, Any] = {"role": self._role(intent.peer)}
-        facts["below"] = next((past for past in history.past if past.session == what.get("below")), None)
+        if "below" in what:
+            facts["below"] = next((past for past in history.past if past.session == what["below"]), None)
         if "log_size" in what and "peer_set" not in what:
             facts["peer_commitment"] = False
         elif "peer_set" in what:

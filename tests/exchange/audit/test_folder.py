@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto import labels
 from exchange.audit import folder as folders
 from exchange.audit import sequence
 from exchange.audit.manifest import FORMAT, NAME, Manifest
 from exchange.errors import LedgerError
 from exchange.ledger import note
+from exchange.ledger.leaf import MAX_LEAF_BYTES, MAX_RECEIPT_BYTES
+from exchange.ledger.receipt import InitiatorPart, ResponderPart
 from tests.exchange.audit.world import world
 from tests.exchange.ledger.entries import KEY, PUBLIC
 
@@ -133,6 +136,20 @@ def test_no_secret_and_no_indicator_is_in_an_export() -> None:
         for key in world().keys.values():
             assert key.private_bytes_raw() not in everything
             assert key.private_bytes_raw().hex().encode() not in everything
+
+
+def test_the_page_has_what_the_code_has() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "verifying.md").read_text()
+    signed = (
+        labels.AGREEMENT, labels.POLICY, labels.ROSTER, labels.RECEIPT_INITIATOR, labels.RECEIPT_RESPONDER,
+        labels.APPROVAL,
+    )  # fmt: skip
+    assert [label for label in signed if f'"{label}"' not in text] == []
+    assert f"\n{FORMAT}\n" in text
+    assert f"at most {MAX_LEAF_BYTES} bytes" in text
+    assert f"1 to {MAX_RECEIPT_BYTES} bytes" in text
+    parts = {*InitiatorPart.__slots__, *ResponderPart.__slots__}
+    assert [name for name in parts if f"`{name}`" not in text] == []
 
 
 def _is_signed(data: bytes) -> bool:
