@@ -223,6 +223,33 @@ class TestByTheOwnerOfTheLog:
             found = first(altered("acme", resigned(files | {path: files[path] + b"\x00"}, key)))
             assert found.file == path
 
+    @given(st.data())
+    @settings(max_examples=150, deadline=None)
+    def test_any_history_is_answered(self, data: st.DataObject) -> None:
+        """Entries moved, repeated, left out, given what others say: never an error, and never believed."""
+        member = data.draw(st.sampled_from(MEMBERS))
+        files, key = world().exports[member], world().keys[member]
+        log = list(map(decode, entries(files)))
+        last = max(leaf.seq for leaf in log if leaf.kind is Kind.RECEIPT)
+        at, other = (data.draw(st.integers(1, last)) for _ in range(2))
+        changed = list(log)
+        match data.draw(st.sampled_from(["move", "repeat", "drop", "mix"])):
+            case "move":
+                changed.insert(other, changed.pop(at))
+            case "repeat":
+                changed.insert(other, changed[at])
+            case "drop":
+                del changed[at]
+            case _:
+                alike = [leaf for leaf in log if leaf.kind is log[at].kind]
+                fields = {**log[at].fields}
+                name = data.draw(st.sampled_from(sorted(fields)))
+                fields[name] = data.draw(st.sampled_from(alike)).fields.get(name, fields[name])
+                changed[at] = replace(log[at], fields=fields)
+        if changed != log:
+            found = audit(altered(member, rewritten(files, key, lambda _: changed)))
+            assert member in {problem.folder for problem in found.problems}
+
     def test_another_roster(self) -> None:
         files, key = world().exports["acme"], world().keys["acme"]
         older = {path: data for path, data in files.items() if path != "rosters/000002.roster"}
