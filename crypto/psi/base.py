@@ -27,6 +27,13 @@ class Output(StrEnum):
     BOTH = "both"
 
 
+class Reveals(StrEnum):
+    """What a protocol tells the receiver: the rung of the ladder that it serves."""
+
+    OVERLAP = "overlap"
+    CARDINALITY = "cardinality"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
     """What both parties agreed on before the first message.
@@ -74,6 +81,22 @@ class Matches:
 
     indices: NDArray[np.int64]
 
+    @property
+    def count(self) -> int:
+        """How many items they are."""
+        return len(self.indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A party's output where it learns how many items both hold, not which.
+
+    Attributes:
+        count: how many.
+    """
+
+    count: int
+
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
@@ -104,7 +127,8 @@ class Protocol:
 
     Attributes:
         name: the name in policies, agreements and on the command line.
-        receiver: the role that learns the output; ``(items, params, *, rng) -> Role[Matches]``.
+        receiver: the role that learns the output; ``(items, params, *, rng) -> Role[Matches]``, or
+            ``Role[Count]`` where that is all that is revealed.
         sender: the other role; its result is ``None`` unless ``params.output`` is ``BOTH``.
         messages: every message type, in the order of a run.
         traffic: payload bytes ``(receiver_sent, sender_sent)`` of a run with these parameters.
@@ -112,17 +136,21 @@ class Protocol:
         sample: two sizes of a set, in items, at which its cost is measured.
         offline: those of the messages that a run begins with that depend on nobody's items.
         ahead: how they are exchanged in a run of their own; ``None`` where that cannot be.
+        reveals: what the receiver learns.
+        outputs: who may learn it: the values of ``params.output`` that the roles take.
     """
 
     name: str
-    receiver: Callable[..., Role[Matches]]
-    sender: Callable[..., Role[Matches | None]]
+    receiver: Callable[..., Role[Any]]
+    sender: Callable[..., Role[Any]]
     messages: tuple[type[Message], ...]
     traffic: Callable[[Params], tuple[int, int]]
     round_trips: float
     sample: tuple[int, int]
     offline: frozenset[type[Message]] = frozenset()
     ahead: Ahead | None = None
+    reveals: Reveals = Reveals.OVERLAP
+    outputs: frozenset[Output] = frozenset(Output)
 
 
 @dataclass(frozen=True, slots=True)

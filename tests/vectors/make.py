@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from crypto import session
-from crypto.psi import PROTOCOLS, Output
+from crypto.psi import DISCOVERED, Output
 from crypto.session import Message
-from tests.crypto.psi.parties import content, deterministic_rng, items, params
+from tests.crypto.psi.parties import content, deterministic_rng, items, params, shown
 
 RECEIVER, SENDER, SIZES = [1, 2, 3, 4], [3, 4, 5], (5, 4)
 
 
 def transcript(name: str, output: Output) -> dict[str, Any]:
-    protocol = PROTOCOLS[name]
+    protocol = DISCOVERED[name]
     p = params(*SIZES, output)
     seen: list[Message] = []
     mine, its = session.run(
@@ -30,14 +30,16 @@ def transcript(name: str, output: Output) -> dict[str, Any]:
         "sender": SENDER,
         "sizes": SIZES,
         "transcript": [content(m) for m in seen],
-        "receiver_matches": mine.indices.tolist(),
-        "sender_matches": None if its is None else its.indices.tolist(),
+        "receiver_matches": shown(mine),
+        "sender_matches": shown(its),
     }
 
 
 def main() -> None:
     name = sys.argv[1]
-    vectors = {str(output): transcript(name, output) for output in Output}
+    vectors = {
+        str(output): transcript(name, output) for output in Output if output in DISCOVERED[name].outputs
+    }
     path = Path(__file__).with_name(f"psi_{name}.json")
     path.write_text(json.dumps(vectors, indent=1) + "\n")
     print(path.name)  # noqa: T201

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from crypto.psi import Output, Params
+from crypto.psi import Count, Matches, Output, Params, Protocol
 from crypto.psi.base import ITEM_BYTES
 from crypto.rows import Rows
 from crypto.session import Message
@@ -22,6 +22,16 @@ def items(*numbers: int) -> Rows:
 
 def params(n_r: int, n_s: int, output: Output = Output.RECEIVER) -> Params:
     return Params(n_r=n_r, n_s=n_s, context=CONTEXT, output=output)
+
+
+def widest(protocol: Protocol) -> Output:
+    """The output that makes the longest run."""
+    return Output.BOTH if Output.BOTH in protocol.outputs else Output.RECEIVER
+
+
+def shown(result: Matches | Count | None) -> list[int] | int | None:
+    """A result as the stored transcripts have it: positions, or how many."""
+    return result.indices.tolist() if isinstance(result, Matches) else result and result.count
 
 
 def content(message: Message) -> dict[str, str]:
