@@ -16,10 +16,10 @@ from typing import Any, Self
 
 from exchange.errors import ConfigError
 
-ENVIRONMENT = "COSIGHT_HOME"
 DEFAULT_LISTEN = "127.0.0.1:7443"
 IDENTITY_KEY, LOG_KEY, CA_KEY = "identity", "log", "ca"
 NODE_KEYS = (IDENTITY_KEY, LOG_KEY, CA_KEY)
+SEALS = ("off", "ml-dsa-44")
 WARNING_LIST_MODES = ("block", "inform", "off")
 ROOT_KEY = "root"
 """The founder's; it may live offline and be put in place only to admit a member."""
@@ -154,6 +154,7 @@ class Settings:
         peers: ``HOST:PORT`` by member id; goes before the address in the roster.
         limits: what peers may cost this node.
         expiry: after how many days without news an indicator of a type no longer enters a set.
+        seal: ``ml-dsa-44`` where the ledger is sealed after every session, or ``off``.
         warning_lists: ``block``, ``inform`` or ``off`` by the name of a list, where it is not the default.
     """
 
@@ -164,6 +165,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     expiry: Mapping[str, int] = field(default_factory=dict)
     warning_lists: Mapping[str, str] = field(default_factory=dict)
+    seal: str = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +306,6 @@ class Home:
         return {name: self.key(name) for name in NODE_KEYS}
 
 
-def default_path(environment: Mapping[str, str] = os.environ) -> Path:
-    """The home where none is named: ``$COSIGHT_HOME``, else ``~/.cosight``."""
-    return Path(environment.get(ENVIRONMENT) or Path.home() / ".cosight")
-
-
 def _settings(table: dict[str, Any]) -> Settings:
     _check_table("", table, Settings)
     _check_table("limits.", table.get("limits", {}), Limits)
@@ -334,6 +331,8 @@ def _check_named(settings: Settings) -> None:
     for name, mode in settings.warning_lists.items():
         if mode not in WARNING_LIST_MODES:
             raise ValueError(f"warning_lists.{name} is none of {', '.join(WARNING_LIST_MODES)}")
+    if settings.seal not in SEALS:
+        raise ValueError(f"seal is none of {', '.join(SEALS)}")
     for name, days in settings.expiry.items():
         if type(days) is not int or not 0 < days <= _MAX_DAYS:
             raise ValueError(f"expiry.{name} is not a number of days from 1 to {_MAX_DAYS:,}")

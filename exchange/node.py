@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
 from crypto.psi import PROTOCOLS
 from exchange import ledger
 from exchange.agreement import Rung, size_class
@@ -28,6 +30,7 @@ from exchange.errors import ConfigError, LedgerError
 from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
 from exchange.ledger.document import Document, DocumentKind
+from exchange.ledger.seal import ALGORITHM
 from exchange.planning import AUTO, Measured, Plan, choose, machine
 from exchange.policy import Condition, Past, Policy
 from exchange.rpc.client import PeerLink
@@ -35,7 +38,7 @@ from exchange.rpc.server import Server
 from exchange.store import Store
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.correlations import Correlations
-from exchange.store.guard import guard_key
+from exchange.store.guard import guard_key, seal_seed
 from exchange.store.ledger import LedgerReader, LedgerStore
 from exchange.store.policies import home_policy
 from exchange.store.warninglists import node_lists
@@ -78,6 +81,8 @@ class Node:
             self._store.screen(node_lists(home))  # nothing to do unless a list or its mode has changed
         origin = ledger.origin(home.member, self.alliance.alliance)
         self.ledger = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
+        sealed = home.settings.seal == ALGORITHM
+        self._seal_key = MLDSA44PrivateKey.from_seed_bytes(seal_seed(home)) if sealed else None
         self._recorded = Recorded(self.ledger.roster_epoch(), self.ledger.policy())
         self.desk = Desk(
             member=home.member,
@@ -93,6 +98,7 @@ class Node:
             software=SOFTWARE,
             limits=home.settings.limits,
             guard_key=guard_key(home),
+            seal=self._seal,
         )
         self._measured = Measured(home.path / "measured.json", machine(SOFTWARE))
         self._roster()
@@ -126,6 +132,11 @@ class Node:
             self.ledger.append("policy", now=self._clock(), documents=documents, policy=name, what=what)
             self._recorded.policy = name
         return found
+
+    def _seal(self) -> None:
+        """Seal the ledger, where the configuration says so: after every session."""
+        if self._seal_key is not None:
+            self.ledger.seal(self._seal_key, now=self._clock())
 
     async def serve(self, listen: str | None = None) -> int:
         """Serve until ``stop``. Returns the port.

@@ -13,6 +13,7 @@ from exchange.audit.manifest import NAME, Manifest
 from exchange.audit.papers import FOLDER, LEAVES, Found, Papers, misnamed, name_of
 from exchange.audit.receipts import Receipts
 from exchange.audit.rosters import Rosters
+from exchange.audit.seals import Seals
 from exchange.audit.witness import Witness
 from exchange.errors import LedgerError
 from exchange.ledger.checks import Entries, Findings, Problem, Roots, StoredCheckpoint, paired
@@ -139,6 +140,7 @@ class Exam:
     def _read_log(self, blamed: dict[str, str]) -> None:
         roots, whole = Roots(None), Findings()
         papers, receipts, decisions = Papers(self.log), Receipts(self.log), Decisions(self.log)
+        seals = Seals(self.log)
         faults: dict[str, list[tuple[str, int | None, str]]] = {sort: [] for sort in _SORTS}
         for body, note in paired(self._bodies, _stored(self._notes), whole):
             leaf = self._entries.entry(body, note)
@@ -147,6 +149,7 @@ class Exam:
                 continue
             session = self.log.take(leaf)
             faults["papers"] += _at(leaf, papers.entry(leaf, session))
+            faults["seals"] += _at(leaf, seals.entry(leaf, note))
             faults["receipts"] += _at(leaf, ((LEAVES, what) for what in receipts.entry(leaf, session)))
             faults["witness"] += _at(leaf, ((LEAVES, what) for what in self.witness.entry(leaf)))
             faults["decisions"] += [(LEAVES, seq, what) for seq, what in decisions.entry(leaf, session)]
@@ -159,7 +162,7 @@ class Exam:
         self._add((file, None, what) for file, what in misnamed(dict(self.log.documents)))
         for sort in _SORTS:
             self._add(faults[sort])
-        self._odd(papers)
+        self._odd(papers.named | seals.named)
 
     def _add_log(self, found: list[Problem], blamed: dict[str, str]) -> None:
         """Add what is wrong with the log itself, and name the file that is not the manifest's, if one is."""
@@ -181,7 +184,7 @@ class Exam:
         assert isinstance(padded, int)
         self.commitments[epoch] = (str(leaf.what["root"]), padded)
 
-    def _odd(self, papers: Papers) -> None:
+    def _odd(self, named: set[str]) -> None:
         self._warn((p.seq, p.what) for p in self._entries.warnings)
         if self.manifest is not None and self.manifest.time < self._entries.time:
             self._warn([(None, "the export says that it was made before the newest entry")])
@@ -195,7 +198,7 @@ class Exam:
             (s.intent.seq, "the session has no receipt")
             for s in sessions if s.result and s.agreement and not s.receipt
         )  # fmt: skip
-        unnamed = sorted(self.log.documents.keys() - papers.named)
+        unnamed = sorted(self.log.documents.keys() - named)
         self.warnings += [Finding(self.folder, name_of(n), None, "no entry names it") for n in unnamed[:MOST]]
 
     # The reports
@@ -235,7 +238,7 @@ class Exam:
         return {entry.id: entry.identity_key for entry in entries}
 
 
-_SORTS = ("papers", "receipts", "witness", "decisions")
+_SORTS = ("papers", "receipts", "witness", "decisions", "seals")
 """In the order in which they are listed."""
 
 

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from exchange.disclosure.desk import Desk
+from exchange.ledger.document import Document
 from exchange.policy import Policy
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def alarm(
     *,
     session: str = "",
     count: int = 1,
-    documents: Sequence[Any] = (),
+    evidence: Document | None = None,
 ) -> None:
     """Write an alarm down, within bounds; where the policy says so, the peer is in quarantine from now on.
 
@@ -29,7 +29,7 @@ def alarm(
         policy: ours.
         session: where it was found.
         count: how often it was found in that.
-        documents: what proves it.
+        evidence: what proves it.
 
     Raises:
         LedgerError: the ledger cannot be written.
@@ -39,9 +39,11 @@ def alarm(
     now = desk.clock()
     if not desk.throttle.passes(peer, now):
         return
-    desk.ledger.append(
-        "alarm", now=now, documents=documents, peer=peer, what={"guard": guard, "count": count}, **found
-    )
+    documents: Sequence[Document] = () if evidence is None else (evidence,)
+    what: dict[str, object] = {"guard": guard, "count": count}
+    if evidence is not None:
+        what["digest"] = evidence.hash
+    desk.ledger.append("alarm", now=now, documents=documents, peer=peer, what=what, **found)
     terms = policy.terms(peer)
     quarantines = terms is None or terms[1].on_alarm == "quarantine"
     if quarantines and not desk.ledger.history(peer, now).quarantined:

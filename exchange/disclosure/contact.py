@@ -77,7 +77,7 @@ async def greet(desk: Desk, peer: str, link: Link) -> Contact:
             continue  # another session of ours with this peer was faster
         except PeerMisbehaved as e:
             note = Document(DocumentKind.NOTE, greeting.standing.note.encode())
-            await in_thread(alarm, desk, peer, e.code, desk.policy(), documents=[note])
+            await in_thread(alarm, desk, peer, e.code, desk.policy(), evidence=note)
             raise
         return Contact(link, shown, greeting.log_size)
     raise PeerUnavailable(f"{peer} shows its log from another entry on than we ask for", code="log-stale")

@@ -62,6 +62,7 @@ class Desk:
         limits: what a session may cost.
         guard_key: 32 secret bytes, from which canaries and the salts of our commitments come.
         throttle: what one peer can make us write.
+        seal: what is done with the ledger after every session.
     """
 
     member: str
@@ -78,6 +79,7 @@ class Desk:
     limits: Limits
     guard_key: bytes = field(repr=False)
     throttle: Throttle = field(default_factory=Throttle)
+    seal: Callable[[], None] = lambda: None
 
     def member_named(self, peer: str) -> Member:
         """Somebody on the roster in force.

@@ -291,7 +291,7 @@ class Responder:
             entry.shown = check(self._desk, entry.peer, shown)
         except PeerMisbehaved as e:
             note = Document(DocumentKind.NOTE, shown.note.encode())
-            alarm(self._desk, entry.peer, e.code, entry.policy, documents=[note])
+            alarm(self._desk, entry.peer, e.code, entry.policy, evidence=note)
             raise SessionRefused(f"{e}", code="log-refused") from e
 
     def _check_stage(self, entry: Entry) -> None:

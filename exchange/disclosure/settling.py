@@ -257,3 +257,4 @@ def _write(desk: Desk, booked: Booked, signed: Receipt, theirs: Seen) -> None:
         receipt=signed.encode(),
         what={"log_size": theirs.size, "log_root": theirs.root.hex()},
     )
+    desk.seal()

@@ -1,6 +1,7 @@
 """Documents: what entries of the ledger name by hash, kept beside them so that an auditor can read it.
 
-An agreement, a policy, and a peer's checkpoint that is kept as evidence. None of them holds an indicator.
+An agreement, a policy, a peer's checkpoint that is kept as evidence, the public key of our seals. None of
+them holds an indicator.
 """
 
 from enum import StrEnum
@@ -16,6 +17,7 @@ class DocumentKind(StrEnum):
     AGREEMENT = "agreement"
     POLICY = "policy"
     NOTE = "note"
+    KEY = "key"
 
 
 _LABELS = {DocumentKind.AGREEMENT: labels.AGREEMENT, DocumentKind.POLICY: labels.POLICY}
@@ -26,7 +28,8 @@ class Document(NamedTuple):
 
     Attributes:
         kind: what it is.
-        body: canonical bytes of an agreement, canonical content of a policy, or a checkpoint note in UTF-8.
+        body: canonical bytes of an agreement, canonical content of a policy, a checkpoint note in UTF-8, or
+            an ML-DSA-44 public key.
     """
 
     kind: DocumentKind
@@ -37,7 +40,7 @@ class Document(NamedTuple):
         """The name under which entries speak of it, in hex.
 
         That of an agreement is ``Agreement.hash``, that of a policy ``Policy.hash``: SHA-256 over a label, a
-        zero byte and the body. That of a note is the SHA-256 of the note.
+        zero byte and the body. That of a note or a key is its SHA-256.
         """
         label = _LABELS.get(self.kind)
         return sha256((label.encode() + b"\x00" if label else b"") + self.body).hexdigest()

@@ -20,6 +20,7 @@ import cbor2
 
 from exchange.errors import LedgerError
 from exchange.ledger.note import ALLIANCE, MEMBER, ORIGIN
+from exchange.ledger.seal import SEAL_BYTES
 
 VERSION = 1
 FIRST = "00" * 32
@@ -47,6 +48,7 @@ class Kind(StrEnum):
     LIFT = "lift"
     APPROVAL = "approval"
     REPORT = "report"
+    SEAL = "seal"
 
 
 RESULTS = frozenset({Kind.DISCLOSED, Kind.ABORTED})
@@ -111,6 +113,8 @@ _FIELDS: dict[str, Check] = {
     "agreement": _hash,
     "policy": _few(_hash),
     "receipt": lambda value: isinstance(value, bytes) and 0 < len(value) <= MAX_RECEIPT_BYTES,
+    "key": _hash,
+    "seal": lambda value: isinstance(value, bytes) and len(value) == SEAL_BYTES,
     "what": lambda value: isinstance(value, dict),
 }
 _WHAT: dict[str, Check] = {
@@ -149,6 +153,7 @@ _WHAT: dict[str, Check] = {
     "peer_set_padded": _count,
     # Of our own set, our policy, alarms, approvals, reports.
     "epoch": _count,
+    "size": _count,
     "root": _hash,
     "padded": _count,
     "state": _hash,
@@ -206,6 +211,7 @@ _SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
         _what("request", "rung", "types", "approver", "expires", "signature"),
     ),
     Kind.REPORT: (_fields("what", optional=("session", "peer")), _what("digest", "scope")),
+    Kind.SEAL: (_fields("key", "seal", "what"), _what("size", "root")),
 }
 _KINDS = {str(kind): kind for kind in Kind}
 _HEAD = frozenset({"v", "seq", "time", "kind", "prev"})

@@ -1,4 +1,4 @@
-"""The secret of a node's guards: canaries and the salts of its commitments come from it."""
+"""The secrets of a node that are random bytes: that of its guards, and the seed of its seals."""
 
 import secrets
 
@@ -9,12 +9,26 @@ KEY_BYTES = 32
 
 
 def guard_key(home: Home) -> bytes:
-    """32 secret bytes of this home, made when they are first needed: for canaries and salts of commitments.
+    """32 secret bytes of this home: canaries and the salts of its commitments come from it.
 
     Raises:
         ConfigError: the file cannot be made or read, or others can read it.
     """
-    path = home.key_file("guard").with_suffix(".key")
+    return _secret(home, "guard")
+
+
+def seal_seed(home: Home) -> bytes:
+    """32 secret bytes of this home: the ML-DSA-44 key of its seals comes from it.
+
+    Raises:
+        ConfigError: the file cannot be made or read, or others can read it.
+    """
+    return _secret(home, "seal")
+
+
+def _secret(home: Home, name: str) -> bytes:
+    """A secret, made when it is first needed."""
+    path = home.key_file(name).with_suffix(".key")
     if not path.exists():
         write_once(path, secrets.token_bytes(KEY_BYTES))
     key = read_secret(path)

@@ -245,8 +245,3 @@ def test_of_several_processes_exactly_one_writes(tmp_path):
         process.join(60)
     (winner,) = [data for won, data in outcomes if won]
     assert path.read_bytes() == winner
-
-
-def test_where_a_home_is_looked_for():
-    assert config.default_path({"COSIGHT_HOME": "/srv/cosight"}) == Path("/srv/cosight")
-    assert config.default_path({}) == config.default_path({"COSIGHT_HOME": ""}) == Path.home() / ".cosight"

@@ -14,14 +14,16 @@ from threading import Event, Lock
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.dialects import sqlite
 
 from exchange.errors import LedgerError
 from exchange.ledger import Checkpoint, StoredCheckpoint, StoredLeaf, tree
-from exchange.ledger.document import Document
+from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.leaf import FIRST, Kind, Leaf, decode, note_hash, timestamp
 from exchange.ledger.note import check, member_of, parse, sign
+from exchange.ledger.seal import seal
 from exchange.ledger.verify import History
 from exchange.store.engine import create_tables, open_engine, writing
 from exchange.store.ledger.head import Head
@@ -185,6 +187,23 @@ class LedgerStore(LedgerReader):
                 the way. Nothing was written then, unless only the head file could not be.
         """
         return self.append_all([Draft(kind, fields, documents)], now=now)[0]
+
+    def seal(self, key: MLDSA44PrivateKey, *, now: datetime) -> int:
+        """Append a seal of the log as it is now; see ``exchange.ledger.seal``.
+
+        Returns:
+            The entry's number.
+
+        Raises:
+            LedgerError: the log is empty; or see ``append``.
+        """
+        newest = self.newest()
+        if newest is None:
+            raise LedgerError("there is nothing to seal: the ledger has no entry yet")
+        checkpoint, public = parse(newest), Document(DocumentKind.KEY, key.public_key().public_bytes_raw())
+        what = {"size": checkpoint.size, "root": checkpoint.root.hex()}
+        sealed = seal(checkpoint, int(now.timestamp()), key)
+        return self.append(Kind.SEAL, now=now, documents=[public], key=public.hash, seal=sealed, what=what)
 
     def append_all(self, drafts: Sequence[Draft], *, now: datetime) -> list[int]:
         """Append several entries, all or none; see ``append``.

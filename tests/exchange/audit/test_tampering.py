@@ -175,7 +175,7 @@ class TestByTheOwnerOfTheLog:
     def test_any_text_of_an_entry(self, member: str) -> None:
         files, key = world().exports[member], world().keys[member]
         log = list(map(decode, entries(files)))
-        last = max(leaf.seq for leaf in log if leaf.kind is Kind.RECEIPT)
+        last = max(leaf.seq for leaf in log if leaf.kind is Kind.RECEIPT) - 1  # that may be lost on its way
         changes = 0
         for leaf in log[1:last]:
             for lie in _lies(leaf):
@@ -230,7 +230,7 @@ class TestByTheOwnerOfTheLog:
         member = data.draw(st.sampled_from(MEMBERS))
         files, key = world().exports[member], world().keys[member]
         log = list(map(decode, entries(files)))
-        last = max(leaf.seq for leaf in log if leaf.kind is Kind.RECEIPT)
+        last = max(leaf.seq for leaf in log if leaf.kind is Kind.RECEIPT) - 1  # that may be lost on its way
         at, other = (data.draw(st.integers(1, last)) for _ in range(2))
         changed = list(log)
         match data.draw(st.sampled_from(["move", "repeat", "drop", "mix"])):

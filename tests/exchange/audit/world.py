@@ -74,6 +74,7 @@ def world() -> World:
     """Matches in both directions, one that was cut off, a refusal, an alarm, and a report."""
     with TemporaryDirectory(prefix="cosight-audit-") as folder:
         homes = found(ALLIANCE, MEMBERS, Path(folder))
+        homes[1] = sealing(homes[1])
         clock = Clock(utc_now())
         asyncio.run(_live(homes, clock))
         _report(homes[0], clock)
@@ -81,6 +82,13 @@ def world() -> World:
             home.member: exported(home, Path(folder) / f"{home.member}-export", clock) for home in homes
         }
         return World(exports, {home.member: node_keys(home).log for home in homes})
+
+
+def sealing(home: Home) -> Home:
+    """The home, configured to seal its ledger after every receipt."""
+    said = home.config_file.read_text()
+    home.config_file.write_text(said.replace("[peers]", 'seal = "ml-dsa-44"\n\n[peers]', 1))
+    return Home.open(home.path)
 
 
 async def _live(homes: list[Home], clock: Clock) -> None:

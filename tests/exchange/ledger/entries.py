@@ -59,6 +59,7 @@ FIELDS: dict[Kind, dict[str, object]] = {
             "expires": "2026-03-08T12:00:00.000000Z", "signature": "51" * 64,
         }
     },
+    Kind.SEAL: {"key": "6b" * 32, "seal": b"s" * 2420, "what": {"size": 1, "root": "70" * 32}},
     Kind.REPORT: {"session": "5e" * 32, "peer": "umbra", "what": {"digest": "d2" * 32, "scope": "session"}},
 }  # fmt: skip
 
