@@ -16,6 +16,7 @@ pub mod curve25519;
 pub mod dleq;
 pub mod errors;
 pub mod field;
+pub mod filters;
 pub mod ggm;
 pub mod group;
 pub mod hashing;

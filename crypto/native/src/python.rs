@@ -20,6 +20,7 @@ use std::sync::OnceLock;
 mod blocks;
 mod commitment;
 mod curve25519;
+mod filters;
 mod hashing;
 mod okvs;
 mod ot;
@@ -359,6 +360,12 @@ mod _native {
     use super::curve25519::{
         curve25519_encode, curve25519_map_to_curve, curve25519_multiply, curve25519_scalar,
         curve25519_validate, Curve25519Scalar,
+    };
+    #[pymodule_export]
+    use super::filters::{
+        filters_bloom_contains, filters_bloom_insert, filters_bloom_rate, filters_golomb_contains,
+        filters_golomb_encode, filters_golomb_index, filters_sorted_ascends, filters_sorted_build,
+        filters_sorted_contains,
     };
     #[pymodule_export]
     use super::hashing::{hashing_derive_key, hashing_keyed_rows, hashing_keyed_values};
