@@ -46,6 +46,8 @@ from exchange.version import SOFTWARE
 
 DEFAULT = "voprf"
 """What is proposed where no protocol can be chosen."""
+COUNTING = "cardinality"
+"""The one protocol that tells how many are shared and not which."""
 
 
 def utc_now() -> datetime:
@@ -168,6 +170,8 @@ class Node:
         async with self._link(peer, address) as link:
             await asyncio.to_thread(commit, self.desk)
             plan, ours = None, None
+            if wish.protocol == AUTO and wish.rung is Rung.CARDINALITY:
+                wish = replace(wish, protocol=COUNTING)
             if wish.protocol == AUTO:
                 hello = await link.hello()
                 ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
@@ -197,7 +201,7 @@ class Node:
         past = Past(
             session=lower.session, began=self._clock(), direction="initiator", rung=lower.rung,
             types=lower.types, ours=lower.ours, peer_padded=lower.peer_padded,
-            matched=None if lower.ids is None else len(lower.ids),
+            matched=lower.count,
         )  # fmt: skip
         if not condition.holds(past):
             return lower, None

@@ -26,7 +26,7 @@ learns = ["us", "peer"]
 types = {json.dumps(list(IndicatorType))}
 tlp = "AMBER+STRICT"
 legal_basis = "this-machine"
-protocols = ["voprf", "vole"]
+protocols = ["voprf", "vole", "cardinality"]
 our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from crypto.psi import PROTOCOLS, Output
+from crypto.psi import DISCOVERED, PROTOCOLS, Output
 from exchange.agreement import MAX_TEXT, Rung
 from exchange.cli import SHARE, app, export
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.lines import Lines
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
 from exchange.config import Home, write_atomic
-from exchange.disclosure import Outcome, Wish
+from exchange.disclosure import Outcome, Wish, fits
 from exchange.errors import ConfigError
 from exchange.export import MatchResult, format_of, render
 from exchange.indicators import Indicator, IndicatorType
@@ -66,7 +66,8 @@ def serve(
 def match(
     peer: Annotated[str, typer.Argument(help="The other member's id.")],
     reveal: Annotated[
-        Rung, typer.Option(metavar="LEVEL", help="How much we want to learn; today: size, overlap.")
+        Rung,
+        typer.Option(metavar="LEVEL", help="How much we want to learn; today: size, cardinality, overlap."),
     ] = Rung.OVERLAP,
     types: Annotated[
         list[IndicatorType] | None,
@@ -74,11 +75,13 @@ def match(
             "--type", metavar="TYPE", help=f"Only this type; may be repeated: {TYPES}. Default: all we hold."
         ),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(PROTOCOLS))] = AUTO,
+    protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(DISCOVERED))] = AUTO,
     both: Annotated[bool, typer.Option("--both", help="The peer learns the overlap too.")] = False,
     condition: Annotated[
         str | None,
-        typer.Option("--if", metavar="CONDITION", help='Ask the rung below first: go on if "size >= 1000".'),
+        typer.Option(
+            "--if", metavar="CONDITION", help='Ask the rung below first: go on if "cardinality >= 20".'
+        ),
     ] = None,
     purpose: Annotated[str, typer.Option(help="Why; the peer's policy may ask for it.")] = "",
     address: Annotated[
@@ -97,8 +100,13 @@ def match(
     as_json: JsonOption = False,
 ) -> None:
     """Match our indicators against a peer's, privately."""
-    if protocol not in {AUTO, *PROTOCOLS}:
+    output = Output.BOTH if both else Output.RECEIVER
+    if protocol not in {AUTO, *DISCOVERED}:
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
+    if protocol != AUTO and not fits(DISCOVERED[protocol], reveal, output):
+        raise typer.BadParameter(f"{protocol} does not reveal {reveal}", param_hint="--protocol")
+    if both and reveal is Rung.CARDINALITY:
+        raise typer.BadParameter("only who dials learns a cardinality", param_hint="--both")
     if len(purpose) > MAX_TEXT or not purpose.isprintable():
         raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
     asked = None if condition is None else condition_below(condition, reveal)
@@ -112,7 +120,7 @@ def match(
             rung=reveal,
             types=chosen,
             protocol=protocol,
-            output=Output.BOTH if both else Output.RECEIVER,
+            output=output,
             purpose=purpose,
         )
         lower = None
@@ -219,8 +227,8 @@ def writer(home: Home, out: Path, rung: Rung, as_json: bool) -> Callable[[Outcom
     form = format_of(out.name)
     if form is None:
         return lambda outcome: write_atomic(out, _as_file(outcome, as_json=out.suffix == ".json"))
-    if rung is Rung.SIZE:
-        raise typer.BadParameter(f"a match of sizes has no items to write as {form}", param_hint="--out")
+    if rung.level < Rung.OVERLAP.level:
+        raise typer.BadParameter(f"a match of {rung} has no items to write as {form}", param_hint="--out")
     ids = export.identifiers(home)
 
     def write(outcome: Outcome) -> None:
@@ -253,7 +261,7 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "plan": None if o.plan is None else _plan(o.plan),
         "types": [str(t) for t in o.types],
         "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
-        "result": {"count": None if items is None else len(items), "items": items},
+        "result": {"count": o.count, "items": items},
         "seconds": {
             "total": round(o.total_s, 4),
             "crypto": round(o.crypto_s, 4),
@@ -277,8 +285,10 @@ def _plan(plan: Plan) -> dict[str, Any]:
 def show_outcome(o: Outcome) -> None:
     """Print a match for people: the result first, then what it cost and what each side learned."""
     sizes = f": {o.ours:,} of ours (shown as {o.ours_padded:,}) against a set of size class {o.peer_padded:,}"
-    if o.matches is None:
+    if o.count is None:
         say((o.peer, "bold"), sizes)
+    elif o.matches is None:
+        say((f"{o.count:,} shared with {o.peer}", "bold"), f", not told which{sizes}")
     else:
         say((f"{len(o.matches):,} shared with {o.peer}", "bold"), sizes)
         _show_matches(o.types, o.matches)

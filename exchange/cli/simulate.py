@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crypto.psi import PROTOCOLS, Output
+from crypto.psi import DISCOVERED, Output
 from exchange.agreement import Rung, size_class
 from exchange.cli.home import open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table, waiting
@@ -55,7 +55,7 @@ def simulate_(
     ] = None,
     answering: Annotated[bool, typer.Option("--answering", help="The peer dials, and learns.")] = False,
     both: Annotated[bool, typer.Option("--both", help="The other side learns the result too.")] = False,
-    protocol: Annotated[str, typer.Option(help=", ".join(PROTOCOLS))] = "voprf",
+    protocol: Annotated[str, typer.Option(help=", ".join(DISCOVERED))] = "voprf",
     peer_size: Annotated[
         int | None,
         typer.Option(min=0, help="How many items the peer would put in; counts as its size class."),

@@ -9,6 +9,7 @@ from exchange.disclosure.ahead import Warmed, warm
 from exchange.disclosure.committing import commit
 from exchange.disclosure.contact import Greeting, Link
 from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
+from exchange.disclosure.found import fits
 from exchange.disclosure.initiator import Ours, Wish, allows, match, ours_for
 from exchange.disclosure.judging import judge_ours, judge_peer
 from exchange.disclosure.responder import Responder
@@ -41,6 +42,7 @@ __all__ = [
     "agreement_of",
     "allows",
     "commit",
+    "fits",
     "judge_ours",
     "judge_peer",
     "match",

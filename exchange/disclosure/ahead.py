@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from crypto.psi import PROTOCOLS
+from crypto.psi import DISCOVERED
 from exchange.agreement import Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.contact import Link, greet, settle, settle_due
@@ -44,7 +44,7 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
         ConfigError: nothing of the protocol can be done ahead.
         PolicyRefusal, PeerError, LedgerError: as for a match.
     """
-    ahead = PROTOCOLS[wish.protocol].ahead
+    ahead = DISCOVERED[wish.protocol].ahead
     if ahead is None:
         raise ConfigError(f"nothing of {wish.protocol} can be done ahead", hint="use: --protocol vole")
     start, policy = perf_counter(), desk.policy()

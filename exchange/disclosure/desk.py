@@ -144,7 +144,8 @@ class Outcome:
     """What a session gave, for whoever started it.
 
     Attributes:
-        ids: of our items that matched, ``None`` below the rung ``overlap``.
+        count: how many of our items matched, ``None`` below the rung ``cardinality``.
+        ids: which, ``None`` below the rung ``overlap``.
         matches: the indicators behind them, once they were looked up.
         bytes_per_s: at which the peer's bulk messages came, or 0 where there was none.
         ahead: whether what depends on nobody's items had been done before.
@@ -163,6 +164,7 @@ class Outcome:
     ours: int
     ours_padded: int
     peer_padded: int
+    count: int | None
     ids: NDArray[np.int64] | None = field(repr=False)
     matches: list[Indicator] | None = field(default=None, repr=False)
     total_s: float

@@ -8,17 +8,15 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from crypto.psi import PROTOCOLS, Output, Params
+from crypto.psi import DISCOVERED, Output, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle, settle_due
 from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.planting import plant, sorted_out
+from exchange.disclosure.found import Found, found_in
+from exchange.disclosure.planting import plant
 from exchange.disclosure.standing import Standing, set_in, standing
 from exchange.disclosure.world import ItemSet, Ready
 from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused, PolicyRefusal
@@ -106,7 +104,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | N
 def _entry(desk: Desk, peer: str, wish: Wish, contact: Contact, ours: Ours, *, whole: bool = False) -> Entry:
     """What we are about to ask for: with a correlation, if one is ready, unless it is to be the whole run."""
     policy = ours.policy
-    planted = len(planted_for(desk, policy, peer, wish.types))
+    planted = len(planted_for(desk, policy, peer, wish.types, wish.rung))
     padded = size_class(ours.offer.size + planted)
     ready = None if whole else _ready(desk, peer, wish, padded)
     proposal = proposal_of(desk, wish, policy, padded, ready=ready)
@@ -128,36 +126,37 @@ async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
     desk, proposal = entry.desk, entry.proposal
     history = await asyncio.to_thread(desk.ledger.history, entry.peer, desk.clock())
     await asyncio.to_thread(allow, entry, history, None)
-    ids: NDArray[np.int64] | None = None
-    hits = 0
+    found = Found()
     async with closing(entry):
         answer, agreement = await propose(entry, contact)
         await asyncio.to_thread(allow, entry, history, answer.padded)
         if wish.rung is not Rung.SIZE:
             async with asyncio.timeout(agreement.deadline_s):
-                ids, hits = await _run(entry, agreement, contact.link)
+                found = await _run(entry, agreement, contact.link)
     await in_thread(
         entry.disclosed,
         learned_by_us=wish.rung,
-        learned_by_peer=wish.rung if ids is not None and wish.output is Output.BOTH else Rung.SIZE,
-        matched=None if ids is None else len(ids),
+        learned_by_peer=wish.rung if wish.rung is not Rung.SIZE and wish.output is Output.BOTH else Rung.SIZE,
+        matched=found.count,
     )
-    if hits:
+    if found.canaries:
         await in_thread(
-            alarm, desk, entry.peer, "canary", entry.policy, session=proposal.session.hex(), count=hits
-        )
+            alarm, desk, entry.peer, "canary", entry.policy,
+            session=proposal.session.hex(), count=found.canaries,
+        )  # fmt: skip
     assert entry.ours is not None
     return Outcome(
         session=proposal.session.hex(),
         peer=entry.peer,
         rung=wish.rung,
         output=wish.output,
-        protocol=None if ids is None else proposal.protocol,
+        protocol=None if wish.rung is Rung.SIZE else proposal.protocol,
         types=proposal.types,
         ours=entry.ours - entry.planted,
         ours_padded=proposal.padded,
         peer_padded=answer.padded,
-        ids=ids,
+        count=found.count,
+        ids=found.ids,
         total_s=0.0,
         crypto_s=entry.progress.crypto_s,
         offline_s=entry.progress.offline_s,
@@ -165,7 +164,7 @@ async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
         received=0 if entry.channel is None else entry.channel.received,
         ahead=bool(proposal.correlation),
         bytes_per_s=0.0 if entry.channel is None else entry.channel.bytes_per_s,
-        canaries=hits,
+        canaries=found.canaries,
     )
 
 
@@ -194,13 +193,13 @@ async def propose(entry: Entry, contact: Contact) -> tuple[Answer, Agreement]:
     return answer, agreement
 
 
-async def _run(entry: Entry, agreement: Agreement, link: Link) -> tuple[NDArray[np.int64], int]:
-    """Carry out the agreement as the receiver: what of ours matched, and how many canaries did.
+async def _run(entry: Entry, agreement: Agreement, link: Link) -> Found:
+    """Carry out the agreement as the receiver: what of ours matched.
 
     The run is opened first, so that both sides load their sets at the same time.
     """
     entry.check_policy()
-    protocol, desk = PROTOCOLS[agreement.protocol], entry.desk
+    protocol, desk = DISCOVERED[agreement.protocol], entry.desk
     async with link.run(agreement, desk.sign(agreement)) as channel:
         entry.channel = channel
         items = await asyncio.to_thread(put_in, entry)
@@ -213,27 +212,33 @@ async def _run(entry: Entry, agreement: Agreement, link: Link) -> tuple[NDArray[
         entry.check_policy()  # loading may have taken a while
         correlation = await in_thread(taken, desk, entry.peer, "receiver", agreement)
         role = protocol.receiver(items.rows, params_of(agreement), **correlation)
-        found = await drive(role, channel, entry.progress, protocol.offline)
+        output = await drive(role, channel, entry.progress, protocol.offline)
         await channel.end()
-    return sorted_out(items.ids[found.indices])
+    return found_in(items, output)
 
 
 def put_in(entry: Entry) -> ItemSet:
     """Our set for this session: what may enter, and the canaries for this peer."""
     desk, types = entry.desk, entry.proposal.types
     items = desk.items.item_set(types, now=desk.clock(), admission=entry.admission)
-    return plant(items, planted_for(desk, entry.policy, entry.peer, types))
+    return plant(items, planted_for(desk, entry.policy, entry.peer, types, entry.proposal.rung))
 
 
-def planted_for(desk: Desk, policy: Policy, peer: str, types: Sequence[IndicatorType]) -> list[Indicator]:
-    """The canaries that go into a set for a peer: as many a type as our policy says."""
+def planted_for(
+    desk: Desk, policy: Policy, peer: str, types: Sequence[IndicatorType], rung: Rung
+) -> list[Indicator]:
+    """The canaries that go into a set for a peer, as our policy says: none where they could not be told."""
     found = policy.terms(peer)
-    return [] if found is None else canaries(desk.guard_key, peer, types, found[1].canaries)
+    return (
+        []
+        if found is None or rung is Rung.CARDINALITY
+        else canaries(desk.guard_key, peer, types, found[1].canaries)
+    )
 
 
 def _ready(desk: Desk, peer: str, wish: Wish, padded: int) -> Ready | None:
     """The smallest correlation that was made ahead and is large enough."""
-    ahead = PROTOCOLS[wish.protocol].ahead if wish.protocol in PROTOCOLS else None
+    ahead = DISCOVERED[wish.protocol].ahead if wish.protocol in DISCOVERED else None
     if ahead is None or wish.rung is Rung.SIZE:
         return None
     least = ahead.elements(Params(n_r=padded, n_s=1, context=bytes(NONCE_BYTES)))
@@ -251,7 +256,7 @@ def taken(desk: Desk, peer: str, role: str, agreement: Agreement) -> dict[str, A
     named = agreement.correlation.hex()
     ready = next((r for r in desk.stash.ready(role, peer) if r.session == named), None)
     rows = None if ready is None else desk.stash.take(ready)
-    ahead = PROTOCOLS[agreement.protocol].ahead
+    ahead = DISCOVERED[agreement.protocol].ahead
     if rows is None or ahead is None:
         raise CosightError(
             "the correlation was used by another session meanwhile", code="correlation-gone",

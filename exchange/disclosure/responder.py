@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from crypto.psi import PROTOCOLS, Matches, Output, Params
+from crypto.psi import DISCOVERED, Output, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.contact import Greeting
 from exchange.disclosure.desk import Answer, Desk, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
+from exchange.disclosure.found import Found, fits, found_in
 from exchange.disclosure.initiator import (
     NONCE_BYTES,
     admitted,
@@ -28,7 +26,6 @@ from exchange.disclosure.initiator import (
     taken,
 )
 from exchange.disclosure.judging import judge_peer
-from exchange.disclosure.planting import sorted_out
 from exchange.disclosure.settling import MAX_DUE, Settled, Settlement, countersign, overdue
 from exchange.disclosure.standing import Standing, check, set_in, standing
 from exchange.disclosure.world import Channel
@@ -43,10 +40,6 @@ OFFER_LIFE = timedelta(seconds=60)
 MAX_READY = 4
 """Correlations that we keep for one peer: it asks for them, and they take our disk. One more takes the place
 of the oldest, which the peer may have lost."""
-
-
-Found = tuple[NDArray[np.int64] | None, int]
-"""Identifiers of our items that matched, where we learn it; and how many canaries did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +159,23 @@ class Responder:
                 entry.peer_signature = signature
                 entry.check_policy()
                 part = self._ahead if agreement.stage is Stage.AHEAD else self._whole
-                ids, hits = await part(entry, agreement, open_channel)
+                found = await part(entry, agreement, open_channel)
             both = agreement.output == Output.BOTH
             await in_thread(
                 entry.disclosed,
                 learned_by_us=entry.proposal.rung if both else Rung.SIZE,
                 learned_by_peer=entry.proposal.rung,
-                matched=None if ids is None else len(ids),
+                matched=found.count,
             )
-            if hits:
+            if found.canaries:
                 await in_thread(
-                    alarm, desk, peer, "canary", entry.policy, session=agreement.session, count=hits
+                    alarm, desk, peer, "canary", entry.policy,
+                    session=agreement.session, count=found.canaries,
+                )  # fmt: skip
+            if found.ids is not None:  # only when the run is over: it takes the longer the more we hold
+                task = asyncio.create_task(
+                    asyncio.to_thread(judge_peer, desk, peer, agreement.session, found.ids)
                 )
-            if ids is not None:  # only when the run is over: it takes the longer the more we hold
-                task = asyncio.create_task(asyncio.to_thread(judge_peer, desk, peer, agreement.session, ids))
                 self._judging.add(task)
                 task.add_done_callback(self._judged)
         finally:
@@ -193,24 +189,21 @@ class Responder:
     async def _whole(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
     ) -> Found:
-        """Send. Returns what matched, where we learn it, and how many canaries did."""
+        """Send. Returns what matched, where we learn it."""
         desk, params = self._desk, params_of(agreement)
         items = await asyncio.to_thread(put_in, entry)
         if len(items.rows) > params.n_s:
             raise CosightError("our set outgrew its size class since the proposal", code="set-changed")
         correlation = await in_thread(taken, desk, entry.peer, "sender", agreement)
-        role = PROTOCOLS[agreement.protocol].sender(items.rows, params, **correlation)
+        role = DISCOVERED[agreement.protocol].sender(items.rows, params, **correlation)
         entry.channel = open_channel(agreement)
-        found: Matches | None = await drive(role, entry.channel, entry.progress)
-        if found is None:
-            return None, 0
-        return sorted_out(items.ids[found.indices])
+        return found_in(items, await drive(role, entry.channel, entry.progress))
 
     async def _ahead(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
     ) -> Found:
         """Make the sender's half of a correlation, and keep it. Nobody learns anything."""
-        ahead, params = PROTOCOLS[agreement.protocol].ahead, params_of(agreement)
+        ahead, params = DISCOVERED[agreement.protocol].ahead, params_of(agreement)
         assert ahead is not None  # ``_accept`` saw it
         entry.channel = open_channel(agreement)
         made = await drive(ahead.sender(params), entry.channel, entry.progress)
@@ -221,7 +214,7 @@ class Responder:
             stash.prune("sender", entry.peer, MAX_READY)
 
         await in_thread(keep)
-        return None, 0
+        return Found()
 
     async def expire(self) -> None:
         """Close the offers that nobody took up in time. The server calls it now and then."""
@@ -258,10 +251,7 @@ class Responder:
             raise SessionRefused("the proposal is malformed", code="malformed")
         if (p.roster_epoch, p.roster_hash) != desk.roster():
             raise SessionRefused("the peer holds another roster", code="roster-mismatch")
-        if p.profile != PROFILE:
-            raise SessionRefused("the peer uses another canonical profile", code="profile-mismatch")
-        if p.protocol not in PROTOCOLS:
-            raise SessionRefused("the peer asks for a protocol that we do not have", code="protocol-unknown")
+        _check_words(p)
         limits = desk.limits
         if not 1 <= p.padded <= limits.max_rows or not 1 <= p.deadline_s <= limits.deadline_s:
             raise SessionRefused("the declared size or deadline is over our limit", code="too-large")
@@ -282,7 +272,7 @@ class Responder:
             return  # our set does not matter, and nothing of it shows
         entry.admission = admitted(entry.policy, entry.peer, history, now)
         entry.offer = desk.items.offer(p.types, now=now, admission=entry.admission)
-        entry.planted = len(planted_for(desk, entry.policy, entry.peer, p.types))
+        entry.planted = len(planted_for(desk, entry.policy, entry.peer, p.types, p.rung))
         self._allow(entry, history)
 
     def _check_log(self, entry: Entry, shown: Standing) -> None:
@@ -299,7 +289,7 @@ class Responder:
         p = entry.proposal
         if p.stage is Stage.WHOLE:
             return
-        if (ahead := PROTOCOLS[p.protocol].ahead) is None:
+        if (ahead := DISCOVERED[p.protocol].ahead) is None:
             raise SessionRefused("nothing of this protocol can be done ahead", code="protocol-unknown")
         if p.stage is Stage.AHEAD:
             if p.rung is not Rung.SIZE:
@@ -323,3 +313,13 @@ class Responder:
         if session in self._running or self._desk.ledger.has_session(session.hex()):
             return SessionRefused("the session was run before", code="session-replayed")
         return SessionRefused("there is no such session", code="session-unknown")
+
+
+def _check_words(p: Proposal) -> None:
+    """Refuse what we do not speak."""
+    if p.profile != PROFILE:
+        raise SessionRefused("the peer uses another canonical profile", code="profile-mismatch")
+    if p.protocol not in DISCOVERED:
+        raise SessionRefused("the peer asks for a protocol that we do not have", code="protocol-unknown")
+    if not fits(DISCOVERED[p.protocol], p.rung, p.output):
+        raise SessionRefused("the protocol does not reveal what is asked for", code="malformed")

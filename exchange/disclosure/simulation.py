@@ -92,7 +92,7 @@ def simulate(desk: Desk, peer: str, wish: Wish, *, answering: bool, peer_padded:
     """
     now, ours = desk.clock(), ours_for(desk, peer, wish.types)
     policy, history = ours.policy, desk.ledger.history(peer, now)
-    canaries = len(planted_for(desk, policy, peer, wish.types))
+    canaries = len(planted_for(desk, policy, peer, wish.types, wish.rung))
     padded, source = _peer_size(policy, peer, history, peer_padded)
     member = desk.find(peer)
     request = Request(

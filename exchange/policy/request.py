@@ -7,7 +7,7 @@ from exchange.agreement import MAX_ROWS, Rung
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.policy.history import Past
 
-RUNNABLE = frozenset({Rung.SIZE, Rung.OVERLAP})
+RUNNABLE = frozenset({Rung.SIZE, Rung.CARDINALITY, Rung.OVERLAP})
 """The rungs that this version can run."""
 OVERFIT = {"vole": (121, 100)}
 """By protocol, how many values a cheating peer may ask for one that it declares.

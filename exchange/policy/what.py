@@ -35,8 +35,8 @@ def _rung(case: Case) -> Objection | None:
 def _runnable(case: Case) -> Objection | None:
     if case.request.rung in RUNNABLE:
         return None
-    able = " and ".join(rung for rung in Rung if rung in RUNNABLE)
-    return Objection(f"this version of cosight runs {able}, not {case.request.rung}")
+    able = ", ".join(rung for rung in Rung if rung in RUNNABLE)
+    return Objection(f"this version of cosight runs {able}; not {case.request.rung}")
 
 
 def _learners(case: Case) -> Objection | None:

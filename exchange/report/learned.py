@@ -18,6 +18,10 @@ _OVERFIT = (
     "By overfitting its store it could test up to about 1.21 values for each one it declared. That is the "
     "best attack known, not a theorem."
 )
+_UNMASK = (
+    "With altered software it could learn which of its items are shared, as from the overlap, and no more: "
+    "what it sends cannot be told from an honest message."
+)
 _INVENT = "It could use any set it liked and leave items out."
 _OMIT = "It could give back fewer matches than it saw, but invent none: each carries a proof of match."
 _SHARED_SIZES = "The other side's size class, so its true size to within 12 % (within 32 for small sets)."
@@ -76,6 +80,25 @@ _SENDER_TOLD = Statement(
     ),
     cheat=(_INVENT, _GUESS),
 )
+_RECEIVER_COUNTS = Statement(
+    learned="How many of its own indicators the other side holds too, not which.",
+    infers=(
+        _SHARED_SIZES,
+        "Compared with an earlier session, whether what was added or dropped in between is shared.",
+    ),
+    cheat=(
+        _GUESS,
+        _UNMASK,
+    ),
+)
+_SENDER_COUNTED = Statement(
+    learned=_SENDER_ALONE.learned,
+    infers=_SENDER_ALONE.infers,
+    cheat=(
+        _INVENT,
+        "It could make the number smaller, and larger only with items of the other side that it can name.",
+    ),
+)
 _RECEIVER_TELLS = {
     "voprf": Statement(_RECEIVER_EXACT.learned, _RECEIVER_EXACT.infers, (*_RECEIVER_EXACT.cheat, _OMIT)),
     "vole": Statement(_RECEIVER_BULK.learned, _RECEIVER_BULK.infers, (*_RECEIVER_BULK.cheat, _OMIT)),
@@ -84,6 +107,8 @@ _RECEIVER_TELLS = {
 STATEMENTS: dict[tuple[Rung, str, str, str], Statement] = {
     (Rung.SIZE, ANY, RECEIVER, ANY): _SIZE,
     (Rung.SIZE, ANY, SENDER, ANY): _SIZE,
+    (Rung.CARDINALITY, "cardinality", RECEIVER, "receiver"): _RECEIVER_COUNTS,
+    (Rung.CARDINALITY, "cardinality", SENDER, "receiver"): _SENDER_COUNTED,
     (Rung.OVERLAP, "voprf", RECEIVER, "receiver"): _RECEIVER_EXACT,
     (Rung.OVERLAP, "voprf", RECEIVER, "both"): _RECEIVER_TELLS["voprf"],
     (Rung.OVERLAP, "voprf", SENDER, "receiver"): _SENDER_ALONE,
@@ -127,6 +152,13 @@ ADVERSARIES = {
         errors="Tags have 128 bits: at most n_r * n_s / 2^128 false matches, below 2^-40 for any size "
         "that a policy can allow. A run fails to start with probability 2^-40.",
         limits=f"A receiver may test up to about 1.21 values for each one it declared. {_NO_CHOICE}",
+    ),
+    "cardinality": Adversary(
+        model="Semi-honest, for the promise that no more than a number is learned: neither side proves "
+        "anything. A receiver with altered software learns at most the overlap.",
+        assumptions="One-more gap Diffie-Hellman on Curve25519, random oracle. Not post-quantum.",
+        errors="The number is wrong with probability at most 2^-40.",
+        limits=_NO_CHOICE,
     ),
 }
 """By protocol."""

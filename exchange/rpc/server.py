@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from crypto.psi import PROTOCOLS
+from crypto.psi import DISCOVERED
 from exchange.agreement import Agreement
 from exchange.disclosure import Channel, Desk, Responder, commit, judge_ours
 from exchange.errors import (
@@ -186,7 +186,7 @@ class Server:
                 roster_hash=roster_hash,
                 rosters=within_limits(self._directory.newer(request.roster_epoch)),
                 profile=PROFILE,
-                protocols=sorted(PROTOCOLS),
+                protocols=sorted(DISCOVERED),
                 software=self._desk.software,
                 signature=self._directory.sign(signed),
                 log_size=greeting.log_size,

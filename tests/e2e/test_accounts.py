@@ -32,7 +32,8 @@ def test_a_rung_is_climbed_on_a_condition(filled):
     with serve(bob) as node:
         dial = ["match", "bob", "--address", node.address]
         stopped = cosight(alice, *dial, "--if", "size >= 10000")
-        climbed = cosight(alice, *dial, "--if", "size >= 200")
+        climbed = cosight(alice, *dial, "--if", "cardinality >= 50")
+        count = cosight(alice, *dial, "--reveal", "cardinality")
     assert (stopped["reveal"], stopped["condition"]) == ("size", {"text": "size >= 10000", "held": False})
     assert stopped["result"] == {"count": None, "items": None}
     assert (climbed["reveal"], climbed["condition"]["held"], climbed["result"]["count"]) == (
@@ -41,9 +42,11 @@ def test_a_rung_is_climbed_on_a_condition(filled):
         50,
     )
     assert climbed["below"]["session"] != climbed["session"]
+    assert (count["result"], count["protocol"]) == ({"count": 50, "items": None}, "cardinality")
     intents = [e.what for e in entries(bob) if e.kind is Kind.INTENT]
-    assert [what.get("below") for what in intents] == [None, None, climbed["below"]["session"]]
-    for wrong in ("size", "cardinality >= 20", "size >= -1"):
+    assert [what["rung"] for what in intents] == ["size", "cardinality", "overlap", "cardinality"]
+    assert [what.get("below") for what in intents] == [None, None, climbed["below"]["session"], None]
+    for wrong in ("size", "sum >= 20", "size >= -1"):
         cosight(alice, "match", "bob", "--if", wrong, code=2)
 
 

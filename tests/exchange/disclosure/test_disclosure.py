@@ -280,7 +280,7 @@ async def test_nobody_is_blamed_for_bad_luck(monkeypatch):
         yield
 
     unlucky_voprf = replace(PROTOCOLS["voprf"], receiver=unlucky)
-    monkeypatch.setattr("exchange.disclosure.initiator.PROTOCOLS", {"voprf": unlucky_voprf})
+    monkeypatch.setattr("exchange.disclosure.initiator.DISCOVERED", {"voprf": unlucky_voprf})
     with pytest.raises(CosightError) as error:
         await match(alice.desk, "bob", WISH, wire)
     assert error.value.code == "encoding-failed"

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from crypto.errors import ParameterError
 from crypto.psi import Output
 from exchange.agreement import Rung, size_class
 from exchange.cli.local import ALLOW_ALL
@@ -17,6 +18,7 @@ from exchange.indicators import IndicatorType
 from exchange.ledger import Kind
 from tests.exchange.disclosure.desks import WISH, Side, pair
 
+COUNTING = replace(WISH, rung=Rung.CARDINALITY, protocol="cardinality")
 BOTH = replace(WISH, output=Output.BOTH)
 COUNTED = replace(WISH, types=(IndicatorType.IPV4,), protocol="vole")
 
@@ -53,7 +55,9 @@ class TestCanaries:
         alice, bob, wire = pair()
         side, thief = (alice, bob) if planter == "alice" else (bob, alice)
         side.policy_text = policy(canaries=8)
-        planted = planted_for(side.desk, side.desk.policy(), thief.member, [IndicatorType.DOMAIN])
+        planted = planted_for(
+            side.desk, side.desk.policy(), thief.member, [IndicatorType.DOMAIN], Rung.OVERLAP
+        )
         thief.items.words += [one.value for one in planted[:3]]
         outcome = await match(alice.desk, "bob", BOTH, wire)
         assert sorted(m.value for m in alice.items.values(outcome.ids) if len(m.value) == 1) == ["b", "c"]
@@ -71,7 +75,7 @@ class TestCanaries:
     async def test_a_policy_may_only_want_it_written_down(self):
         alice, bob, wire = pair()
         alice.policy_text = policy(canaries=8, on_alarm='"record"')
-        planted = planted_for(alice.desk, alice.desk.policy(), "bob", [IndicatorType.DOMAIN])
+        planted = planted_for(alice.desk, alice.desk.policy(), "bob", [IndicatorType.DOMAIN], Rung.OVERLAP)
         bob.items.words.append(planted[0].value)
         for _ in range(2):
             assert (await match(alice.desk, "bob", WISH, wire)).canaries == 1
@@ -189,7 +193,7 @@ async def test_our_own_set_is_looked_at_too():
 async def test_alarms_do_not_fill_the_ledger():
     alice, bob, wire = pair()
     alice.policy_text = policy(canaries=8, on_alarm='"record"')
-    planted = planted_for(alice.desk, alice.desk.policy(), "bob", [IndicatorType.DOMAIN])
+    planted = planted_for(alice.desk, alice.desk.policy(), "bob", [IndicatorType.DOMAIN], Rung.OVERLAP)
     bob.items.words.append(planted[0].value)
     alice.desk.throttle.per_hour = 2
     for _ in range(4):
@@ -203,7 +207,11 @@ async def test_a_rung_is_climbed_from_the_one_below():
     with pytest.raises(PeerRefused):
         await match(alice.desk, "bob", WISH, wire)
     assert told(bob, Kind.REFUSED)[0]["rule"] == "p8-climb"
-    lower = await match(alice.desk, "bob", replace(WISH, rung=Rung.SIZE), wire)
+    with pytest.raises(PeerRefused):
+        await match(alice.desk, "bob", COUNTING, wire)
+    await match(alice.desk, "bob", replace(WISH, rung=Rung.SIZE), wire)
+    lower = await match(alice.desk, "bob", COUNTING, wire)
+    assert (lower.count, lower.ids) == (2, None)
     outcome = await match(alice.desk, "bob", replace(WISH, below=bytes.fromhex(lower.session)), wire)
     assert outcome.ids is not None
     intents = told(bob, Kind.INTENT)
@@ -213,6 +221,21 @@ async def test_a_rung_is_climbed_from_the_one_below():
     with pytest.raises(PeerRefused):
         await match(alice.desk, "bob", replace(WISH, below=bytes.fromhex(lower.session)), wire)
     bob.policy_text = policy(climb="true", climb_if='{ overlap = "size >= 33" }')
-    lower = await match(alice.desk, "bob", replace(WISH, rung=Rung.SIZE), wire)
+    await match(alice.desk, "bob", replace(WISH, rung=Rung.SIZE), wire)
+    lower = await match(alice.desk, "bob", COUNTING, wire)
     with pytest.raises(PeerRefused):
         await match(alice.desk, "bob", replace(WISH, below=bytes.fromhex(lower.session)), wire)
+
+
+async def test_a_number_is_learned_and_not_which():
+    alice, bob, wire = pair()
+    outcome = await match(alice.desk, "bob", COUNTING, wire)
+    assert (outcome.count, outcome.ids, outcome.protocol, outcome.settled) == (2, None, "cardinality", True)
+    ours, theirs = (told(side, Kind.DISCLOSED)[0] for side in (alice, bob))
+    assert (ours["learned_by_us"], ours["matched"]) == ("cardinality", 2)
+    assert (theirs["learned_by_peer"], theirs.get("matched"), theirs["at_stake"]) == ("cardinality", None, 4)
+    for wrong in ({"protocol": "voprf"}, {"output": Output.BOTH}):
+        with pytest.raises((PeerRefused, ParameterError)):
+            await match(alice.desk, "bob", replace(COUNTING, **wrong), wire)
+    with pytest.raises((PeerRefused, ParameterError)):
+        await match(alice.desk, "bob", replace(WISH, protocol="cardinality"), wire)

@@ -149,7 +149,7 @@ def approved(*given: Approval) -> Alone:
     return Alone(APPROVAL, history=History(approvals=given))
 
 
-SIZE_RUN = past(rung=Rung.SIZE, direction="initiator")
+LOWER_RUN = past(rung=Rung.CARDINALITY, direction="initiator")
 CLIMB_IF = 'climb_if = { overlap = "size >= 3000" }'
 HALF = "share = { most = 0.5, days = 30 }"
 ISAC = '[arrangements.isac]\nreference = "file 9"\n'
@@ -199,7 +199,7 @@ REFUSED: dict[str, list[Alone]] = {
     ],
     "p23-profile": [Alone(request={"profile": "cti-c14n/2"}), terms('profiles = ["cti-c14n/2"]')],
     "p8-rung": [terms('reveal = "size"')],
-    "rung-available": [Alone(request={"rung": rung}) for rung in (Rung.ESTIMATE, Rung.CARDINALITY, Rung.SUM)],
+    "rung-available": [Alone(request={"rung": rung}) for rung in (Rung.ESTIMATE, Rung.SUM)],
     "p8-output": [Alone(request={"output": Output.BOTH})],
     "p3-types": [
         Alone(request={"types": (IndicatorType.IPV4, IndicatorType.URL)}),
@@ -241,12 +241,12 @@ REFUSED: dict[str, list[Alone]] = {
     ],
     "p8-climb": [
         terms("climb = true"),
-        terms("climb = true", History((replace(SIZE_RUN, closed=False),))),
-        terms("climb = true", History((replace(SIZE_RUN, types=(IndicatorType.IPV4,)),))),
-        terms("climb = true", History((replace(SIZE_RUN, began=NOW - timedelta(hours=24, seconds=1)),))),
-        terms("climb = true", History((SIZE_RUN,)), below=past()),
-        terms(CLIMB_IF, History((SIZE_RUN,))),
-        terms('climb_if = { overlap = "cardinality > 1" }', History((SIZE_RUN,))),
+        terms("climb = true", History((replace(LOWER_RUN, closed=False),))),
+        terms("climb = true", History((replace(LOWER_RUN, types=(IndicatorType.IPV4,)),))),
+        terms("climb = true", History((replace(LOWER_RUN, began=NOW - timedelta(hours=24, seconds=1)),))),
+        terms("climb = true", History((LOWER_RUN,)), below=past()),
+        terms(CLIMB_IF, History((LOWER_RUN,))),
+        terms('climb_if = { overlap = "cardinality > 1" }', History((LOWER_RUN,))),
     ],
     "p19-approval": [
         approved(),

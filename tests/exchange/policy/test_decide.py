@@ -35,11 +35,11 @@ from tests.exchange.policy.cases import (
     CLIMB_IF,
     FILE,
     HALF,
+    LOWER_RUN,
     NOW,
     POLICY,
     REFUSED,
     REQUEST,
-    SIZE_RUN,
     UNKNOWN,
     Alone,
     answering,
@@ -218,10 +218,10 @@ class TestAllowed:
             answering(HALF, past(timedelta(days=30, seconds=1), charge=501), peer_size_padded=128),
             terms("share = { most = 0, days = 30 }"),
             answering(HALF, past(charge=372), peer_size_padded=128),
-            terms("climb = true", History((SIZE_RUN,))),
+            terms("climb = true", History((LOWER_RUN,))),
             terms("climb = true", rung=Rung.SIZE),
-            terms("climb = true", below=SIZE_RUN),
-            terms(CLIMB_IF.replace("3000", "2048"), History((SIZE_RUN, past()))),
+            terms("climb = true", below=LOWER_RUN),
+            terms(CLIMB_IF.replace("3000", "2048"), History((LOWER_RUN, past()))),
             approved(approval("ann"), approval("bo")),
             approved(approval("ann", days=0), approval("bo", days=7)),
         ],
@@ -231,10 +231,10 @@ class TestAllowed:
         assert decision.allowed, decision.explanation
 
     def test_the_newest_session_of_the_rung_below_counts(self) -> None:
-        older = replace(SIZE_RUN, began=NOW - timedelta(hours=5), peer_padded=4096)
+        older = replace(LOWER_RUN, began=NOW - timedelta(hours=5), peer_padded=4096)
         case = terms(CLIMB_IF, History((older,)))
         assert case.decision().allowed
-        assert not replace(case, history=History((SIZE_RUN, older))).decision().allowed
+        assert not replace(case, history=History((LOWER_RUN, older))).decision().allowed
 
     def test_another_revision_of_the_policy_needs_approving_anew(self) -> None:
         case = approved(approval("ann"), approval("bo"))

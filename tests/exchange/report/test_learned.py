@@ -4,8 +4,9 @@ from itertools import product
 
 import pytest
 
-from crypto.psi import PROTOCOLS, Output
+from crypto.psi import DISCOVERED, Output
 from exchange.agreement import Rung, Stage
+from exchange.disclosure import fits
 from exchange.policy import ADMISSION_RULES, RUNNABLE
 from exchange.policy.request import OVERFIT
 from exchange.policy.tables import BASES as BASES_OF_POLICY
@@ -15,8 +16,9 @@ from tests.architecture.tree import ROOT
 
 RUNS = [
     (rung, name, role, str(output))
-    for rung, (name, protocol), role in product(sorted(RUNNABLE), PROTOCOLS.items(), (RECEIVER, SENDER))
+    for rung, (name, protocol), role in product(sorted(RUNNABLE), DISCOVERED.items(), (RECEIVER, SENDER))
     for output in Output
+    if fits(protocol, rung, output)
 ]
 
 
@@ -30,9 +32,9 @@ def test_there_is_a_statement_on_every_run(rung: Rung, protocol: str, role: str,
 
 
 def test_no_statement_is_on_what_does_not_exist() -> None:
-    assert {protocol for _, protocol, _, _ in STATEMENTS} <= {*PROTOCOLS, "*"}
+    assert {protocol for _, protocol, _, _ in STATEMENTS} <= {*DISCOVERED, "*"}
     assert {rung for rung, *_ in STATEMENTS} == set(RUNNABLE)
-    assert set(ADVERSARIES) == set(PROTOCOLS)
+    assert set(ADVERSARIES) == set(DISCOVERED)
     assert statement(Rung.CONTEXT, "voprf", RECEIVER, "receiver", Stage.WHOLE) is None
 
 
