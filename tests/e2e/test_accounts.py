@@ -88,3 +88,41 @@ def test_the_receipts_of_one_member_convict_another(filled, tmp_path):
     assert homeless("verify", str(tmp_path / "c"))["ok"], "alone it cannot be seen"
     found = homeless("verify", str(tmp_path / "a"), str(tmp_path / "c"), code=1)
     assert found["problems"]
+
+
+def test_two_people_approve_before_a_session_runs(filled, tmp_path):
+    alice, bob = filled
+    keys = {name: tmp_path / f"{name}.pem" for name in ("ann", "bo")}
+    lines = [homeless("policy", "approver", name, "--out", str(keys[name]))["line"] for name in keys]
+    before = alice.policy_file.read_text()
+    asked = 'approval = { rungs = ["overlap"], people = 2, days = 7 }'
+    needs = before.replace('reveal = "overlap"\n', f'reveal = "overlap"\n{asked}\n')
+    alice.policy_file.write_text(needs + "\n[approvers]\n" + "\n".join(lines) + "\n")
+    with serve(bob) as node:
+        match = ["match", "bob", "--type", "domain", "--address", node.address]
+        for name in (None, *keys):
+            if name is not None:
+                approve = ["policy", "approve", "bob", "--reveal", "overlap", "--type", "domain"]
+                cosight(alice, *approve, "--key", str(keys[name]), "--as", name)
+            if name != "bo":
+                assert cosight(alice, *match, code=1)["error"]["code"] == "policy-refused"
+        assert cosight(alice, *match)["result"]["count"] == 10
+        others = ["match", "bob", "--type", "email", "--address", node.address]
+        assert cosight(alice, *others, code=1)["error"]["code"] == "policy-refused"
+    refused = [e.what["rule"] for e in entries(alice) if e.kind is Kind.REFUSED]
+    assert refused == ["p19-approval"] * 3
+    cosight(alice, "ledger", "export", str(tmp_path / "a"))
+    assert homeless("verify", str(tmp_path / "a"))["ok"]
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+def test_the_switch_that_stops_everything_with_a_peer(filled, who):
+    alice, bob = filled
+    stopped, other = (alice, "bob") if who == "alice" else (bob, "alice")
+    cosight(stopped, "policy", "quarantine", other, "--reason", "under-inquiry")
+    with serve(bob) as node:
+        dial = ["match", "bob", "--address", node.address]
+        assert cosight(alice, *dial, code=1)["error"]["code"] == "policy-refused"
+        cosight(stopped, "policy", "lift", other, "--reason", "explained")
+        assert cosight(alice, *dial)["settled"]
+    assert [e.what["rule"] for e in entries(stopped) if e.kind is Kind.REFUSED] == ["p22-quarantine"]
