@@ -1,4 +1,4 @@
-"""One run of RR22 in ``spu`` (SecretFlow's PSI, C++): two processes over its link on loopback, CSV to CSV.
+"""One run of RR22 or ECDH in ``spu`` (SecretFlow's PSI, C++): two processes over its link, CSV to CSV.
 
 Runs in an environment of its own, which ``benchmarks.bulk`` makes. ``wall_s`` runs from a common barrier to
 the return of the slower party: reading, hashing, protocol, sorting, writing. ``protocol_s`` is the phase that
@@ -29,7 +29,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def party(rank, ports, table, out, log, barrier, results):  # noqa: ANN001, ANN201
+def party(rank, ports, table, out, log, protocol, barrier, results):  # noqa: ANN001, ANN201
     """One party; rank 0 learns the intersection. What the library prints goes to the log."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
@@ -41,12 +41,18 @@ def party(rank, ports, table, out, log, barrier, results):  # noqa: ANN001, ANN2
     for i, port in enumerate(ports):
         desc.add_party(f"p{i}", f"127.0.0.1:{port}")
     link = libspu.link.create_brpc(desc, rank)
+    chosen = {
+        "rr22": {
+            "protocol": psi.PsiProtocol.PROTOCOL_RR22,
+            "rr22_params": psi.Rr22Rarams(low_comm_mode=False),  # its name is misspelt there
+        },
+        "ecdh": {
+            "protocol": psi.PsiProtocol.PROTOCOL_ECDH,
+            "ecdh_params": psi.EcdhParams(curve=psi.EllipticCurveType.CURVE_25519),
+        },
+    }[protocol]
     config = psi.PsiExecuteConfig(
-        protocol_conf=psi.PsiProtocolConfig(
-            protocol=psi.PsiProtocol.PROTOCOL_RR22,
-            receiver_rank=0,
-            rr22_params=psi.Rr22Rarams(low_comm_mode=False),  # its name is misspelt there
-        ),
+        protocol_conf=psi.PsiProtocolConfig(receiver_rank=0, **chosen),
         input_params=psi.InputParams(path=table, selected_keys=["id"], keys_unique=True),  # else it is slower
         output_params=psi.OutputParams(path=out),
     )
@@ -69,6 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", nargs=2, help="the receiver's and the sender's CSV, keys in the column id")
     parser.add_argument("--out", required=True, help="folder for the results and the logs")
+    parser.add_argument("--protocol", choices=["rr22", "ecdh"], default="rr22")
     args = parser.parse_args()
     context = mp.get_context("spawn")
     barrier, results, ports = context.Barrier(2), context.Queue(), free_ports(2)
@@ -76,7 +83,16 @@ def main() -> None:
     parties = [
         context.Process(
             target=party,
-            args=(rank, ports, table, f"{args.out}/out{rank}.csv", logs[rank], barrier, results),
+            args=(
+                rank,
+                ports,
+                table,
+                f"{args.out}/out{rank}.csv",
+                logs[rank],
+                args.protocol,
+                barrier,
+                results,
+            ),
             daemon=True,
         )
         for rank, table in enumerate(args.tables)

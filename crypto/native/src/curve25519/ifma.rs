@@ -23,11 +23,11 @@ const P512: [u64; 5] = [(LIMB - 18) << 9, LIMB << 9, LIMB << 9, LIMB << 9, LIMB 
 
 /// Eight reduced elements.
 #[derive(Clone, Copy, Zeroize)]
-pub struct Field([V; 5]);
+pub struct Field(pub(super) [V; 5]);
 
 /// Eight elements that are not carried.
 #[derive(Clone, Copy)]
-pub struct Wide([V; 5]);
+pub struct Wide(pub(super) [V; 5]);
 
 /// A choice that is the same for every lane.
 #[derive(Clone, Copy)]
@@ -177,14 +177,14 @@ impl Field {
         ];
         fold([
             lo!(zero, (a, v)),
-            lo!(twice(high[0]), (a, w), (b, v)),
-            lo!(twice(high[1]), (a, x), (b, w), (c, v)),
-            lo!(twice(high[2]), (a, y), (b, x), (c, w), (d, v)),
-            lo!(twice(high[3]), (a, z), (b, y), (c, x), (d, w), (e, v)),
-            lo!(twice(high[4]), (b, z), (c, y), (d, x), (e, w)),
-            lo!(twice(high[5]), (c, z), (d, y), (e, x)),
-            lo!(twice(high[6]), (d, z), (e, y)),
-            lo!(twice(high[7]), (e, z)),
+            _mm512_add_epi64(twice(high[0]), lo!(zero, (a, w), (b, v))),
+            _mm512_add_epi64(twice(high[1]), lo!(zero, (a, x), (b, w), (c, v))),
+            _mm512_add_epi64(twice(high[2]), lo!(zero, (a, y), (b, x), (c, w), (d, v))),
+            _mm512_add_epi64(twice(high[3]), lo!(zero, (a, z), (b, y), (c, x), (d, w), (e, v))),
+            _mm512_add_epi64(twice(high[4]), lo!(zero, (b, z), (c, y), (d, x), (e, w))),
+            _mm512_add_epi64(twice(high[5]), lo!(zero, (c, z), (d, y), (e, x))),
+            _mm512_add_epi64(twice(high[6]), lo!(zero, (d, z), (e, y))),
+            _mm512_add_epi64(twice(high[7]), lo!(zero, (e, z))),
             twice(high[8]),
         ])
     }
@@ -244,7 +244,7 @@ impl Choice {
 
 #[target_feature(enable = "avx512f,avx2")]
 #[inline]
-fn lanes(v: V) -> [u64; LANES] {
+pub(super) fn lanes(v: V) -> [u64; LANES] {
     let (low, high) = (_mm512_extracti64x4_epi64::<0>(v), _mm512_extracti64x4_epi64::<1>(v));
     [
         _mm256_extract_epi64::<0>(low) as u64,

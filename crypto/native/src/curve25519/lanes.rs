@@ -59,13 +59,13 @@ macro_rules! lanes {
             /// `(X : Z)` of each lane's point times the scalar: RFC 7748, section 5.
             ///
             /// Not the points are swapped, but which of the two is doubled is chosen: the sum is the same.
-            /// The three lowest bits are zero, so there is nothing to add.
+            /// The lowest bit is zero, so there is nothing to choose at the end.
             $(#[$feature])?
             fn ladder(u: &Field, scalar: &Row) -> (Field, Field) {
                 let (mut x2, mut z2) = (Field::small(1).wide(), Field::small(0).wide());
                 let (mut x3, mut z3) = (u.wide(), Field::small(1).wide());
                 let mut before = 0;
-                for at in (3..255).rev() {
+                for at in (0..255).rev() {
                     let bit = scalar[at / 8] >> (at % 8) & 1;
                     let swap = Choice::all(std::hint::black_box(bit ^ before));
                     before = bit;
@@ -76,15 +76,7 @@ macro_rules! lanes {
                     z3 = u.mul(&da.sub(&cb).narrow().square().narrow());
                     (x2, z2) = double(&Field::select(swap, &c, &a), &Field::select(swap, &d, &b));
                 }
-                let swap = Choice::all(std::hint::black_box(before));
-                let mut x = Field::select(swap, &x3.narrow(), &x2.narrow());
-                let mut z = Field::select(swap, &z3.narrow(), &z2.narrow());
-                for _ in 0..3 {
-                    let (a, b) = (x.wide().add(&z.wide()).narrow(), x.wide().sub(&z.wide()).narrow());
-                    let (x2, z2) = double(&a, &b);
-                    (x, z) = (x2.narrow(), z2.narrow());
-                }
-                (x, z)
+                (x2.narrow(), z2.narrow())
             }
 
             /// Twice a point, from the sum and the difference of its coordinates.

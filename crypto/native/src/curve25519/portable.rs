@@ -16,7 +16,7 @@ const P60: [u128; 5] = {
 
 /// A reduced element.
 #[derive(Clone, Copy, Zeroize)]
-pub struct Field([u64; 5]);
+pub struct Field(pub(super) [u64; 5]);
 
 /// An element that is not carried.
 #[derive(Clone, Copy)]

@@ -1,4 +1,6 @@
 //! The vectors of the RFCs, and every backend against curve25519-dalek.
+#![allow(unsafe_code)]
+
 use super::*;
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar as Residue;
@@ -128,6 +130,48 @@ fn products_are_those_of_dalek() {
             let mut rows = us.clone();
             backend.multiply(&mut rows, scalar(bytes).bytes());
             assert_eq!(rows, expected);
+        }
+    }
+}
+
+/// Limbs as large as the page of each file allows, which no input brings about: the arithmetic is exact there,
+/// and what it returns keeps to what it promises.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn ifma_is_exact_at_its_bounds() {
+    use std::arch::x86_64::_mm512_set1_epi64;
+    const FIELD: u64 = (1 << 51) + (1 << 16);
+    const WIDE: u64 = 1 << 59;
+
+    #[target_feature(enable = "avx2,avx512f,avx512dq,avx512ifma")]
+    fn check(x: [u64; 5], y: [u64; 5]) {
+        let (px, py) = (portable::Field(x), portable::Field(y));
+        let [vx, vy] = [x, y].map(|limbs| ifma::Field(limbs.map(|limb| _mm512_set1_epi64(limb as i64))));
+        let (product, square) = (vx.mul(&vy), vx.square());
+        let known = [
+            (product.narrow(), px.mul(&py).narrow()),
+            (square.narrow(), px.square().narrow()),
+            (product.add(&square).narrow(), px.mul(&py).add(&px.square()).narrow()),
+            (product.sub(&square).narrow(), px.mul(&py).sub(&px.square()).narrow()),
+            (vx.wide().sub(&product).narrow(), px.wide().sub(&px.mul(&py)).narrow()),
+            (product.add_multiple(&vy, A24).narrow(), px.mul(&py).add_multiple(&py, A24).narrow()),
+        ];
+        for (found, expected) in known {
+            assert_eq!(found.to_bytes(), [expected.to_bytes()[0]; ifma::LANES]);
+            assert!(found.0.into_iter().all(|limb| ifma::lanes(limb)[0] < FIELD));
+        }
+        let wide = [product, square].map(|wide| wide.0).concat();
+        assert!(wide.into_iter().all(|limb| ifma::lanes(limb)[0] < WIDE));
+    }
+
+    let patterns = |low: u64| {
+        (0..32).map(move |set| [0, 1, 2, 3, 4].map(|limb| if set >> limb & 1 == 1 { FIELD - 1 } else { low }))
+    };
+    if Ifma::detect().is_some() {
+        for (x, y) in patterns(0).flat_map(|x| patterns(1 << 50).map(move |y| (x, y))) {
+            // SAFETY: this machine has AVX2, AVX512F, AVX512DQ and AVX512IFMA.
+            unsafe { check(x, y) };
+            unsafe { check(y, x) };
         }
     }
 }
