@@ -9,7 +9,7 @@
 //! filters", JEA 14 (2009), for the blocks; G. Steele, D. Lea, C. Flood, OOPSLA 2014, for SplitMix64.
 #![forbid(unsafe_code)]
 
-use super::answers;
+use super::{answers, CHUNK};
 use crate::errors::{Error, Result};
 use crate::rows::scatter;
 use rayon::prelude::*;
@@ -93,10 +93,14 @@ fn mix(mut word: u64) -> u64 {
 pub fn insert(shape: Shape, tags: &[u128]) -> Vec<u8> {
     let together = shape.blocks.div_ceil(GROUPS);
     let groups = shape.blocks.div_ceil(together);
-    let (tags, bounds) = scatter(tags.len(), |each| each(tags), groups, |tag| shape.block(*tag) / together);
+    let part = tags.len().div_ceil(rayon::current_num_threads()).max(CHUNK);
+    let sort =
+        |tags: &[u128]| scatter(tags.len(), |each| each(tags), groups, |tag| shape.block(*tag) / together);
+    let parts: Vec<_> = tags.par_chunks(part).map(sort).collect();
     let mut bits = vec![0; shape.bytes()];
     bits.par_chunks_mut(together * shape.block_bytes()).enumerate().for_each(|(group, bits)| {
-        for tag in &tags[bounds[group] as usize..bounds[group + 1] as usize] {
+        let of_group = |bounds: &[u32]| bounds[group] as usize..bounds[group + 1] as usize;
+        for tag in parts.iter().flat_map(|(tags, bounds)| &tags[of_group(bounds)]) {
             let block = shape.block(*tag) - group * together;
             let bits = &mut bits[block * shape.block_bytes()..][..shape.block_bytes()];
             shape.all(*tag, |place| {
