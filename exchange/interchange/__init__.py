@@ -15,7 +15,7 @@ UNKEYED = (
 
 SHARED_KEY = (
     "WARNING: everybody who can ask this set has its key, and whoever has both can test any guess, as often "
-    "as they like and unseen: all IPv4 addresses in an hour or two of processor time. With the default key, "
+    "as they like and unseen: all IPv4 addresses in about an hour of processor time. With the default key, "
     "that is everybody. Give it only to whom you would give the list itself."
 )
 
