@@ -2,7 +2,7 @@
 
 import bloom_filter2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.errors import InputError
@@ -61,6 +61,7 @@ def test_the_other_backends_of_the_package_read_the_same_file(tmp_path, backend)
 
 
 @BOTH
+@settings(deadline=None)
 @given(held=st.lists(st.text(max_size=30), max_size=20), asked=st.lists(st.text(max_size=30), max_size=20))
 def test_any_text_probes_the_bits_that_the_package_probes(probes, held, asked):
     ours = BloomFilter2.build(held, capacity=20, error_rate=0.1, probes=probes)

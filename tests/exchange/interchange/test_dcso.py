@@ -7,7 +7,7 @@ from hashlib import sha256
 import flor
 import poppy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.errors import InputError
@@ -66,6 +66,7 @@ def test_the_file_that_the_go_tool_is_tested_with_is_ours_for_its_three_values()
 GO_TESTDATA = "f49c7cd2901831410a329738ba98c3d193e2921e52133b6d67b885b17cfc89ab"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=40), max_size=30), st.lists(st.text(max_size=40), max_size=30), st.binary())
 def test_any_text_gives_the_bytes_of_the_others(held, asked, data):
     ours = DcsoFilter.build(held, capacity=40, fpr=0.05, data=data)
@@ -101,6 +102,7 @@ def test_every_cut_is_refused_or_is_a_filter_with_fewer_data():
 WORDS = st.one_of(st.integers(0, 200), st.integers(0, 2**64 - 1), st.sampled_from([2**63, 2**32]))
 
 
+@settings(deadline=None)
 @given(st.tuples(WORDS, st.floats(), WORDS, WORDS, WORDS), st.binary(max_size=100))
 def test_any_head_is_refused_or_read(head, body):
     data = struct.pack("<QQdQQQ", 1, *head) + body
