@@ -245,7 +245,7 @@ def test_outputs_of_the_oprf_are_tags_and_another_key_finds_nothing(kind):
     for evaluator, expected in ((key, [True] * 10 + [False] * 20), (other, [False] * 30)):
         blinds, blinded = oprf.blind(asked, mode=oprf.Mode.OPRF)
         evaluated, _ = oprf.blind_evaluate(evaluator, blinded)
-        outputs = oprf.finalize(asked, blinds, evaluated)
+        outputs = oprf.finalize(asked, blinds, evaluated, mode=oprf.Mode.OPRF)
         assert made.contains(outputs[:, :16].copy()).tolist() == expected
     assert not made.contains(asked[:, :16].copy()).any(), "hashes without the key are no tags"
 
