@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from crypto import _native, rows
-from crypto.errors import DecodeError
+from crypto.errors import DecodeError, ParameterError
 from crypto.filters.encoding import BLOOM, TAG_BYTES, Answers, check, decoded, encoded
 from crypto.rows import Rows
 
@@ -13,6 +13,7 @@ BLOCK_BITS = 2**18
 """Bits of a block at most: what the first cache of a processor holds."""
 
 _MAX_K = 64
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class Bloom:
             fpr: 2^-40 to 1/2.
 
         Raises:
-            ParameterError: the array is no table of tags, or the rate is another.
+            ParameterError: the array is no table of tags, they are not uniform, or the rate is another.
         """
         check(tags, fpr, lowest=2**-40)
         n, k = len(tags), max(1, round(-math.log2(fpr)))
         m = -k * max(n, 1) / math.log1p(-(fpr ** (1 / k)))
-        while True:
+        for _ in range(_TRIES):
             while _bloom_bound(n, k, *_blocks(m)) > fpr:
                 m *= 1.001
             block_bits, blocks = _blocks(m)
@@ -56,6 +57,7 @@ class Bloom:
             if made.fpr <= fpr:
                 return made
             m = 1.01 * m + 64  # one in hundreds comes out worse than three deviations from the mean
+        raise ParameterError("the tags are not uniform: no Bloom filter keeps to the rate")
 
     @property
     def m_bits(self) -> int:

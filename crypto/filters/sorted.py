@@ -149,11 +149,13 @@ class Delta:
         """
         if old.digest != self.base:
             raise ParameterError("the delta applies to another table")
+        if old.width != self.width:
+            raise DecodeError("the delta keeps another number of bytes than the table that it names")
         before, (removed, added) = old.rows(), map(self._rows, (self.removed, self.added))
         gone, found = rows.join(before, removed)
         kept = np.delete(before, gone, axis=0)
         new = Sorted(self.items, self.width, rows.sort(np.concatenate([kept, added])).tobytes())
-        if len(found) != len(removed) or new.digest != self.result:
+        if len(found) != len(removed) or new.entries > new.items or new.digest != self.result:
             raise DecodeError("the delta does not give the table that it names")
         return new
 

@@ -25,6 +25,7 @@ from typing import Self
 
 from exchange.errors import InputError
 from exchange.interchange import UNKEYED
+from exchange.interchange.dcso import MAX_BITS
 
 WARNING = UNKEYED
 
@@ -124,11 +125,13 @@ class BloomFilter2:
 
 def _shape(capacity: int, error_rate: float) -> tuple[int, int]:
     """Bits and probes, computed in the order of the package: another order rounds otherwise."""
-    if not 0 < capacity < 2**40 or not 0 < error_rate < 1:
+    if not 1 <= capacity <= MAX_BITS or not 0 < error_rate < 1:
         raise InputError(
             "a filter is for 1 value at least, at a rate between 0 and 1", code="filter-parameters"
         )
     m = math.ceil(-1 * capacity * math.log(error_rate) / math.log(2) ** 2)
+    if m > MAX_BITS:
+        raise InputError("a filter has 8 GiB at most", code="filter-parameters")
     return m, math.ceil(m / capacity * math.log(2))
 
 

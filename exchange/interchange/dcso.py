@@ -25,8 +25,12 @@ from exchange.interchange import UNKEYED
 
 WARNING = UNKEYED
 
+MAX_BITS = 2**36
+"""Of a filter that is made here: 8 GiB."""
+
 _HEAD = struct.Struct("<QQdQQQ")
 _VERSION = 1
+_CHUNK = 1 << 14
 _MAX_K = 1100  # of the lowest rate that a double holds
 _PRIME = np.uint64(18446744073709551557)
 _FACTOR = np.uint64(18446744073709550147)
@@ -69,7 +73,7 @@ class DcsoFilter:
         Raises:
             InputError: there are more values than the capacity, or a number is none of a filter.
         """
-        if not 0 < capacity < 2**40 or not 0 < fpr < 1:
+        if not 1 <= capacity <= MAX_BITS or not 0 < fpr < 1:
             raise InputError(
                 "a filter is for 1 value at least, at a rate between 0 and 1", code="filter-parameters"
             )
@@ -79,8 +83,8 @@ class DcsoFilter:
             )
         m = abs(math.ceil(capacity * math.log(fpr) / math.pow(math.log(2.0), 2.0)))
         k = math.ceil(math.log(2) * m / capacity)
-        if not m or not k:
-            raise InputError("a filter at this rate has no bits", code="filter-parameters")
+        if not m or not k or m > MAX_BITS:
+            raise InputError("a filter has 1 bit to 8 GiB", code="filter-parameters")
         bits, count = _inserted(values, m, k)
         return cls(capacity, fpr, k, m, count, bits, data)
 
@@ -93,7 +97,7 @@ class DcsoFilter:
         bits = np.frombuffer(self.bits, np.uint8)
         answers = np.ones(len(values), np.bool_)
         for places in _places(_fnv1(values), self.m_bits, self.k_hashes):
-            answers &= bits[places >> 3] >> (places & 7).astype(np.uint8) & 1 == 1
+            answers &= _set(bits, places)
         return answers
 
     def to_bytes(self) -> bytes:
@@ -134,13 +138,21 @@ def _malformed(why: str) -> InputError:
 
 def _inserted(values: Sequence[str], m: int, k: int) -> tuple[bytes, int]:
     """The bits, and how many values set one that none before had set."""
-    n = len(values)
-    first = np.full(-(-m // 64) * 64, n, np.int64)
-    for places in _places(_fnv1(values), m, k):
-        np.minimum.at(first, places, np.arange(n))
-    counted = np.zeros(n + 1, np.bool_)
-    counted[first] = True
-    return np.packbits(first < n, bitorder="little").tobytes(), int(counted[:n].sum())
+    bits = np.zeros(8 * -(-m // 64), np.uint8)
+    count = 0
+    for at in range(0, len(values), _CHUNK):
+        places = np.stack(list(_places(_fnv1(values[at : at + _CHUNK]), m, k)), axis=1)
+        fresh = np.where(_set(bits, places), -1, places).ravel()
+        _, first = np.unique(fresh, return_index=True)
+        count += np.unique(first[fresh[first] >= 0] // k).size
+        np.bitwise_or.at(bits, places >> 3, np.left_shift(1, places & 7).astype(np.uint8))
+    return bits.tobytes(), count
+
+
+def _set(bits: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which bits are set."""
+    ones: NDArray[np.bool_] = bits[places >> 3] >> (places & 7).astype(np.uint8) & 1 == 1
+    return ones
 
 
 def _fnv1(values: Sequence[str]) -> NDArray[np.uint64]:

@@ -148,6 +148,13 @@ def test_wrong_arguments_are_our_own_mistake(kind):
             call()
 
 
+def test_tags_that_crowd_into_one_block_are_refused():
+    rows = tags(50_000)
+    rows[:, 8:] = 7
+    with pytest.raises(ParameterError, match="not uniform"):
+        Bloom.build(rows, 2**-20)
+
+
 def test_what_passes_64_bits_is_no_golomb_coded_set():
     with pytest.raises(ParameterError, match="pass 64 bits"):
         Golomb.build(tags(500), 2**-56)
@@ -280,7 +287,8 @@ def test_a_delta_that_lies_gives_nothing():
     other = Delta.between(new, old)
     for lie in (
         {"items": 514}, {"removed": b""}, {"added": b""}, {"removed": other.removed}, {"added": other.added},
-        {"result": old.digest}, {"removed": delta.removed[old.width :]},
+        {"result": old.digest}, {"removed": delta.removed[old.width :]}, {"width": 4}, {"width": 16},
+        {"items": 1, "result": Sorted(1, new.width, new.table).digest},
     ):  # fmt: skip
         with pytest.raises(DecodeError):
             Delta(**fields | lie).apply(old)

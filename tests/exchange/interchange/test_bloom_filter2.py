@@ -111,7 +111,10 @@ def test_every_cut_and_every_bit_behind_the_last_is_refused():
             BloomFilter2.from_bytes(bytes(hostile), capacity=7, error_rate=0.01)
 
 
-@pytest.mark.parametrize(("capacity", "rate"), [(0, 0.1), (-1, 0.1), (1, 0), (1, 1), (1, -0.1), (2**40, 0.1)])
+@pytest.mark.parametrize(
+    ("capacity", "rate"),
+    [(0, 0.1), (-1, 0.1), (1, 0), (1, 1), (1, -0.1), (2**40, 0.1), (2**36, 0.01), (10**400, 0.1)],
+)
 def test_numbers_that_the_package_refuses_are_refused(capacity, rate):
     for call in (
         lambda: BloomFilter2.build([], capacity=capacity, error_rate=rate),

@@ -83,6 +83,13 @@ def test_values_are_counted_as_the_tools_count():
     assert made.count < 100
 
 
+@pytest.mark.slow
+def test_many_values_are_counted_in_their_order_too():
+    """More than go in at a time, and a filter that gets full."""
+    held = [*values(40_000), *values(5_000)]
+    assert DcsoFilter.build(held, capacity=45_001, fpr=0.5).to_bytes() == as_poppy(held, 45_001, 0.5)
+
+
 def test_strangers_seem_to_be_in_about_as_often_as_wished():
     made = DcsoFilter.build(values(20_000), capacity=20_000, fpr=0.01)
     assert 0.008 < made.contains(values(100_000, "other")).mean() < 0.012
@@ -135,7 +142,10 @@ def test_poppys_own_format_is_refused_by_name():
     assert refused.value.code == "filter-unsupported"
 
 
-@pytest.mark.parametrize(("capacity", "fpr"), [(0, 0.1), (-1, 0.1), (5, 0), (5, 1), (5, -1), (2**40, 0.1)])
+@pytest.mark.parametrize(
+    ("capacity", "fpr"),
+    [(0, 0.1), (-1, 0.1), (5, 0), (5, 1), (5, -1), (2**40, 0.1), (2**36, 0.01), (10**400, 0.1)],
+)
 def test_numbers_of_no_filter_are_refused(capacity, fpr):
     with pytest.raises(InputError) as refused:
         DcsoFilter.build([], capacity=capacity, fpr=fpr)
