@@ -267,7 +267,8 @@ def against(ours: Export, theirs: Export) -> None:
         if "log_size" in inner:
             need(0 < inner["log_size"] <= len(theirs.roots), "their log is shorter than we have seen it")
             root = theirs.roots[inner["log_size"] - 1].hex()
-            need(inner["log_root"] == root, "their log is another than we have seen")
+            same = inner["log_root"] == root
+            need(same, "their log is another than we have seen", "checkpoints", inner["log_size"] - 1)
         if "peer_set" in inner:
             bound = sets.get(inner["peer_epoch"], {})
             same = (inner["peer_set"], inner["peer_set_padded"]) == (bound.get("root"), bound.get("padded"))
@@ -280,7 +281,8 @@ def against(ours: Export, theirs: Export) -> None:
 def shared(mine: dict[str, Map], other: dict[str, Map]) -> None:
     """A session that both agreed on is in both, and what both signed of it is the same."""
     if "intent" not in other:
-        signed = "peer_signature" in what(mine.get("result")) or "receipt" in mine
+        result = mine.get("result", {})
+        signed = ("agreement" in result and "peer_signature" in what(result)) or "receipt" in mine
         need(not signed, "they have no such session")
         return
     names = {e["agreement"] for e in (*mine.values(), *other.values()) if "agreement" in e}

@@ -142,6 +142,34 @@ def test_a_set_without_its_size() -> None:
     assert not agreed({"acme": forged(files, key, log)})
 
 
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="the shipped verifier does not survive it")
+@pytest.mark.parametrize("name", ["rung", "output"])
+def test_a_word_that_nothing_has(name: str) -> None:
+    audit(with_one_more("acme", {name: "other"}))
+
+
+@pytest.mark.xfail(strict=True, reason="the shipped verifier believes that there was such a set")
+def test_a_set_that_nobody_committed_to() -> None:
+    assert not agreed(with_one_more("acme", {"peer_epoch": 9}))
+
+
+def with_one_more(member: str, changes: Map) -> dict[str, Files]:
+    """Both exports; at the end of one a session has just begun, of which it says this."""
+    files, key = world().exports[member], world().keys[member]
+    log = [cbor2.loads(body) for body in entries(files)]
+    *_, last = (e for e in log if e["kind"] == "intent" and "peer_set" in e["what"])
+    more = {n: v for n, v in last.items() if n != "agreement"}
+    more |= {"time": log[-1]["time"], "session": "ab" * 32, "what": {**last["what"], **changes}}
+    return with_both(member, forged(files, key, [*log, more]))
+
+
+def test_a_session_that_has_just_begun() -> None:
+    assert agreed(with_one_more("acme", {}))
+    assert agreed(with_one_more("umbra", {}))
+    for lie in ({"log_root": "00" * 32}, {"log_size": 99}, {"peer_set": "00" * 32}):
+        assert not agreed(with_one_more("acme", lie))
+
+
 @pytest.mark.xfail(
     strict=True, raises=UnsupportedAlgorithm, reason="the shipped verifier does not survive it"
 )
