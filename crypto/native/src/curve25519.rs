@@ -4,7 +4,7 @@
 //! call have one scalar, so all lanes take the same steps. The curve's group has a subgroup of prime order
 //! and small ones of order up to 8; every scalar is a multiple of 8, so every product lies in the large one.
 //!
-//! The only `unsafe` is in this file: entering code that is compiled for instructions.
+//! Beside the tests, the only `unsafe` is in this file: entering code that is compiled for instructions.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -198,10 +198,9 @@ fn reduce(wide: &[u8; WIDE_BYTES]) -> [u8; ROW_BYTES] {
         let sum = u128::from(*low) + 38 * u128::from(word(at + 4)) + over; // 2^256 = 38
         (*low, over) = (sum as u64, sum >> 64);
     }
-    // What stands above 2^255 comes back 19 times; after three rounds nothing does: 2^255 + 38 * 38 is far
-    // from another 2^255.
+    // What stands above 2^255 comes back 19 times: below 2^255 + 1501 after one round, below 2^255 after two.
     let mut top = (over as u64) << 1 | words[3] >> 63;
-    for _ in 0..3 {
+    for _ in 0..2 {
         words[3] &= u64::MAX >> 1;
         let mut carry = 19 * top;
         for word in &mut words {
