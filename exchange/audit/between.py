@@ -92,9 +92,6 @@ def _bound(ours: Exam, theirs: Exam) -> Iterator[Finding]:
     """The sets that we were shown are those that they are bound to."""
     known = ours.witness.peers.get(theirs.log.member)
     for bound in [] if known is None else known.bound.values():
-        if bound.epoch in theirs.commitments and theirs.commitments[bound.epoch] != (
-            bound.root,
-            bound.padded,
-        ):
+        if theirs.commitments.get(bound.epoch) != (bound.root, bound.padded):
             what = f"entry {bound.seq} of {ours.log.member} witnesses another set of epoch {bound.epoch}"
             yield Finding(theirs.folder, LEAVES, None, what)

@@ -19,6 +19,7 @@ from exchange.policy.approvals import is_signed
 Found = tuple[int, str]
 """The number of an entry, and what is wrong there."""
 _DECIDED = {Kind.QUARANTINE, Kind.LIFT, Kind.APPROVAL}
+_UNKNOWN = "the entry holds what no session of this version has"
 _ON_PURPOSE = {"purpose", "p19-approval"}
 """Rules on what the agreement alone says; a session that came to none is not held to them."""
 
@@ -50,12 +51,16 @@ class Decisions:
                 yield from self._session(leaf, session)
                 self._dealings.setdefault(leaf.peer, Dealings()).take([leaf])
         except (LedgerError, ValueError):
-            yield leaf.seq, "the entry holds what no session of this version has"
+            yield leaf.seq, _UNKNOWN
 
     def finish(self) -> Iterator[Found]:
         """Decide the sessions that have no result."""
         for name in list(self._asked):
-            yield from self._decide(self._log.sessions[name])
+            session = self._log.sessions[name]
+            try:
+                yield from self._decide(session)
+            except (LedgerError, ValueError):
+                yield session.intent.seq, _UNKNOWN
 
     def _session(self, leaf: Leaf, session: Session) -> Iterator[Found]:
         if leaf.kind is Kind.INTENT:

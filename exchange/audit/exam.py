@@ -13,6 +13,7 @@ from exchange.audit.manifest import NAME, Manifest
 from exchange.audit.papers import FOLDER, LEAVES, Found, Papers, misnamed, name_of
 from exchange.audit.receipts import Receipts
 from exchange.audit.rosters import Rosters
+from exchange.audit.rosters import name_of as roster_file
 from exchange.audit.seals import Seals
 from exchange.audit.witness import Witness
 from exchange.errors import LedgerError
@@ -80,6 +81,9 @@ class Exam:
         documents = {p.removeprefix(f"{FOLDER}/"): files[p] for p in files if p.startswith(f"{FOLDER}/")}
         self.log = Log(self._member(), self._rosters, documents, self._notes, self._entries.history)
         self._add((file, None, what) for file, what in self._rosters.problems)
+        if self._rosters.by_epoch and self._rosters.entry(self._member()) is None:
+            newest = roster_file(len(self._rosters.by_epoch))
+            self._add([(newest, None, "the member whose log this is stands in no roster")])
         self._read_log(blamed)
         self._read_reports()
 

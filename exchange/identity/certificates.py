@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -107,7 +107,7 @@ def check_root(certificate: x509.Certificate, alliance: str) -> None:
     """
     try:
         certificate.verify_directly_issued_by(certificate)
-    except (ValueError, TypeError, InvalidSignature) as e:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as e:
         raise ValueError("the root certificate is not signed by itself") from e
     _ = p256(certificate)
     critical = {e.value for e in _extensions(certificate) if e.critical}
@@ -152,7 +152,7 @@ def check_intermediate(
     """
     try:
         certificate.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature) as e:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as e:
         raise ValueError("it was not issued by the alliance's root") from e
     _ = p256(certificate)
     if certificate.subject != _name(alliance, f"{member} CA"):

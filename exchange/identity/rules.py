@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from exchange.errors import NotAuthorised, RosterError
 from exchange.identity import certificates
@@ -254,7 +254,7 @@ def authorise(roster: Roster, leaf_pem: bytes, now: datetime) -> Member:
     ca = certificates.load(member.ca_certificate)
     try:
         leaf.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature) as e:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as e:
         raise NotAuthorised(
             f"the certificate of {member.id} was not issued under the key on the roster",
             code="key-not-pinned",

@@ -169,6 +169,10 @@ _WHAT: dict[str, Check] = {
 }
 
 
+_TOGETHER = (("peer_epoch", "peer_set", "peer_set_padded"), ("log_size", "log_root"))
+"""What is said of one thing is all said, or nothing is."""
+
+
 class _Map(NamedTuple):
     """What a map must and may hold."""
 
@@ -361,4 +365,7 @@ def _checks(kind: Kind, inside: bool, names: tuple[str, ...]) -> tuple[str, tupl
         return f"{min(missing)} is missing", ()
     if not schema.checks.keys() >= set(names):
         return "an unknown field", ()
+    for group in _TOGETHER:
+        if (there := set(group).intersection(names)) and (lacking := set(group) - there):
+            return f"{min(lacking)} is missing", ()
     return "", tuple(schema.checks[name] for name in names)

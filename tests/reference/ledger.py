@@ -64,6 +64,7 @@ SIZES = (
     " peer_padded matched told bytes_sent bytes_received messages_sent"
 )
 COUNTS = set(SIZES.split())
+TOGETHER = {"log_size", "log_root"}, {"peer_epoch", "peer_set", "peer_set_padded"}
 
 
 class Wrong(Exception):
@@ -126,6 +127,8 @@ def well_formed(entry: Map) -> None:
     need(type(entry["v"]) is int and entry["v"] == 1, "its version", seq=seq)
     need(("what" in entry) == bool(what), "there is a what with nothing in it", seq=seq)
     need(what_must <= what.keys() <= what_must | what_may, "its fields in what", seq=seq)
+    for group in TOGETHER:
+        need(not group & what.keys() or group <= what.keys(), "a part of what comes together", seq=seq)
     need(must | always <= entry.keys() <= must | may | always | {"what"}, "its fields", seq=seq)
     for name, value in [*entry.items(), *what.items()]:
         need(name in {"v", "what"} or typed(name, value), f"the type of {name}", seq=seq)
