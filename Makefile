@@ -22,10 +22,13 @@ test: test-rust test-python  ## everything the tests need, then cargo test and p
 
 check: build format lint types stubs imports generated docs test  ## what CI runs
 
-bench: build  ## throughput of the kernel, a whole run beside openmined-psi, the bulk engine beside spu
+bench: build  ## throughput of the kernel, runs beside openmined-psi and spu, filters and the ledger
 	$(BIN)/python -m benchmarks.oprf
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.bulk
+	$(BIN)/python -m benchmarks.curve25519
+	$(BIN)/python -m benchmarks.filters
+	$(BIN)/python -m benchmarks.ledger
 
 need:
 	@command -v $(PYTHON) >/dev/null || { echo "cosight needs Python 3.11 or newer: '$(PYTHON)' is not on the PATH (set PYTHON=...)"; exit 1; }
