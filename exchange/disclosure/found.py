@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto.psi import Count, Matches, Output, Protocol
+from crypto.psi import DISCOVERED, Count, Matches, Output, Protocol
 from exchange.agreement import Rung
 from exchange.disclosure.planting import sorted_out
 from exchange.disclosure.world import ItemSet
+
+SERVED = {str(protocol.reveals) for protocol in DISCOVERED.values()}
+"""The rungs that there is a protocol for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +40,8 @@ def found_in(items: ItemSet, output: Matches | Count | None) -> Found:
 
 
 def fits(protocol: Protocol, rung: Rung, output: Output) -> bool:
-    """Whether a protocol reveals what a rung stands for, to those who are to learn it."""
-    return (rung is Rung.SIZE or str(protocol.reveals) == str(rung)) and output in protocol.outputs
+    """Whether a protocol reveals what a rung stands for, to those who are to learn it.
+
+    Of a rung that no protocol serves, the sizes among them, that cannot be said: the policy decides on those.
+    """
+    return (str(rung) not in SERVED or str(protocol.reveals) == str(rung)) and output in protocol.outputs

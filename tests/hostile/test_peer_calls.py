@@ -6,11 +6,11 @@ import secrets
 import grpc
 import pytest
 
-from crypto.psi import PROTOCOLS
+from crypto.psi import DISCOVERED
 from exchange.node import verify_ledger
 from exchange.rpc.status import STATUS
 from exchange.v1 import exchange_pb2 as pb
-from tests.e2e.nodes import entries, serve
+from tests.e2e.nodes import cosight, entries, serve
 from tests.hostile.conftest import House, build
 from tests.hostile.peer import chunk, head, refused
 
@@ -51,7 +51,9 @@ DECIDED = [
     ("too-large", {"deadline_s": 0}),
     ("too-large", {"deadline_s": (1 << 32) - 1}),
     ("policy-refused", {"rung": "context"}),
-    ("policy-refused", {"rung": "cardinality"}),
+    ("malformed", {"rung": "cardinality"}),
+    ("malformed", {"protocol": "cardinality"}),
+    ("malformed", {"rung": "cardinality", "protocol": "cardinality", "output": "both"}),
 ]
 
 
@@ -248,4 +250,74 @@ async def test_an_honest_greeting_says_who_it_is(house: House):
     async with house.caller() as caller:
         reply = await caller.hello()
     assert isinstance(reply, pb.HelloReply)
-    assert reply.protocols == sorted(PROTOCOLS)
+    assert reply.protocols == sorted(DISCOVERED)
+
+
+LOG_LIES = {
+    "nothing": {"note": b""},
+    "another's": {
+        "note": b"cosight/other/acme\n1\n" + b"A" * 43 + b"=\n\n\xe2\x80\x94 cosight/other/acme AAAA\n"
+    },
+    "not text": {"note": b"\xff\xfe"},
+    "a commitment that is no entry": {"commitment": b"\x00"},
+    "a proof that shows nothing": {"consistency": [bytes(32)] * 3},
+}
+
+
+@pytest.mark.parametrize("lie", LOG_LIES)
+async def test_a_log_that_is_not_what_it_should_be(house: House, lie):
+    async with house.caller() as caller:
+        honest = house.hostile.standing((await caller.hello()).log_size)
+        request = house.hostile.proposal()
+        request.standing.CopyFrom(honest)
+        for name, value in LOG_LIES[lie].items():
+            if isinstance(value, list):
+                del request.standing.consistency[:]
+                request.standing.consistency.extend(value)
+            else:
+                setattr(request.standing, name, value)
+        with refused("log-refused"):
+            await caller.propose(request)
+        assert [e.kind for e in entries(house.home)][-3:] == ["alarm", "quarantine", "refused"]
+        with refused("policy-refused"):
+            await caller.propose(house.hostile.proposal())
+    await asyncio.to_thread(forgive, house)
+
+
+def forgive(house: House) -> None:
+    """The node is everybody's in this file: the next test finds the caller out of quarantine."""
+    cosight(house.home, "policy", "lift", house.hostile.id, "--reason", "another-test")
+
+
+@pytest.mark.parametrize("field", ["consistency", "inclusion"])
+async def test_a_proof_that_is_malformed(house: House, field):
+    for proof in ([bytes(31)], [bytes(32)] * 1000):
+        request = house.hostile.proposal()
+        request.standing.CopyFrom(house.hostile.standing(0))
+        getattr(request.standing, field).extend(proof)
+        async with house.caller() as caller:
+            with refused("malformed"):
+                await caller.propose(request)
+
+
+async def test_a_receipt_that_nobody_owes(house: House):
+    async with house.caller() as caller:
+        for data in (b"\xff", pb.SettleRequest().SerializeToString()):
+            with refused("malformed"):
+                await caller.send("Settle", data)
+        unknown = pb.SettleRequest(session=bytes(32), signature=bytes(64))
+        with refused("session-unknown"):
+            await caller.send("Settle", unknown.SerializeToString())
+        waiting = await caller.agree()
+        asked = pb.SettleRequest(session=waiting.initiator_nonce, signature=bytes(64))
+        with refused("not-ready"):
+            await caller.send("Settle", asked.SerializeToString())
+        over = await caller.agree(rung="size")
+        for part in (b"", b"\xa0", bytes(5000), b"\xff" * 100):
+            asked = pb.SettleRequest(session=over.initiator_nonce, signature=bytes(64), part=part)
+            with refused("receipt-refused"):
+                await caller.send("Settle", asked.SerializeToString())
+    last = [e.kind for e in entries(house.home)][-6:]
+    assert "receipt" not in last
+    assert last.count("quarantine") == 1
+    await asyncio.to_thread(forgive, house)
