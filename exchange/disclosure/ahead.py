@@ -7,7 +7,7 @@ from time import perf_counter
 from crypto.psi import DISCOVERED
 from exchange.agreement import Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.contact import Link, greet, settle, settle_due
+from exchange.disclosure.contact import Link, greet, settle_at_once, settle_due
 from exchange.disclosure.desk import Desk
 from exchange.disclosure.drive import drive, in_thread
 from exchange.disclosure.initiator import Wish, allow, params_of, proposal_of, propose
@@ -70,7 +70,7 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
             lambda: desk.stash.put("receiver", peer, elements, agreement.session, ahead.dump(made))
         )
     await in_thread(entry.disclosed, learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
-    await settle(desk, agreement.session, contact)
+    await settle_at_once(desk, agreement.session, contact)
     return Warmed(
         session=agreement.session,
         peer=peer,

@@ -1,6 +1,7 @@
 """The peer, as the initiator reaches it: greeted first, its log checked, and its receipts asked for."""
 
 import asyncio
+import logging
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,10 +13,11 @@ from exchange.disclosure.drive import in_thread
 from exchange.disclosure.settling import MAX_AT_ONCE, SettlingLink, accept, due, settlement
 from exchange.disclosure.standing import Shown, Stale, Standing, check
 from exchange.disclosure.world import Channel
-from exchange.errors import PeerMisbehaved, PeerRefused, PeerUnavailable
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable
 from exchange.ledger import receipt
 from exchange.ledger.document import Document, DocumentKind
 
+log = logging.getLogger(__name__)
 ATTEMPTS = 5
 """How often we show our log again because the peer has seen more of it in another session meanwhile."""
 
@@ -88,6 +90,15 @@ async def settle_due(desk: Desk, peer: str, contact: Contact) -> None:
     waiting = await asyncio.to_thread(due, desk, peer, "initiator", desk.clock())
     for booked in waiting[:MAX_AT_ONCE]:
         await settle(desk, booked.session, contact)
+
+
+async def settle_at_once(desk: Desk, session: str, contact: Contact) -> bool:
+    """``settle`` for a session that has just ended: its result is ours, whatever becomes of the receipt."""
+    try:
+        return await settle(desk, session, contact)
+    except CosightError as e:  # a full disk, a peer that was just revoked: the receipt stays due
+        log.warning("the receipt of a session is still due: %s", e)
+        return False
 
 
 async def settle(desk: Desk, session: str, contact: Contact) -> bool:

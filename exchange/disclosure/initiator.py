@@ -12,7 +12,7 @@ from crypto.psi import DISCOVERED, Output, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle, settle_due
+from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle_at_once, settle_due
 from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
 from exchange.disclosure.found import Found, found_in
@@ -97,7 +97,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | N
         await in_thread(_drop, desk, entry)  # no use to anybody
         entry = await in_thread(_entry, desk, peer, wish, contact, ours, whole=True)
         outcome = await _match(entry, wish, contact)
-    settled = await settle(desk, outcome.session, contact)
+    settled = await settle_at_once(desk, outcome.session, contact)
     return replace(outcome, total_s=perf_counter() - start, settled=settled)
 
 

@@ -104,6 +104,23 @@ async def test_a_reply_that_was_lost_is_given_again_with_the_same_bytes():
     assert len(receipts(alice)) == 2
 
 
+async def test_a_disk_that_fills_up_before_the_receipt_costs_no_result():
+    alice, bob, wire = pair()
+    answer = wire.settle
+
+    async def full(asked):
+        alice.books.failing = True
+        return await answer(asked)
+
+    wire.settle = full  # type: ignore[method-assign]
+    outcome = await match(alice.desk, "bob", WISH, wire)
+    assert (outcome.count, outcome.settled, receipts(alice)) == (2, False, [])
+    wire.settle, alice.books.failing = answer, False  # type: ignore[method-assign]
+    await match(alice.desk, "bob", WISH, wire)
+    assert receipts(alice) == receipts(bob)
+    assert len(receipts(alice)) == 2
+
+
 async def test_an_aborted_session_has_a_receipt_too():
     alice, bob, wire = pair()
     propose = wire.propose
