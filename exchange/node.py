@@ -10,7 +10,6 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from crypto.psi import PROTOCOLS
-from exchange import ledger
 from exchange.agreement import Rung, size_class
 from exchange.config import Home, is_address
 from exchange.disclosure import (
@@ -36,10 +35,10 @@ from exchange.policy import Condition, Past, Policy
 from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
 from exchange.store import Store
-from exchange.store.alliance import Alliance, node_keys
+from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
 from exchange.store.guard import guard_key, seal_seed
-from exchange.store.ledger import LedgerReader, LedgerStore
+from exchange.store.ledger import LedgerReader
 from exchange.store.policies import home_policy
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
@@ -81,8 +80,7 @@ class Node:
         if items is None:
             items = self._store = open_store(home)
             self._store.screen(node_lists(home))  # nothing to do unless a list or its mode has changed
-        origin = ledger.origin(home.member, self.alliance.alliance)
-        self.ledger = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
+        self.ledger = home_ledger(home, own, self.alliance.alliance)
         sealed = home.settings.seal == ALGORITHM
         self._seal_key = MLDSA44PrivateKey.from_seed_bytes(seal_seed(home)) if sealed else None
         self._recorded = Recorded(self.ledger.roster_epoch(), self.ledger.policy())

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from exchange import ledger
 from exchange.config import Home
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
 from exchange.policy import History, Policy
-from exchange.store.alliance import Alliance, node_keys
+from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.ledger import LedgerReader, LedgerStore
 
 
@@ -81,9 +80,5 @@ def open_ledger(home: Home) -> Iterator[tuple[LedgerStore, Alliance]]:
     """
     own = node_keys(home)
     alliance = Alliance(home, own, utc_now)
-    origin = ledger.origin(home.member, alliance.alliance)
-    store = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
-    try:
+    with home_ledger(home, own, alliance.alliance) as store:
         yield store, alliance
-    finally:
-        store.close()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from exchange import ledger, report
+from exchange import report
 from exchange.cli import ACCOUNT, app
 from exchange.cli.home import check_writable, open_home, open_keys, write_file
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stderr, table, waiting
@@ -24,8 +24,8 @@ from exchange.identity.rules import RosterChain, document_hash
 from exchange.ledger import Kind, timestamp
 from exchange.node import utc_now
 from exchange.report import Made, Scope, ScopeKind
-from exchange.store.alliance import Alliance
-from exchange.store.ledger import LedgerReader, LedgerStore
+from exchange.store.alliance import Alliance, home_ledger
+from exchange.store.ledger import LedgerReader
 from exchange.version import SOFTWARE
 
 _SESSION = re.compile(r"[0-9a-f]{8,64}")
@@ -185,12 +185,8 @@ def _keep(home: Home, made: Made) -> None:
 def _record(home: Home, own: NodeKeys, alliance: str, scope: Scope, made: Made, now: datetime) -> int:
     about: dict[str, Any] = {"what": {"digest": made.digest, "scope": str(scope.kind)}}
     about |= {name: value for name, value in (("session", scope.session), ("peer", scope.peer)) if value}
-    origin = ledger.origin(home.member, alliance)
-    store = LedgerStore.open(home.ledger_file, signer=own.log, origin=origin)
-    try:
+    with home_ledger(home, own, alliance) as store:
         return store.append("report", now=now, **about)
-    finally:
-        store.close()
 
 
 def _show(made: Made, entry: int, written: list[Path]) -> None:

@@ -23,6 +23,8 @@ from exchange.identity.joining import check_admitted
 from exchange.identity.keys import NodeKeys
 from exchange.identity.roster import Member, Roster, SignedRoster
 from exchange.identity.rules import RosterChain, authorise, document_hash, fork
+from exchange.ledger import origin
+from exchange.store.ledger import LedgerStore
 
 
 def node_keys(home: Home) -> NodeKeys:
@@ -32,6 +34,21 @@ def node_keys(home: Home) -> NodeKeys:
         ConfigError: one is missing, damaged, or others can read it.
     """
     return NodeKeys.from_pem(home.keys())
+
+
+def home_ledger(home: Home, own: NodeKeys, alliance: str) -> LedgerStore:
+    """The ledger of a home, open for appending; ``with`` closes it.
+
+    Args:
+        home: the home.
+        own: its keys.
+        alliance: the name of the alliance that it is in.
+
+    Raises:
+        LedgerError: it cannot be opened.
+    """
+    named = origin(home.member, alliance)
+    return LedgerStore.open(home.ledger_file, signer=own.log, origin=named)
 
 
 def root_key(home: Home) -> ec.EllipticCurvePrivateKey:
