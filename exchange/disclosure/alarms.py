@@ -1,10 +1,10 @@
 """What a guard found: written into the ledger, and answered as the policy says."""
 
 import logging
-from collections.abc import Sequence
 
 from exchange.disclosure.desk import Desk
 from exchange.ledger.document import Document
+from exchange.ledger.draft import Draft
 from exchange.policy import Policy
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,13 @@ def alarm(
     now = desk.clock()
     if not desk.throttle.passes(peer, now):
         return
-    documents: Sequence[Document] = () if evidence is None else (evidence,)
     what: dict[str, object] = {"guard": guard, "count": count}
     if evidence is not None:
         what["digest"] = evidence.hash
-    desk.ledger.append("alarm", now=now, documents=documents, peer=peer, what=what, **found)
+    documents = () if evidence is None else (evidence,)
+    drafts = [Draft("alarm", {"peer": peer, "what": what, **found}, documents)]
     terms = policy.terms(peer)
     quarantines = terms is None or terms[1].on_alarm == "quarantine"
     if quarantines and not desk.ledger.history(peer, now).quarantined:
-        desk.ledger.append("quarantine", now=now, peer=peer, what={"reason": guard})
+        drafts.append(Draft("quarantine", {"peer": peer, "what": {"reason": guard}}))
+    desk.ledger.append_all(drafts, now=now)  # a node that dies here has both in its ledger, or neither

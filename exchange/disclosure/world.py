@@ -11,6 +11,7 @@ from crypto.rows import Rows
 from crypto.session import Message, Receive
 from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Leaf
+from exchange.ledger.draft import Draft
 from exchange.ledger.tree import Seen
 from exchange.policy import Admission, History, Offer
 
@@ -76,6 +77,9 @@ class Ledger(Protocol):
 
     def append(self, kind: str, *, now: datetime, documents: Sequence[Any] = (), **fields: Any) -> int:
         """Write one leaf, durably, with the documents that it names by their hashes."""
+
+    def append_all(self, drafts: Sequence[Draft], *, now: datetime) -> list[int]:
+        """Write several leaves, durably: all or none."""
 
     def has_session(self, session: str) -> bool:
         """Whether any leaf speaks of this session."""

@@ -7,9 +7,10 @@ checkpoint. Several processes may append to one ledger at once (``serve`` and ``
 from exchange.audit.dealings import PeerCommitment
 from exchange.audit.sessions import Session
 from exchange.ledger.document import Document, DocumentKind
+from exchange.ledger.draft import Draft
 from exchange.ledger.tree import Seen
 from exchange.store.ledger.reader import LedgerReader, head_path
-from exchange.store.ledger.writer import Draft, LedgerStore
+from exchange.store.ledger.writer import LedgerStore
 
 __all__ = [
     "Document",

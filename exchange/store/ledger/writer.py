@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event, Lock
-from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -21,6 +20,7 @@ from sqlalchemy.dialects import sqlite
 from exchange.errors import LedgerError
 from exchange.ledger import Checkpoint, StoredCheckpoint, StoredLeaf, tree
 from exchange.ledger.document import Document, DocumentKind
+from exchange.ledger.draft import Draft
 from exchange.ledger.leaf import FIRST, Kind, Leaf, decode, note_hash, timestamp
 from exchange.ledger.note import check, member_of, parse, sign
 from exchange.ledger.seal import seal
@@ -53,20 +53,6 @@ _INSERT_DOCUMENT = (
     f"INSERT INTO {DOCUMENT.name} SELECT ?1, ?2, ?3 "  # noqa: S608
     f"WHERE NOT EXISTS (SELECT 1 FROM {DOCUMENT.name} WHERE hash = ?1)"
 )
-
-
-class Draft(NamedTuple):
-    """An entry to be appended.
-
-    Attributes:
-        kind: what is recorded.
-        fields: what ``docs/ledger.md`` lists for this kind; ``what`` is a dictionary.
-        documents: what the entry names by hash; kept beside it, and once.
-    """
-
-    kind: Kind | str
-    fields: Mapping[str, object]
-    documents: Sequence[Document] = ()
 
 
 @dataclass(slots=True)
