@@ -25,16 +25,17 @@ HEAD_BYTES = 1 << 16
 
 
 def head_type(protocol: str, name: str) -> type[Protobuf]:
-    """The generated class of a protocol's message.
+    """The generated class of a protocol's message: ``A`` of ``x-y`` is ``XY.A`` in ``psi_x_y.proto``.
 
     Raises:
         LookupError: the protocol's ``.proto`` file or the message in it does not exist.
     """
     try:
-        module = import_module(f"exchange.v1.psi_{protocol}_pb2")
-        found: type[Protobuf] = getattr(getattr(module, protocol.capitalize()), name)
+        module = import_module(f"exchange.v1.psi_{protocol.replace('-', '_')}_pb2")
+        outer = "".join(word.capitalize() for word in protocol.split("-"))
+        found: type[Protobuf] = getattr(getattr(module, outer), name)
     except (ImportError, AttributeError) as e:
-        raise LookupError(f"proto/exchange/v1/psi_{protocol}.proto has no message {name}") from e
+        raise LookupError(f"no message {name} of {protocol} is declared in proto/exchange/v1") from e
     return found
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from crypto.session import Message, Role
 ITEM_BYTES = 32
 CONTEXT_BYTES = 32
 MATCH_PROOF_BYTES = 16
+MAX_LABEL_BYTES = 1 << 16
+"""A context of 64 KiB, and no more."""
+MAX_EPSILON_MILLI = 16_000
+MAX_BANDS = 32
 
 
 class Output(StrEnum):
@@ -30,8 +34,25 @@ class Output(StrEnum):
 class Reveals(StrEnum):
     """What a protocol tells the receiver: the rung of the ladder that it serves."""
 
-    OVERLAP = "overlap"
+    ESTIMATE = "estimate"
     CARDINALITY = "cardinality"
+    SUM = "sum"
+    OVERLAP = "overlap"
+    CONTEXT = "context"
+
+
+class Brings(StrEnum):
+    """What a role takes besides its items, under which keyword."""
+
+    NOTHING = "nothing"
+    SKETCH = "sketch"
+    """Both may bring a sketch of their items, made before: ``sketch``, ``(slots, 32)`` uint8."""
+    VALUES = "values"
+    """The sender brings a number for each of its items: ``values``, ``(n,)`` uint64."""
+    CONTEXTS = "contexts"
+    """The sender brings bytes for each of its items: ``contexts``, a sequence of ``bytes``."""
+    STATE = "state"
+    """Both may bring what an earlier run left them: ``state``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +66,11 @@ class Params:
         output: who learns the intersection.
         stat_sec: statistical security in bits: the whole run shows one false match with probability at most
             ``2 ** -stat_sec``.
+        label_bytes: bytes that every context of the sender is filled up to; 0 where there are none.
+        epsilon_milli: privacy loss that noise allows, in thousandths; 0 where there is none.
+        bands: the least number of every band of a count, ascending, from 0; none where it is exact.
+        new_r: rows that the receiver may add to those of the run before; 0 where there was none.
+        new_s: the same of the sender, which may take away as many.
 
     Raises:
         ParameterError: a value is out of range.
@@ -55,6 +81,11 @@ class Params:
     context: bytes
     output: Output = Output.RECEIVER
     stat_sec: int = 40
+    label_bytes: int = 0
+    epsilon_milli: int = 0
+    bands: tuple[int, ...] = ()
+    new_r: int = 0
+    new_s: int = 0
 
     def __post_init__(self) -> None:
         if min(self.n_r, self.n_s) < 1 or max(self.n_r, self.n_s) > 1 << 32:
@@ -63,6 +94,14 @@ class Params:
             raise ParameterError(f"the context has {CONTEXT_BYTES} bytes")
         if not 40 <= self.stat_sec <= 128:  # noqa: PLR2004
             raise ParameterError("stat_sec lies between 40 and 128 bits")
+        if not 0 <= self.label_bytes <= MAX_LABEL_BYTES:
+            raise ParameterError(f"a context has at most {MAX_LABEL_BYTES} bytes")
+        if not 0 <= self.epsilon_milli <= MAX_EPSILON_MILLI:
+            raise ParameterError(f"epsilon is at most {MAX_EPSILON_MILLI // 1000}")
+        if not are_bands(self.bands):
+            raise ParameterError("bands ascend, from 0")
+        if not 0 <= self.new_r <= self.n_r or not 0 <= self.new_s <= self.n_s:
+            raise ParameterError("no more rows can be new than there are")
 
     @property
     def tag_bytes(self) -> int:
@@ -99,6 +138,74 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """A party's output where it learns between which bounds the number of shared items lies.
+
+    Attributes:
+        low: the least that it can be.
+        high: the most; None where there is no bound.
+    """
+
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Noisy:
+    """A party's output where it learns how many items are shared, give or take noise of the sender.
+
+    Attributes:
+        count: the number, with noise; it can be negative.
+        epsilon: the privacy loss that the noise allows.
+    """
+
+    count: int
+    epsilon: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A party's output where it learns how many slots of two sketches are equal.
+
+    Attributes:
+        equal: how many are.
+        slots: how many there are.
+    """
+
+    equal: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A party's output where it learns how many items are shared, and the sum of the numbers on them.
+
+    Attributes:
+        count: how many.
+        total: the sum.
+    """
+
+    count: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts(Matches):
+    """A party's output where it learns which items are shared, and what the sender says about each of them.
+
+    Attributes:
+        indices: as in ``Matches``.
+        contexts: for each index the sender's bytes, in that order.
+    """
+
+    contexts: tuple[bytes, ...] = field(repr=False)
+
+
+Result: TypeAlias = Matches | Count | Band | Noisy | Estimate | Total
+"""What a receiver comes to know."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ahead:
     """The part of a protocol that depends on nobody's items, as a run of its own.
 
@@ -127,8 +234,8 @@ class Protocol:
 
     Attributes:
         name: the name in policies, agreements and on the command line.
-        receiver: the role that learns the output; ``(items, params, *, rng) -> Role[Matches]``, or
-            ``Role[Count]`` where that is all that is revealed.
+        receiver: the role that learns the output; ``(items, params, *, rng) -> Role[Matches]``, or of what
+            else of ``Result`` is revealed.
         sender: the other role; its result is ``None`` unless ``params.output`` is ``BOTH``.
         messages: every message type, in the order of a run.
         traffic: payload bytes ``(receiver_sent, sender_sent)`` of a run with these parameters.
@@ -138,6 +245,7 @@ class Protocol:
         ahead: how they are exchanged in a run of their own; ``None`` where that cannot be.
         reveals: what the receiver learns.
         outputs: who may learn it: the values of ``params.output`` that the roles take.
+        brings: what a role takes besides its items.
     """
 
     name: str
@@ -151,6 +259,7 @@ class Protocol:
     ahead: Ahead | None = None
     reveals: Reveals = Reveals.OVERLAP
     outputs: frozenset[Output] = frozenset(Output)
+    brings: Brings = Brings.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +338,11 @@ def _distinct(items: Rows, size: int) -> NDArray[np.int64]:
     if len(origin) > size:
         raise ParameterError("there are more distinct items than the declared size")
     return origin
+
+
+def are_bands(edges: tuple[int, ...]) -> bool:
+    """Whether numbers can be the lower bounds of bands: none, or ascending from 0 and not too many."""
+    return not edges or (edges[0] == 0 and list(edges) == sorted(set(edges)) and len(edges) <= MAX_BANDS)
 
 
 def tags(outputs: Rows, *, label: str, context: bytes, width: int) -> Rows:

@@ -39,6 +39,7 @@ MODULES = {
     "warm": "match",
     "match": "match",
     "export": "export",
+    "filter": "filter",
     "alliance": "membership",
     "policy": "policy",
     "ledger": "ledger",
@@ -47,7 +48,11 @@ MODULES = {
     "warninglists": "warninglists",
 }
 """Where each command is, in the order in which they are first needed."""
-ALSO = {"alliance": ("administration",), "policy": ("decisions", "simulate")}
+ALSO = {
+    "alliance": ("administration",),
+    "filter": ("filter_published", "filter_files"),
+    "policy": ("decisions", "simulate"),
+}
 
 
 def _version(value: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from crypto import session
 from crypto.psi import DISCOVERED, Output
 from crypto.session import Message
-from tests.crypto.psi.parties import content, deterministic_rng, items, params, shown
+from tests.crypto.psi.parties import content, deterministic_rng, params, receiver_of, sender_of, shown
 
 RECEIVER, SENDER, SIZES = [1, 2, 3, 4], [3, 4, 5], (5, 4)
 
@@ -21,8 +21,8 @@ def transcript(name: str, output: Output) -> dict[str, Any]:
     p = params(*SIZES, output)
     seen: list[Message] = []
     mine, its = session.run(
-        protocol.receiver(items(*RECEIVER), p, rng=deterministic_rng(b"vectorreceiver")),
-        protocol.sender(items(*SENDER), p, rng=deterministic_rng(b"vectorsender")),
+        receiver_of(protocol, RECEIVER, p, rng=deterministic_rng(b"vectorreceiver")),
+        sender_of(protocol, SENDER, p, rng=deterministic_rng(b"vectorsender")),
         on_message=lambda m: (seen.append(m), m)[1],
     )
     return {

@@ -1,17 +1,35 @@
 """Material for tests over every protocol that discovery finds."""
 
+import dataclasses
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from crypto.psi import Count, Matches, Output, Params, Protocol
+from crypto.psi import (
+    Band,
+    Brings,
+    Contexts,
+    Count,
+    Estimate,
+    Matches,
+    Noisy,
+    Output,
+    Params,
+    Protocol,
+    Result,
+    Total,
+)
 from crypto.psi.base import ITEM_BYTES
 from crypto.rows import Rows
-from crypto.session import Message
+from crypto.session import Message, Role
 
 CONTEXT = bytes(range(32))
 LONGEST_STORED = 1024
+MOST_NOISE = 40
+"""No honest run at epsilon 1 is further off."""
 
 
 def items(*numbers: int) -> Rows:
@@ -21,7 +39,84 @@ def items(*numbers: int) -> Rows:
 
 
 def params(n_r: int, n_s: int, output: Output = Output.RECEIVER) -> Params:
-    return Params(n_r=n_r, n_s=n_s, context=CONTEXT, output=output)
+    """Parameters that suit every protocol: each takes of them what it needs."""
+    return Params(
+        n_r=n_r, n_s=n_s, context=CONTEXT, output=output,
+        label_bytes=64, epsilon_milli=1000, bands=(0, 1, 3, 10),
+    )  # fmt: skip
+
+
+def value_of(number: int) -> int:
+    """What the sender of a sum says of an item."""
+    return number % 100 + 1
+
+
+def context_of(number: int) -> bytes:
+    """What the sender of contexts says of an item; nothing for one in seven."""
+    return b"" if number % 7 == 0 else b"seen %d times" % number
+
+
+def receiver_of(protocol: Protocol, numbers: Sequence[int], p: Params, **more: Any) -> Role[Any]:
+    """The receiver, with these items."""
+    return protocol.receiver(items(*numbers), p, **more)
+
+
+def sender_of(protocol: Protocol, numbers: Sequence[int], p: Params, **more: Any) -> Role[Any]:
+    """The sender, with these items and whatever it brings besides; of equal items the first one counts."""
+    match protocol.brings:
+        case Brings.VALUES:
+            more["values"] = np.array([value_of(n) for n in numbers], np.uint64)
+        case Brings.CONTEXTS:
+            more["contexts"] = [context_of(n) for n in numbers]
+    return protocol.sender(items(*numbers), p, **more)
+
+
+def is_right(result: Result, own: Sequence[int], peers: Sequence[int], p: Params) -> bool:
+    """Whether a result is what these two sets give: exactly, or as near as it can be."""
+    shared, union = set(own) & set(peers), set(own) | set(peers)
+    match result:
+        case Matches():
+            found = [own[i] for i in result.indices]
+            where = sorted(own.index(value) for value in shared)
+            said = isinstance(result, Contexts) and list(result.contexts) != [context_of(n) for n in found]
+            return result.indices.tolist() == where and not said
+        case Count():
+            return result.count == len(shared)
+        case Total():
+            return (result.count, result.total) == (len(shared), sum(map(value_of, shared)))
+        case Band():
+            return result == band_of(len(shared), p)
+        case Noisy():
+            return result.epsilon == p.epsilon_milli / 1000 and abs(result.count - len(shared)) <= MOST_NOISE
+        case Estimate():
+            j = len(shared) / max(len(union), 1)
+            return abs(result.equal / result.slots - j) <= 6 * math.sqrt(j * (1 - j) / result.slots)
+
+
+def invents_nothing(result: Result, own: Sequence[int], peers: Sequence[int], p: Params) -> bool:
+    """Whether a result, got from a lying peer, shows no more than is shared."""
+    shared = set(own) & set(peers)
+    match result:
+        case Matches():
+            found = [own[i] for i in result.indices]
+            said = isinstance(result, Contexts) and list(result.contexts) != [context_of(n) for n in found]
+            return set(found) <= shared and not said
+        case Count() | Total():
+            return result.count <= len(shared)
+        case Band():
+            return result.low <= band_of(len(shared), p).low
+        case Noisy():
+            return result.count <= len(shared) + MOST_NOISE
+        case Estimate():
+            j = len(shared) / max(len(set(own) | set(peers)), 1)
+            return result.equal / result.slots <= j + 6 * math.sqrt(j * (1 - j) / result.slots)
+
+
+def band_of(count: int, p: Params) -> Band:
+    """The band that a number lies in."""
+    low = max(edge for edge in p.bands if edge <= count)
+    above = [edge for edge in p.bands if edge > count]
+    return Band(low, above[0] - 1 if above else None)
 
 
 def widest(protocol: Protocol) -> Output:
@@ -29,9 +124,18 @@ def widest(protocol: Protocol) -> Output:
     return Output.BOTH if Output.BOTH in protocol.outputs else Output.RECEIVER
 
 
-def shown(result: Matches | Count | None) -> list[int] | int | None:
-    """A result as the stored transcripts have it: positions, or how many."""
-    return result.indices.tolist() if isinstance(result, Matches) else result and result.count
+def shown(result: Result | None) -> Any:
+    """A result as the stored transcripts have it: positions, or how many, or all that it says."""
+    match result:
+        case None:
+            return None
+        case Contexts():
+            return [result.indices.tolist(), [context.hex() for context in result.contexts]]
+        case Matches():
+            return result.indices.tolist()
+        case Count():
+            return result.count
+    return dataclasses.asdict(result)
 
 
 def content(message: Message) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The contract of every protocol: one suite for each that discovery finds, with no line for any of them."""
 
+import dataclasses
 import importlib.resources
 import json
 import random
@@ -12,12 +13,43 @@ from hypothesis import strategies as st
 
 from crypto import session
 from crypto.errors import CryptoError, ParameterError
-from crypto.psi import DISCOVERED, PROTOCOLS, Count, Matches, Output, Protocol, Reveals
+from crypto.psi import (
+    DISCOVERED,
+    PROTOCOLS,
+    Band,
+    Brings,
+    Contexts,
+    Count,
+    Estimate,
+    Matches,
+    Noisy,
+    Output,
+    Protocol,
+    Reveals,
+    Total,
+)
 from crypto.session import Message
 from exchange import wire
-from tests.crypto.psi.parties import content, deterministic_rng, items, params, shown, widest
+from tests.crypto.psi.parties import (
+    content,
+    deterministic_rng,
+    is_right,
+    params,
+    receiver_of,
+    sender_of,
+    shown,
+    widest,
+)
 
 ROOT = Path(__file__).parents[3]
+KINDS = {
+    Reveals.ESTIMATE: Estimate,
+    Reveals.CARDINALITY: (Count, Band, Noisy),
+    Reveals.SUM: Total,
+    Reveals.OVERLAP: Matches,
+    Reveals.CONTEXT: Contexts,
+}
+"""What a receiver may get, by what is revealed."""
 protocols = pytest.mark.parametrize("protocol", DISCOVERED.values(), ids=lambda p: p.name)
 protocols_and_outputs = pytest.mark.parametrize(
     ("protocol", "output"),
@@ -45,18 +77,11 @@ def run(
         return message
 
     result = session.run(
-        protocol.receiver(items(*ours), p, **rngs[0]),
-        protocol.sender(items(*theirs), p, **rngs[1]),
+        receiver_of(protocol, ours, p, **rngs[0]),
+        sender_of(protocol, theirs, p, **rngs[1]),
         on_message=tap,
     )
     return (*result, seen, p)
-
-
-def is_exact(result: Matches | Count, own: list[int], shared: set[int]) -> bool:
-    """Whether it says what is shared, each item once and where it stands first; or how much."""
-    if isinstance(result, Count):
-        return result.count == len(shared)
-    return result.indices.tolist() == sorted(own.index(value) for value in shared)
 
 
 CASES = {
@@ -79,12 +104,12 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_exact_intersection(protocol: Protocol, output: Output, case: str) -> None:
     ours, theirs = CASES[case]
-    mine, its, _, _ = run(protocol, ours, theirs, output=output)
-    assert isinstance(mine, Count if protocol.reveals is Reveals.CARDINALITY else Matches)
-    assert is_exact(mine, ours, set(ours) & set(theirs))
+    mine, its, _, p = run(protocol, ours, theirs, output=output)
+    assert isinstance(mine, KINDS[protocol.reveals])
+    assert is_right(mine, ours, theirs, p)
     if output is Output.BOTH:
         assert its is not None
-        assert is_exact(its, theirs, set(ours) & set(theirs))
+        assert is_right(its, theirs, ours, p)
     else:
         assert its is None
 
@@ -93,21 +118,22 @@ def test_exact_intersection(protocol: Protocol, output: Output, case: str) -> No
 def test_an_output_that_a_protocol_has_not_is_our_mistake(protocol: Protocol) -> None:
     assert Output.RECEIVER in protocol.outputs
     for output in set(Output) - protocol.outputs:
-        for role in (protocol.receiver, protocol.sender):
+        for role in (receiver_of, sender_of):
             with pytest.raises(ParameterError):
-                next(role(items(1), params(2, 2, output)))
+                next(role(protocol, [1], params(2, 2, output)))
 
 
 def test_what_a_node_matches_with_says_which_items_are_shared() -> None:
-    assert set(PROTOCOLS) == {n for n, p in DISCOVERED.items() if p.reveals is Reveals.OVERLAP}
+    overlap = {n for n, p in DISCOVERED.items() if p.reveals is Reveals.OVERLAP}
+    assert set(PROTOCOLS) == {n for n in overlap if DISCOVERED[n].brings is Brings.NOTHING}
     assert set(PROTOCOLS) < set(DISCOVERED)
 
 
 @protocols_and_outputs
 def test_padding_changes_nothing_but_the_size(protocol: Protocol, output: Output) -> None:
     ours, theirs = [1, 2, 3], [2, 3, 4, 5]
-    mine, _, _, _ = run(protocol, ours, theirs, sizes=(40, 70), output=output)
-    assert is_exact(mine, ours, {2, 3})
+    mine, _, _, p = run(protocol, ours, theirs, sizes=(40, 70), output=output)
+    assert is_right(mine, ours, theirs, p)
 
 
 @protocols
@@ -121,18 +147,17 @@ def test_padding_changes_nothing_but_the_size(protocol: Protocol, output: Output
 def test_any_two_sets(protocol: Protocol, ours, theirs, slack, data) -> None:
     output = data.draw(st.sampled_from([o for o in Output if o in protocol.outputs]))
     sizes = (max(1, len(ours) + slack[0]), max(1, len(theirs) + slack[1]))
-    mine, its, _, _ = run(protocol, ours, theirs, sizes=sizes, output=output)
-    shared = set(ours) & set(theirs)
-    assert is_exact(mine, ours, shared)
+    mine, its, _, p = run(protocol, ours, theirs, sizes=sizes, output=output)
+    assert is_right(mine, ours, theirs, p)
     if its is not None:
-        assert is_exact(its, theirs, shared)
+        assert is_right(its, theirs, ours, p)
 
 
 @protocols
 def test_more_items_than_declared_is_our_mistake(protocol: Protocol) -> None:
-    for role in (protocol.receiver, protocol.sender):
+    for role in (receiver_of, sender_of):
         with pytest.raises(ParameterError):
-            next(role(items(1, 2, 3), params(2, 2)))
+            next(role(protocol, [1, 2, 3], params(2, 2)))
 
 
 @protocols
@@ -147,9 +172,13 @@ def test_more_items_than_declared_is_our_mistake(protocol: Protocol) -> None:
     ids=["width", "dtype", "flat", "cube"],
 )
 def test_items_of_another_shape_are_our_mistake(protocol: Protocol, bad) -> None:
-    for role in (protocol.receiver, protocol.sender):
+    brought = {
+        Brings.VALUES: {"values": np.zeros(len(bad), np.uint64)},
+        Brings.CONTEXTS: {"contexts": [b""] * len(bad)},
+    }.get(protocol.brings, {})
+    for role, more in ((protocol.receiver, {}), (protocol.sender, brought)):
         with pytest.raises(ParameterError):
-            next(role(bad, params(8, 8)))
+            next(role(bad, params(8, 8), **more))
 
 
 @protocols_and_outputs
@@ -211,14 +240,13 @@ def test_fresh_randomness_repeats_nothing(protocol: Protocol) -> None:
 @protocols
 def test_the_context_decides_the_tags(protocol: Protocol) -> None:
     """Two parties with different agreements find nothing, rather than something wrong."""
-    a, b = items(1, 2, 3), items(2, 3, 4)
     ours = params(3, 3)
-    theirs = type(ours)(n_r=3, n_s=3, context=bytes(32))
+    theirs = dataclasses.replace(ours, context=bytes(32))
     try:
-        mine, _ = session.run(protocol.receiver(a, ours), protocol.sender(b, theirs))
+        mine, _ = session.run(receiver_of(protocol, [1, 2, 3], ours), sender_of(protocol, [2, 3, 4], theirs))
     except CryptoError:
         return
-    assert mine.count == 0
+    assert is_right(mine, [1, 2, 3], [], ours)
 
 
 @protocols
@@ -249,4 +277,5 @@ def test_has_its_page_and_its_wire_messages(protocol: Protocol) -> None:
     for kind in protocol.messages:
         declared = [f.name for f in wire.head_type(protocol.name, kind.__name__).DESCRIPTOR.fields]
         assert declared == list(kind.__dataclass_fields__)
-    assert importlib.resources.files("crypto.psi").joinpath(f"{protocol.name}.py").is_file()
+    module = protocol.name.replace("-", "_")
+    assert importlib.resources.files("crypto.psi").joinpath(f"{module}.py").is_file()

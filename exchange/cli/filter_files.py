@@ -1,0 +1,1 @@
+"""``filter``: files of other tools."""

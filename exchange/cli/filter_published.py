@@ -1,0 +1,1 @@
+"""``filter``: what is published to members."""
