@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from crypto import labels
 from crypto.psi import Output
+from crypto.psi.base import MAX_EPSILON_MILLI, MAX_LABEL_BYTES, are_bands
 from exchange.errors import PeerMisbehaved
 from exchange.indicators import IndicatorType
 
@@ -80,6 +81,12 @@ class Agreement:
         stage: how much of it is run.
         correlation: where that is ``ONLINE``, the session that made what is used: 32 bytes, otherwise none.
         below: the session on the rung below that this one climbs from: 32 bytes, or none.
+        base: the session whose state this one goes on from: 32 bytes, or none.
+        initiator_new: rows that the initiator may add to that state; 0 where there is none.
+        responder_new: the same of the responder.
+        label_bytes: bytes that each context of the sender is filled up to; 0 where none are sent.
+        bands: the least number of every band that the receiver may learn of a count, ascending from 0.
+        epsilon_milli: privacy loss that the sender's noise allows, in thousandths; 0 where there is none.
         profile: canonical profile of the indicators.
         types: types of indicators, sorted, without repetition.
         initiator_padded: declared size of the initiator's set, padded, in items.
@@ -117,6 +124,12 @@ class Agreement:
     stage: Stage = Stage.WHOLE
     correlation: bytes = b""
     below: bytes = b""
+    base: bytes = b""
+    initiator_new: int = 0
+    responder_new: int = 0
+    label_bytes: int = 0
+    bands: tuple[int, ...] = ()
+    epsilon_milli: int = 0
     profile: str
     types: tuple[IndicatorType, ...]
     initiator_padded: int
@@ -146,7 +159,8 @@ class Agreement:
         nonces = (self.initiator_nonce, self.responder_nonce)
         sizes = (self.initiator_padded, self.responder_padded)
         revisions = (self.initiator_revision, self.responder_revision)
-        references = (self.below, self.initiator_set, self.responder_set)
+        references = (self.below, self.base, self.initiator_set, self.responder_set)
+        new = ((self.initiator_new, self.initiator_padded), (self.responder_new, self.responder_padded))
         return {
             "version": _is_int(self.version, VERSION, VERSION),
             "alliance": _is_text(self.alliance) and bool(self.alliance),
@@ -164,7 +178,11 @@ class Agreement:
             "padded sizes": all(_is_int(size, 1, MAX_ROWS) for size in sizes),
             "hashes or nonces": all(type(h) is bytes and len(h) == _HASH_BYTES for h in hashes + nonces),
             "revisions": all(_is_int(revision, 0, MAX_REVISION) for revision in revisions),
-            "below or sets": all(type(h) is bytes and len(h) in {0, _HASH_BYTES} for h in references),
+            "new rows": all(_is_int(n, 0, size if self.base else 0) for n, size in new),
+            "label_bytes": _is_int(self.label_bytes, 0, MAX_LABEL_BYTES),
+            "bands": _is_bands(self.bands),
+            "epsilon_milli": _is_int(self.epsilon_milli, 0, MAX_EPSILON_MILLI),
+            "below, base or sets": all(type(h) is bytes and len(h) in {0, _HASH_BYTES} for h in references),
             "stat_sec": _is_int(self.stat_sec, 40, 128),
             "deadline_s": _is_int(self.deadline_s, 1, 1 << 31),
             "max_frame_bytes": _is_int(self.max_frame_bytes, 1, 1 << 31),
@@ -199,6 +217,14 @@ class Agreement:
         """
         return {self.initiator: self.initiator_padded, self.responder: self.responder_padded}[member]
 
+    def new_of(self, member: str) -> int:
+        """Return how many rows one party may add to what the session goes on from.
+
+        Raises:
+            KeyError: the member is no party.
+        """
+        return {self.initiator: self.initiator_new, self.responder: self.responder_new}[member]
+
     @classmethod
     def from_bytes(cls, encoded: bytes) -> Self:
         """Read an agreement: its one encoding and nothing else.
@@ -223,9 +249,9 @@ class Agreement:
         raw = cbor2.loads(encoded, allow_indefinite=False, allow_duplicate_keys=False, max_depth=4)
         if not isinstance(raw, dict) or raw.keys() != {f.name for f in fields(Agreement)}:
             raise PeerMisbehaved("the agreement is malformed: its fields")
-        types = tuple(map(IndicatorType, raw["types"]))
+        tuples = {"types": tuple(map(IndicatorType, raw["types"])), "bands": tuple(raw["bands"])}
         words = {"output": Output(raw["output"]), "rung": Rung(raw["rung"]), "stage": Stage(raw["stage"])}
-        return raw | words | {"types": types}
+        return raw | words | tuples
 
 
 def sign(agreement: Agreement, key: Ed25519PrivateKey) -> bytes:
@@ -281,7 +307,11 @@ def _is_types(value: object) -> bool:
     return all(isinstance(t, IndicatorType) for t in value) and list(value) == sorted(set(value))
 
 
+def _is_bands(value: object) -> bool:
+    return isinstance(value, tuple) and all(_is_int(edge, 0, MAX_ROWS) for edge in value) and are_bands(value)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
-        return [str(item) for item in value]
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, StrEnum) else value

@@ -124,6 +124,8 @@ class Proposal:
     correlation: bytes = b""
     below: bytes = b""
     policy_revision: int = 0
+    base: bytes = b""
+    initiator_new: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,10 @@ class Answer:
     signature: bytes
     policy_revision: int = 0
     set: bytes = b""
+    responder_new: int = 0
+    label_bytes: int = 0
+    bands: tuple[int, ...] = ()
+    epsilon_milli: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +212,12 @@ def agreement_of(
         stage=proposal.stage,
         correlation=proposal.correlation,
         below=proposal.below,
+        base=proposal.base,
+        initiator_new=proposal.initiator_new,
+        responder_new=answer.responder_new,
+        label_bytes=answer.label_bytes,
+        bands=answer.bands,
+        epsilon_milli=answer.epsilon_milli,
         profile=proposal.profile,
         types=tuple(sorted(proposal.types)),
         initiator_padded=proposal.padded,

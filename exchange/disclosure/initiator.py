@@ -303,6 +303,11 @@ def params_of(agreement: Agreement) -> Params:
         context=agreement.hash,
         output=Output(agreement.output),
         stat_sec=agreement.stat_sec,
+        label_bytes=agreement.label_bytes,
+        epsilon_milli=agreement.epsilon_milli,
+        bands=agreement.bands,
+        new_r=agreement.new_of(receiver),
+        new_s=agreement.new_of(sender),
     )
 
 

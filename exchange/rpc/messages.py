@@ -56,6 +56,8 @@ def proposal_to_wire(p: Proposal, standing: Standing) -> pb.ProposeRequest:
         below=p.below,
         policy_revision=p.policy_revision,
         standing=shown_to_wire(standing),
+        base=p.base,
+        initiator_new=p.initiator_new,
     )
 
 
@@ -75,6 +77,8 @@ def proposal_from_wire(m: pb.ProposeRequest) -> tuple[Proposal, Standing]:
         or len(set(m.types)) != len(m.types)
         or len(m.correlation) != NONCE_BYTES * (m.stage == Stage.ONLINE)
         or len(m.below) not in {0, NONCE_BYTES}
+        or len(m.base) not in {0, NONCE_BYTES}
+        or m.initiator_new > (m.padded if m.base else 0)
         or m.policy_revision > MAX_REVISION
         or not 40 <= m.stat_sec <= 128  # noqa: PLR2004  the range that Params accepts
     ):
@@ -100,6 +104,8 @@ def proposal_from_wire(m: pb.ProposeRequest) -> tuple[Proposal, Standing]:
             correlation=m.correlation,
             below=m.below,
             policy_revision=m.policy_revision,
+            base=m.base,
+            initiator_new=m.initiator_new,
         )
     except PeerMisbehaved as e:
         raise SessionRefused("the proposal shows no log that can be read") from e
@@ -114,7 +120,8 @@ def answer_to_wire(a: Answer) -> pb.ProposeReply:
     """The reply that carries an answer."""
     return pb.ProposeReply(
         nonce=a.nonce, padded=a.padded, policy_hash=a.policy_hash, software=a.software, signature=a.signature,
-        policy_revision=a.policy_revision, set=a.set,
+        policy_revision=a.policy_revision, set=a.set, responder_new=a.responder_new,
+        label_bytes=a.label_bytes, bands=a.bands, epsilon_milli=a.epsilon_milli,
     )  # fmt: skip
 
 
@@ -136,7 +143,8 @@ def answer_from_wire(m: pb.ProposeReply) -> Answer:
         raise PeerMisbehaved("the peer's answer is malformed")
     return Answer(
         nonce=m.nonce, padded=m.padded, policy_hash=m.policy_hash, software=m.software, signature=m.signature,
-        policy_revision=m.policy_revision, set=m.set,
+        policy_revision=m.policy_revision, set=m.set, responder_new=m.responder_new,
+        label_bytes=m.label_bytes, bands=tuple(m.bands), epsilon_milli=m.epsilon_milli,
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ class HelloReply(_message.Message):
     def __init__(self, nonce: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rosters: _Optional[_Iterable[bytes]] = ..., profile: _Optional[str] = ..., protocols: _Optional[_Iterable[str]] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ..., log_size: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...
 
 class ProposeRequest(_message.Message):
-    __slots__ = ("session", "roster_epoch", "roster_hash", "rung", "output", "protocol", "profile", "types", "padded", "stat_sec", "purpose", "policy_hash", "software", "deadline_s", "stage", "correlation", "below", "policy_revision", "standing")
+    __slots__ = ("session", "roster_epoch", "roster_hash", "rung", "output", "protocol", "profile", "types", "padded", "stat_sec", "purpose", "policy_hash", "software", "deadline_s", "stage", "correlation", "below", "policy_revision", "standing", "base", "initiator_new")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     ROSTER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     ROSTER_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,8 @@ class ProposeRequest(_message.Message):
     BELOW_FIELD_NUMBER: _ClassVar[int]
     POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
     STANDING_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    INITIATOR_NEW_FIELD_NUMBER: _ClassVar[int]
     session: bytes
     roster_epoch: int
     roster_hash: bytes
@@ -99,10 +101,12 @@ class ProposeRequest(_message.Message):
     below: bytes
     policy_revision: int
     standing: Standing
-    def __init__(self, session: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rung: _Optional[str] = ..., output: _Optional[str] = ..., protocol: _Optional[str] = ..., profile: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., padded: _Optional[int] = ..., stat_sec: _Optional[int] = ..., purpose: _Optional[str] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., deadline_s: _Optional[int] = ..., stage: _Optional[str] = ..., correlation: _Optional[bytes] = ..., below: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...
+    base: bytes
+    initiator_new: int
+    def __init__(self, session: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rung: _Optional[str] = ..., output: _Optional[str] = ..., protocol: _Optional[str] = ..., profile: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., padded: _Optional[int] = ..., stat_sec: _Optional[int] = ..., purpose: _Optional[str] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., deadline_s: _Optional[int] = ..., stage: _Optional[str] = ..., correlation: _Optional[bytes] = ..., below: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ..., base: _Optional[bytes] = ..., initiator_new: _Optional[int] = ...) -> None: ...
 
 class ProposeReply(_message.Message):
-    __slots__ = ("nonce", "padded", "policy_hash", "software", "signature", "policy_revision", "set")
+    __slots__ = ("nonce", "padded", "policy_hash", "software", "signature", "policy_revision", "set", "responder_new", "label_bytes", "bands", "epsilon_milli")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     PADDED_FIELD_NUMBER: _ClassVar[int]
     POLICY_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +114,10 @@ class ProposeReply(_message.Message):
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
     SET_FIELD_NUMBER: _ClassVar[int]
+    RESPONDER_NEW_FIELD_NUMBER: _ClassVar[int]
+    LABEL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BANDS_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_MILLI_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
     padded: int
     policy_hash: bytes
@@ -117,7 +125,11 @@ class ProposeReply(_message.Message):
     signature: bytes
     policy_revision: int
     set: bytes
-    def __init__(self, nonce: _Optional[bytes] = ..., padded: _Optional[int] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., set: _Optional[bytes] = ...) -> None: ...
+    responder_new: int
+    label_bytes: int
+    bands: _containers.RepeatedScalarFieldContainer[int]
+    epsilon_milli: int
+    def __init__(self, nonce: _Optional[bytes] = ..., padded: _Optional[int] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., set: _Optional[bytes] = ..., responder_new: _Optional[int] = ..., label_bytes: _Optional[int] = ..., bands: _Optional[_Iterable[int]] = ..., epsilon_milli: _Optional[int] = ...) -> None: ...
 
 class SettleRequest(_message.Message):
     __slots__ = ("session", "part", "signature", "old_size", "consistency", "log_size")

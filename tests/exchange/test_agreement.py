@@ -56,6 +56,12 @@ OTHER: dict[str, Any] = {
     "initiator_revision": 1,
     "responder_revision": 1,
     "initiator_set": b"x" * 32,
+    "base": b"c" * 32,
+    "initiator_new": 32,
+    "responder_new": 64,
+    "label_bytes": 1024,
+    "bands": (0, 1, 10),
+    "epsilon_milli": 500,
     "responder_set": b"x" * 32,
     "profile": "cti-c14n/2",
     "types": (IndicatorType.DOMAIN,),
@@ -73,6 +79,8 @@ OTHER: dict[str, Any] = {
     "responder_software": "cosight 0.1.1",
 }
 WITH: dict[str, dict[str, Any]] = {
+    "initiator_new": {"base": b"c" * 32},
+    "responder_new": {"base": b"c" * 32},
     "initiator": {"receiver": "globex"},
     "stage": {"correlation": b"c" * 32},
     "correlation": {"stage": Stage.ONLINE},
@@ -92,6 +100,12 @@ WRONG: dict[str, list[Any]] = {
     "stage": ["whole", Stage.ONLINE, Stage.AHEAD],
     "correlation": [b"c" * 32, "", bytearray()],
     "below": [b"c" * 31, "", None],
+    "base": [b"c" * 33, "", None],
+    "initiator_new": [1, -1, None],
+    "responder_new": [1, True],
+    "label_bytes": [-1, 65_537, 1.0],
+    "bands": [(1,), (0, 0), (0, 3, 2), [0], (0, 1.0), ("0",), tuple(range(33))],
+    "epsilon_milli": [-1, 16_001, None],
     "initiator_revision": [-1, True, 2**31 + 1],
     "responder_revision": [None],
     "initiator_set": [b"c" * 33],
@@ -154,7 +168,8 @@ TEXTS = {"purpose", "alliance", "responder", "protocol", "initiator_software", "
 @pytest.mark.parametrize("name", [f.name for f in fields(Agreement)])
 def test_wrong_values_in_bytes_are_refused(name: str) -> None:
     raw = cbor2.loads(AGREEMENT.encoded)
-    for value in (None, [], {}, "\n" if name in TEXTS else "x", -1, b"x", 1.5):
+    nothing = 1 if name == "bands" else []  # an exact count has no bands
+    for value in (None, nothing, {}, "\n" if name in TEXTS else "x", -1, b"x", 1.5):
         with pytest.raises(PeerMisbehaved):
             Agreement.from_bytes(cbor2.dumps(raw | {name: value}, canonical=True))
 
