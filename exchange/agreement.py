@@ -29,6 +29,8 @@ MAX_TEXT = 200
 MAX_ROWS = 1 << 32
 SMALLEST_CLASS = 32
 MAX_REVISION = 1 << 31
+OVER = ("sightings", "confidence")
+"""What of an indicator's context can be added up."""
 MAX_FRAME_BYTES = 2 << 20
 """Most bytes of one message of the transport: a chunk of 1 MiB and its head."""
 _HASH_BYTES = 32
@@ -84,6 +86,7 @@ class Agreement:
         base: the session whose state this one goes on from: 32 bytes, or none.
         initiator_new: rows that the initiator may add to that state; 0 where there is none.
         responder_new: the same of the responder.
+        over: where a sum is asked for, what is added up: ``sightings`` or ``confidence``; otherwise ``""``.
         label_bytes: bytes that each context of the sender is filled up to; 0 where none are sent.
         bands: the least number of every band that the receiver may learn of a count, ascending from 0.
         epsilon_milli: privacy loss that the sender's noise allows, in thousandths; 0 where there is none.
@@ -127,6 +130,7 @@ class Agreement:
     base: bytes = b""
     initiator_new: int = 0
     responder_new: int = 0
+    over: str = ""
     label_bytes: int = 0
     bands: tuple[int, ...] = ()
     epsilon_milli: int = 0
@@ -179,6 +183,7 @@ class Agreement:
             "hashes or nonces": all(type(h) is bytes and len(h) == _HASH_BYTES for h in hashes + nonces),
             "revisions": all(_is_int(revision, 0, MAX_REVISION) for revision in revisions),
             "new rows": all(_is_int(n, 0, size if self.base else 0) for n, size in new),
+            "over": self.over in OVER if self.rung is Rung.SUM else self.over == "",
             "label_bytes": _is_int(self.label_bytes, 0, MAX_LABEL_BYTES),
             "bands": _is_bands(self.bands),
             "epsilon_milli": _is_int(self.epsilon_milli, 0, MAX_EPSILON_MILLI),

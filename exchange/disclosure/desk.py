@@ -104,7 +104,7 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What the initiator asks for. It is always the receiver."""
+    """What the initiator asks for. It is the receiver, unless the session is ``turned``."""
 
     session: bytes
     roster_epoch: int
@@ -126,6 +126,8 @@ class Proposal:
     policy_revision: int = 0
     base: bytes = b""
     initiator_new: int = 0
+    over: str = ""
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +207,7 @@ def agreement_of(
         roster_hash=proposal.roster_hash,
         initiator=initiator,
         responder=responder,
-        receiver=initiator,
+        receiver=responder if proposal.turned else initiator,
         output=proposal.output,
         rung=proposal.rung,
         protocol=proposal.protocol,
@@ -215,6 +217,7 @@ def agreement_of(
         base=proposal.base,
         initiator_new=proposal.initiator_new,
         responder_new=answer.responder_new,
+        over=proposal.over,
         label_bytes=answer.label_bytes,
         bands=answer.bands,
         epsilon_milli=answer.epsilon_milli,

@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message as Protobuf
 
 from crypto.psi import Output
-from exchange.agreement import MAX_REVISION, Rung, Stage
+from exchange.agreement import MAX_REVISION, OVER, Rung, Stage
 from exchange.disclosure import MAX_PROOF, Answer, Proposal, Settled, Settlement, Standing
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.indicators import IndicatorType
@@ -58,6 +58,8 @@ def proposal_to_wire(p: Proposal, standing: Standing) -> pb.ProposeRequest:
         standing=shown_to_wire(standing),
         base=p.base,
         initiator_new=p.initiator_new,
+        over=p.over,
+        turned=p.turned,
     )
 
 
@@ -80,6 +82,7 @@ def proposal_from_wire(m: pb.ProposeRequest) -> tuple[Proposal, Standing]:
         or len(m.base) not in {0, NONCE_BYTES}
         or m.initiator_new > (m.padded if m.base else 0)
         or m.policy_revision > MAX_REVISION
+        or not (m.over in OVER if m.rung == Rung.SUM else m.over == "")
         or not 40 <= m.stat_sec <= 128  # noqa: PLR2004  the range that Params accepts
     ):
         raise SessionRefused("the proposal is malformed")
@@ -106,6 +109,8 @@ def proposal_from_wire(m: pb.ProposeRequest) -> tuple[Proposal, Standing]:
             policy_revision=m.policy_revision,
             base=m.base,
             initiator_new=m.initiator_new,
+            over=m.over,
+            turned=m.turned,
         )
     except PeerMisbehaved as e:
         raise SessionRefused("the proposal shows no log that can be read") from e

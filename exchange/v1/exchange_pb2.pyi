@@ -60,7 +60,7 @@ class HelloReply(_message.Message):
     def __init__(self, nonce: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rosters: _Optional[_Iterable[bytes]] = ..., profile: _Optional[str] = ..., protocols: _Optional[_Iterable[str]] = ..., software: _Optional[str] = ..., signature: _Optional[bytes] = ..., log_size: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...
 
 class ProposeRequest(_message.Message):
-    __slots__ = ("session", "roster_epoch", "roster_hash", "rung", "output", "protocol", "profile", "types", "padded", "stat_sec", "purpose", "policy_hash", "software", "deadline_s", "stage", "correlation", "below", "policy_revision", "standing", "base", "initiator_new")
+    __slots__ = ("session", "roster_epoch", "roster_hash", "rung", "output", "protocol", "profile", "types", "padded", "stat_sec", "purpose", "policy_hash", "software", "deadline_s", "stage", "correlation", "below", "policy_revision", "standing", "base", "initiator_new", "over", "turned")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     ROSTER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     ROSTER_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +82,8 @@ class ProposeRequest(_message.Message):
     STANDING_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     INITIATOR_NEW_FIELD_NUMBER: _ClassVar[int]
+    OVER_FIELD_NUMBER: _ClassVar[int]
+    TURNED_FIELD_NUMBER: _ClassVar[int]
     session: bytes
     roster_epoch: int
     roster_hash: bytes
@@ -103,7 +105,9 @@ class ProposeRequest(_message.Message):
     standing: Standing
     base: bytes
     initiator_new: int
-    def __init__(self, session: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rung: _Optional[str] = ..., output: _Optional[str] = ..., protocol: _Optional[str] = ..., profile: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., padded: _Optional[int] = ..., stat_sec: _Optional[int] = ..., purpose: _Optional[str] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., deadline_s: _Optional[int] = ..., stage: _Optional[str] = ..., correlation: _Optional[bytes] = ..., below: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ..., base: _Optional[bytes] = ..., initiator_new: _Optional[int] = ...) -> None: ...
+    over: str
+    turned: bool
+    def __init__(self, session: _Optional[bytes] = ..., roster_epoch: _Optional[int] = ..., roster_hash: _Optional[bytes] = ..., rung: _Optional[str] = ..., output: _Optional[str] = ..., protocol: _Optional[str] = ..., profile: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., padded: _Optional[int] = ..., stat_sec: _Optional[int] = ..., purpose: _Optional[str] = ..., policy_hash: _Optional[bytes] = ..., software: _Optional[str] = ..., deadline_s: _Optional[int] = ..., stage: _Optional[str] = ..., correlation: _Optional[bytes] = ..., below: _Optional[bytes] = ..., policy_revision: _Optional[int] = ..., standing: _Optional[_Union[Standing, _Mapping]] = ..., base: _Optional[bytes] = ..., initiator_new: _Optional[int] = ..., over: _Optional[str] = ..., turned: _Optional[bool] = ...) -> None: ...
 
 class ProposeReply(_message.Message):
     __slots__ = ("nonce", "padded", "policy_hash", "software", "signature", "policy_revision", "set", "responder_new", "label_bytes", "bands", "epsilon_milli")

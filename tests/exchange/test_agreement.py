@@ -59,6 +59,7 @@ OTHER: dict[str, Any] = {
     "base": b"c" * 32,
     "initiator_new": 32,
     "responder_new": 64,
+    "over": "sightings",
     "label_bytes": 1024,
     "bands": (0, 1, 10),
     "epsilon_milli": 500,
@@ -81,6 +82,7 @@ OTHER: dict[str, Any] = {
 WITH: dict[str, dict[str, Any]] = {
     "initiator_new": {"base": b"c" * 32},
     "responder_new": {"base": b"c" * 32},
+    "over": {"rung": Rung.SUM},
     "initiator": {"receiver": "globex"},
     "stage": {"correlation": b"c" * 32},
     "correlation": {"stage": Stage.ONLINE},
@@ -103,6 +105,7 @@ WRONG: dict[str, list[Any]] = {
     "base": [b"c" * 33, "", None],
     "initiator_new": [1, -1, None],
     "responder_new": [1, True],
+    "over": ["sightings", "names", None],
     "label_bytes": [-1, 65_537, 1.0],
     "bands": [(1,), (0, 0), (0, 3, 2), [0], (0, 1.0), ("0",), tuple(range(33))],
     "epsilon_milli": [-1, 16_001, None],
