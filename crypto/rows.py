@@ -86,3 +86,20 @@ def join(a: Rows, b: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     check(a, max_width=MAX_WIDTH)
     check(b, width=a.shape[1])
     return _native.rows_join(a, b)
+
+
+def positions_in(own: Rows, other: Rows) -> NDArray[np.int64]:
+    """Positions of the rows of ``own`` that occur in ``other``; both may repeat rows."""
+    mine, theirs = unique(own), unique(other)
+    found, _ = join(np.ascontiguousarray(own[mine]), np.ascontiguousarray(other[theirs]))
+    return mine[found]
+
+
+def is_sorted(table: Rows) -> bool:
+    """Whether rows stand in ascending order, equal ones allowed. Linear, without a copy of the table."""
+    if len(table) < 2:  # noqa: PLR2004
+        return True
+    differs = table[1:] != table[:-1]
+    first: NDArray[Any] = differs.argmax(axis=1)
+    at = np.arange(len(first))
+    return bool(np.all(table[1:][at, first] >= table[:-1][at, first]))

@@ -375,18 +375,5 @@ def fill_proofs(proofs: Rows, count: int, rng: Rng) -> Rows:
     return rows.sort(np.concatenate([proofs, random[: count - len(proofs)]]))
 
 
-def positions_in(own: Rows, other: Rows) -> NDArray[np.int64]:
-    """Positions of the rows of ``own`` that occur in ``other``; both may repeat rows."""
-    mine, theirs = rows.unique(own), rows.unique(other)
-    found, _ = rows.join(np.ascontiguousarray(own[mine]), np.ascontiguousarray(other[theirs]))
-    return mine[found]
-
-
-def is_sorted(table: Rows) -> bool:
-    """Whether rows stand in ascending order, equal ones allowed. Linear, without a copy of the table."""
-    if len(table) < 2:  # noqa: PLR2004
-        return True
-    differs = table[1:] != table[:-1]
-    first: NDArray[Any] = differs.argmax(axis=1)
-    at = np.arange(len(first))
-    return bool(np.all(table[1:][at, first] >= table[:-1][at, first]))
+is_sorted, positions_in = rows.is_sorted, rows.positions_in
+"""They live in ``crypto.rows``; some protocols import them from here."""

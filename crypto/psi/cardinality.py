@@ -11,52 +11,19 @@ Cost: one and a half rounds; per receiver item 64 bytes and three multiplication
 per sender item ``tag_bytes`` bytes and one. The exact bytes are ``traffic``.
 
 Source: De Cristofaro, Gasti, Tsudik, "Fast and Private Computation of Cardinality of Set Intersection and
-Union", CANS 2012, figure 1, on the exchange of Meadows, S&P 1986. Here the group is Curve25519 by first
-coordinates, and sorting is the shuffle: the order of masked rows is the order of random numbers.
+Union", CANS 2012, figure 1; the exchange is ``crypto.shuffled``.
 """
 
 from secrets import token_bytes
 
-import numpy as np
-
-from crypto import curve25519, hashing, labels, rows
+from crypto import labels, shuffled
 from crypto.curve25519 import POINT_BYTES
-from crypto.errors import ParameterError, ProtocolError
+from crypto.errors import ParameterError
 from crypto.group import Rng
-from crypto.psi.base import (
-    Count,
-    Output,
-    Params,
-    Protocol,
-    Reveals,
-    is_sorted,
-    pad,
-    positions_in,
-    tags,
-)
+from crypto.psi.base import Count, Output, Params, Protocol, Reveals, pad
 from crypto.rows import Rows
-from crypto.session import Message, Role, message, receive, send
-
-
-@message
-class Masked(Message):
-    """Receiver to sender: its items, hashed, under its mask, sorted. ``(n_r, 32)``."""
-
-    masked: Rows
-
-
-@message
-class Remasked(Message):
-    """Sender to receiver: the same under the sender's key too, sorted anew, so that none can be traced."""
-
-    remasked: Rows
-
-
-@message
-class Tags(Message):
-    """Sender to receiver: tags of its own items, hashed, under its key; sorted."""
-
-    tags: Rows
+from crypto.session import Role
+from crypto.shuffled import Exchange, Masked, Remasked, Tags
 
 
 def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Count]:
@@ -72,18 +39,9 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Cou
         DecodeError: the sender's rows are no points.
         ProtocolError: a message is missing, misshapen, unsorted, or repeats a point.
     """
-    _check_output(params)
+    exchange = _exchange(params)
     own = pad(items, params.n_r, rng=rng)
-    mask = curve25519.generate_scalar(rng=rng)
-    yield from send(Masked(rows.sort(curve25519.multiply(_points(own.rows, params), mask))))
-
-    remasked = (yield from receive(Remasked, remasked=(params.n_r, POINT_BYTES))).remasked
-    theirs = (yield from receive(Tags, tags=(params.n_s, params.tag_bytes))).tags
-    _check_points(remasked, "the sender's")
-    if not is_sorted(theirs):
-        raise ProtocolError("the sender's tags are not sorted")
-    outputs = curve25519.multiply(remasked, curve25519.inverse(mask))
-    return Count(len(positions_in(_compared(outputs, params), theirs)))
+    return Count((yield from shuffled.receiver(own.rows, exchange, rng=rng)))
 
 
 def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[None]:
@@ -99,48 +57,27 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[None]
         DecodeError: the receiver's rows are no points.
         ProtocolError: a message is missing, misshapen, unsorted, or repeats a point.
     """
-    _check_output(params)
+    exchange = _exchange(params)
     own = pad(items, params.n_s, rng=rng)
-    key = curve25519.generate_scalar(rng=rng)
-    # Before waiting: the receiver masks meanwhile.
-    compared = rows.sort(_compared(curve25519.multiply(_points(own.rows, params), key), params))
-
-    masked = (yield from receive(Masked, masked=(params.n_r, POINT_BYTES))).masked
-    _check_points(masked, "the receiver's")
-    remasked = rows.sort(curve25519.multiply(masked, key))
-    if _repeats(remasked):  # as rows of points that differ by one of small order do, only now
-        raise ProtocolError("the receiver's rows repeat a point")
-    yield from send(Remasked(remasked))
-    yield from send(Tags(compared))
+    yield from shuffled.sender(own.rows, exchange, rng=rng)
 
 
-def _check_output(params: Params) -> None:
+def _exchange(params: Params) -> Exchange:
+    """The exchange that these parameters mean.
+
+    Raises:
+        ParameterError: the output is to be for both.
+    """
     if params.output not in PROTOCOL.outputs:
         raise ParameterError("a shuffled exchange has an output for the receiver only")
-
-
-def _points(items: Rows, params: Params) -> Rows:
-    """Items hashed to the curve, in this run. ``(n, 32)``."""
-    return curve25519.encode(hashing.derive_key(labels.CARDINALITY_POINT, params.context), items)
-
-
-def _compared(outputs: Rows, params: Params) -> Rows:
-    """Tags of items under the sender's key alone. ``(n, tag_bytes)``."""
-    return tags(outputs, label=labels.CARDINALITY_TAG, context=params.context, width=params.tag_bytes)
-
-
-def _check_points(points: Rows, whose: str) -> None:
-    """Refuse what no honest peer sends: rows in another order, twice, or off the curve."""
-    if not is_sorted(points):
-        raise ProtocolError(f"{whose} rows are not sorted")
-    if _repeats(points):
-        raise ProtocolError(f"{whose} rows repeat a point")
-    curve25519.validate(points)
-
-
-def _repeats(table: Rows) -> bool:
-    """Whether neighbours are equal, in a sorted table."""
-    return bool(np.any(np.all(table[1:] == table[:-1], axis=1)))
+    return Exchange(
+        n_r=params.n_r,
+        n_s=params.n_s,
+        tag_bytes=params.tag_bytes,
+        context=params.context,
+        point_label=labels.CARDINALITY_POINT,
+        tag_label=labels.CARDINALITY_TAG,
+    )
 
 
 def traffic(params: Params) -> tuple[int, int]:

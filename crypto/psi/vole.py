@@ -25,7 +25,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from crypto import _native, hashing, labels, okvs, ot, tagset, vole
+from crypto import _native, hashing, labels, okvs, ot, rows, tagset, vole
 from crypto.errors import VerificationError
 from crypto.group import ELEMENT_BYTES, Rng
 from crypto.okvs import SALT_BYTES, VALUE_BYTES
@@ -42,7 +42,6 @@ from crypto.psi.base import (
     match_proofs,
     pad,
     pad_distinct,
-    positions_in,
 )
 from crypto.rows import Rows
 from crypto.session import Message, Role, Send, message, receive, receive_within, send
@@ -270,7 +269,7 @@ def _sender(
     private = _native.psi_private(decoded, keys, opened)
     count = min(params.n_r, params.n_s)
     claims = (yield from receive(MatchProofs, proofs=(count, MATCH_PROOF_BYTES))).proofs
-    found = positions_in(match_proofs(private, params), claims)
+    found = rows.positions_in(match_proofs(private, params), claims)
     return own.matches(keys.order[found].astype(np.int64))
 
 

@@ -27,10 +27,8 @@ from crypto.psi.base import (
     Params,
     Protocol,
     fill_proofs,
-    is_sorted,
     match_proofs,
     pad,
-    positions_in,
     tags,
 )
 from crypto.rows import Rows
@@ -95,9 +93,9 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
         own.rows, blinds, reply.evaluated, blinded=blinded, proof=reply.proof, public_key=reply.public_key
     )
     theirs = (yield from receive(Tags, tags=(params.n_s, params.tag_bytes))).tags
-    if not is_sorted(theirs):
+    if not rows.is_sorted(theirs):
         raise ProtocolError("the sender's tags are not sorted")
-    found = positions_in(_compared(outputs, params), theirs)
+    found = rows.positions_in(_compared(outputs, params), theirs)
 
     result = own.matches(found)
     if params.output is Output.BOTH:
@@ -131,7 +129,7 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Match
         return None
     count = min(params.n_r, params.n_s)
     claims = (yield from receive(MatchProofs, proofs=(count, MATCH_PROOF_BYTES))).proofs
-    return own.matches(positions_in(match_proofs(outputs[:, HALF:], params), claims))
+    return own.matches(rows.positions_in(match_proofs(outputs[:, HALF:], params), claims))
 
 
 def _compared(outputs: Rows, params: Params) -> Rows:

@@ -115,3 +115,18 @@ def test_read_only_arrays_are_borrowed() -> None:
     array = np.frombuffer(b"badcfe", np.uint8).reshape(3, 2)
     assert not array.flags.writeable
     assert unpacked(rows.sort(array)) == [b"ba", b"dc", b"fe"]
+
+
+pairs = st.lists(st.binary(min_size=2, max_size=2), max_size=12)
+
+
+@given(pairs)
+def test_sortedness_is_that_of_bytes(table: list[bytes]) -> None:
+    assert rows.is_sorted(packed(table, 2)) == (table == sorted(table))
+    assert rows.is_sorted(packed(sorted(table), 2))
+
+
+@given(pairs, pairs)
+def test_positions_are_those_of_shared_rows_each_once(own: list[bytes], other: list[bytes]) -> None:
+    expected = [i for i, row in enumerate(own) if row in other and own.index(row) == i]
+    assert rows.positions_in(packed(own, 2), packed(other, 2)).tolist() == expected

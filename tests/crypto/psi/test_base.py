@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crypto import labels
 from crypto.errors import ParameterError
 from crypto.psi import Params
-from crypto.psi.base import is_sorted, pad, positions_in, tags
+from crypto.psi.base import pad, tags
 from tests.crypto.psi.parties import CONTEXT, deterministic_rng, items
 
 
@@ -65,22 +65,3 @@ def test_tags_depend_on_label_and_context_and_nothing_else() -> None:
     assert np.array_equal(one, tags(outputs, label=labels.TAG, context=CONTEXT, width=16)[:, :9])
     assert not np.array_equal(one, tags(outputs, label=labels.MATCH_PROOF, context=CONTEXT, width=9))
     assert not np.array_equal(one, tags(outputs, label=labels.TAG, context=bytes(32), width=9))
-
-
-small = st.lists(st.binary(min_size=2, max_size=2), max_size=12)
-
-
-def table(rows: list[bytes]):
-    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), 2)
-
-
-@given(small)
-def test_sortedness_is_that_of_bytes(rows) -> None:
-    assert is_sorted(table(rows)) == (rows == sorted(rows))
-    assert is_sorted(table(sorted(rows)))
-
-
-@given(small, small)
-def test_positions_are_those_of_shared_rows_each_once(own, other) -> None:
-    expected = [i for i, r in enumerate(own) if r in other and own.index(r) == i]
-    assert positions_in(table(own), table(other)).tolist() == expected

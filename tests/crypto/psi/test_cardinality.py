@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from blake3 import blake3
 
-from crypto import curve25519, labels, rows, session
+from crypto import curve25519, labels, rows, session, shuffled
 from crypto.errors import DecodeError, PeerFault, ProtocolError
 from crypto.psi import Count, cardinality
-from crypto.psi.base import positions_in
 from crypto.session import Message, Session
 from tests.crypto.psi.parties import CONTEXT, deterministic_rng, items, params
 from tests.reference import curve25519 as oracle
@@ -165,7 +164,8 @@ def test_a_receiver_with_a_mask_for_each_half_learns_the_number_in_each() -> Non
     p = params(4, 3)
 
     def cheat():
-        points = cardinality._points(items(*OURS), p)
+        exchange = cardinality._exchange(p)
+        points = shuffled.points(items(*OURS), exchange)
         masks = [curve25519.generate_scalar() for _ in range(2)]
         sent = [
             curve25519.multiply(half.copy(), mask)
@@ -175,7 +175,7 @@ def test_a_receiver_with_a_mask_for_each_half_learns_the_number_in_each() -> Non
         remasked = (yield from session.receive(cardinality.Remasked, remasked=(4, 32))).remasked
         tags = (yield from session.receive(cardinality.Tags, tags=(3, p.tag_bytes))).tags
         off = [curve25519.multiply(remasked, curve25519.inverse(mask)) for mask in masks]
-        return [len(positions_in(cardinality._compared(outputs, p), tags)) for outputs in off]
+        return [len(rows.positions_in(shuffled.tags(outputs, exchange), tags)) for outputs in off]
 
     halves, _ = session.run(cheat(), cardinality.sender(items(*THEIRS), p))
     assert halves == [0, 2]
