@@ -18,12 +18,14 @@ else is fixed, against the attack of HKLS24. The correlation is ``c = delta * a 
 the store that of ``crypto/okvs.py``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 from secrets import token_bytes
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crypto import _native, hashing, labels, okvs, ot, rows, tagset, vole
 from crypto.errors import VerificationError
@@ -48,6 +50,8 @@ from crypto.session import Message, Role, Send, message, receive, receive_within
 from crypto.vole import Answer, Challenge, Chosen, Offered, SubRole, Trees
 
 T = TypeVar("T")
+Private: TypeAlias = Callable[[], Rows]
+"""The private halves of outputs, computed when they are asked for."""
 SHARE_BYTES = 32
 """Of a coin toss: long enough to hide itself in its commitment."""
 HASH_BYTES = hashing.HASH_BYTES
@@ -143,7 +147,7 @@ class _Transcript:
             role.close()
 
     def _take(self, sent: Message) -> None:
-        if isinstance(sent, (Tags, MatchProofs)):
+        if isinstance(sent, Tags):
             return  # nothing is derived from what ends a run
         content = (getattr(sent, name) for name in sent.sizes())
         self.digest = hashing.derive_key(
@@ -180,13 +184,24 @@ def receiver(
         EncodingFailed: our items have no store under this salt: chance 2^-40; another run has another salt.
         ProtocolError: a message is missing or misshapen.
     """
+    matches, private = yield from learn(items, params, rng, correlation)
+    if params.output is Output.BOTH:
+        proofs = match_proofs(private(), params)
+        yield from send(MatchProofs(fill_proofs(proofs, min(params.n_r, params.n_s), rng)))
+    return matches
+
+
+def learn(
+    items: Rows, params: Params, rng: Rng, correlation: vole.Received | None
+) -> Role[tuple[Matches, Private]]:
+    """The receiver up to its matches, and what gives the private halves of their outputs, in their order."""
     transcript = _Transcript(params.context)
-    return transcript.record(_receiver(items, params, transcript, rng, correlation))
+    return transcript.record(_learn(items, params, transcript, rng, correlation))
 
 
-def _receiver(
+def _learn(
     items: Rows, params: Params, transcript: _Transcript, rng: Rng, correlation: vole.Received | None
-) -> Role[Matches]:
+) -> Role[tuple[Matches, Private]]:
     check_fits(items, params.n_r)
     if correlation is None:
         correlation = yield from ahead_receiver(params, rng=rng)
@@ -211,14 +226,13 @@ def _receiver(
         raise VerificationError("the sender has seen other messages than we sent")
     coin = _coin(seen, reply.coin)
     found = _native.psi_matches(decoded, keys, coin, params.n_s, reply.tags)
-
     mine = keys.order[found].astype(np.int64)
-    if params.output is Output.BOTH:
-        private = _native.psi_private(decoded, keys, coin)
-        shared = np.ascontiguousarray(private[found[mine < len(own.origin)]])
-        proofs = match_proofs(shared, params)
-        yield from send(MatchProofs(fill_proofs(proofs, min(params.n_r, params.n_s), rng)))
-    return own.matches(mine)
+
+    def private() -> Rows:
+        in_order = found[np.argsort(mine)][: np.count_nonzero(mine < len(own.origin))]
+        return np.ascontiguousarray(_native.psi_private(decoded, keys, coin)[in_order])
+
+    return own.matches(mine), private
 
 
 def sender(
@@ -238,15 +252,26 @@ def sender(
         VerificationError: the receiver's transfers do not all hold the same bits.
         ProtocolError: a message is missing or misshapen.
     """
+    own, order, private = yield from answer(items, params, rng, correlation)
+    if params.output is Output.RECEIVER:
+        return None
+    mine = match_proofs(private(), params)
+    claims = yield from receive(MatchProofs, proofs=(min(params.n_r, params.n_s), MATCH_PROOF_BYTES))
+    return own.matches(order[rows.positions_in(mine, claims.proofs)].astype(np.int64))
+
+
+def answer(
+    items: Rows, params: Params, rng: Rng, correlation: vole.Sent | None
+) -> Role[tuple[Padded, NDArray[np.uint32], Private]]:
+    """The sender up to its tags: its rows, which of them each output is of, and what gives private halves."""
     transcript = _Transcript(params.context)
-    return transcript.record(_sender(items, params, transcript, rng, correlation))
+    return transcript.record(_answer(items, params, transcript, rng, correlation))
 
 
-def _sender(
+def _answer(
     items: Rows, params: Params, transcript: _Transcript, rng: Rng, correlation: vole.Sent | None
-) -> Role[Matches | None]:
+) -> Role[tuple[Padded, NDArray[np.uint32], Private]]:
     check_fits(items, params.n_s)
-    slots = okvs.slots(params.n_r)
     if correlation is None:
         correlation = yield from ahead_sender(params, rng=rng)
 
@@ -258,19 +283,14 @@ def _sender(
     own, keys = _hashed(items, params.n_s, params.n_r, _salt(transcript), rng)
 
     due_s = STORE_S + STORE_ITEM_S * params.n_r
-    store = (yield from receive_within(due_s, Store, coin=SHARE_BYTES, store=(slots, VALUE_BYTES))).store
+    size = okvs.slots(params.n_r), VALUE_BYTES
+    store = (yield from receive_within(due_s, Store, coin=SHARE_BYTES, store=size)).store
     decoded = _native.psi_decode_sender(correlation, store, keys)
     del store, correlation
     seen = transcript.digest
     opened = _coin(seen, coin)
     yield from send(Tags(coin, seen, _native.psi_tags(decoded, keys, opened).reshape(1, -1)))
-    if params.output is Output.RECEIVER:
-        return None
-    private = _native.psi_private(decoded, keys, opened)
-    count = min(params.n_r, params.n_s)
-    claims = (yield from receive(MatchProofs, proofs=(count, MATCH_PROOF_BYTES))).proofs
-    found = rows.positions_in(match_proofs(private, params), claims)
-    return own.matches(keys.order[found].astype(np.int64))
+    return own, keys.order, lambda: _native.psi_private(decoded, keys, opened)
 
 
 def _hashed(items: Rows, size: int, capacity: int, salt: bytes, rng: Rng) -> tuple[Padded, okvs.Keys]:
@@ -363,17 +383,7 @@ PROTOCOL = Protocol(
     receiver=receiver,
     sender=sender,
     messages=(
-        Functions,
-        Transfers,
-        Trees,
-        Challenge,
-        Answer,
-        Commitments,
-        Salt,
-        Opening,
-        Store,
-        Tags,
-        MatchProofs,
+        Functions, Transfers, Trees, Challenge, Answer, Commitments, Salt, Opening, Store, Tags, MatchProofs,
     ),
     traffic=traffic,
     round_trips=4.5,
@@ -387,4 +397,4 @@ PROTOCOL = Protocol(
         load_receiver=vole.load_received,
         load_sender=vole.load_sent,
     ),
-)
+)  # fmt: skip

@@ -16,6 +16,9 @@ intersection on top is that of Jarecki-Liu, SCN 2010, with truncated, sorted tag
 
 from secrets import token_bytes
 
+import numpy as np
+from numpy.typing import NDArray
+
 from crypto import labels, oprf, rows
 from crypto.errors import ProtocolError
 from crypto.group import ELEMENT_BYTES, Rng
@@ -24,6 +27,7 @@ from crypto.psi.base import (
     MATCH_PROOF_BYTES,
     Matches,
     Output,
+    Padded,
     Params,
     Protocol,
     fill_proofs,
@@ -82,6 +86,14 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
         VerificationError: the sender did not use the one key that it announced.
         ProtocolError: a message is missing, misshapen or unsorted.
     """
+    matches, private = yield from learn(items, params, rng=rng)
+    if params.output is Output.BOTH:
+        yield from prove(private, params, rng=rng)
+    return matches
+
+
+def learn(items: Rows, params: Params, *, rng: Rng) -> Role[tuple[Matches, Rows]]:
+    """The receiver up to its matches, with the private halves of their outputs, in their order."""
     own = pad(items, params.n_r, rng=rng)
     blinds, blinded = oprf.bulk_blind(own.rows, rng=rng)
     yield from send(Blinded(blinded))
@@ -96,12 +108,13 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
     if not rows.is_sorted(theirs):
         raise ProtocolError("the sender's tags are not sorted")
     found = rows.positions_in(_compared(outputs, params), theirs)
+    return own.matches(found), outputs[found[found < len(own.origin)], HALF:]
 
-    result = own.matches(found)
-    if params.output is Output.BOTH:
-        private = match_proofs(outputs[:, HALF:], params)[found[found < len(own.origin)]]
-        yield from send(MatchProofs(fill_proofs(private, min(params.n_r, params.n_s), rng)))
-    return result
+
+def prove(private: Rows, params: Params, *, rng: Rng) -> Role[None]:
+    """Give matches back: the receiver shows their private halves."""
+    proofs = match_proofs(private, params)
+    yield from send(MatchProofs(fill_proofs(proofs, min(params.n_r, params.n_s), rng)))
 
 
 def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Matches | None]:
@@ -117,6 +130,14 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Match
         DecodeError: the receiver's points are no valid encodings, or the identity.
         ProtocolError: a message is missing or misshapen.
     """
+    own, private = yield from answer(items, params, rng=rng)
+    if params.output is Output.RECEIVER:
+        return None
+    return own.matches((yield from proven(private, params)))
+
+
+def answer(items: Rows, params: Params, *, rng: Rng) -> Role[tuple[Padded, Rows]]:
+    """The sender up to its tags: its rows, and the private halves of their outputs."""
     own = pad(items, params.n_s, rng=rng)
     key = oprf.generate_key(Mode.VOPRF, rng=rng)
     outputs = oprf.evaluate(key, own.rows)  # before waiting: the receiver blinds meanwhile
@@ -125,11 +146,14 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Match
     evaluated, proof = oprf.bulk_blind_evaluate(key, blinded, rng=rng)
     yield from send(Evaluated(key.public_key, proof, evaluated))
     yield from send(Tags(rows.sort(_compared(outputs, params))))
-    if params.output is Output.RECEIVER:
-        return None
+    return own, outputs[:, HALF:]
+
+
+def proven(private: Rows, params: Params) -> Role[NDArray[np.int64]]:
+    """Which of the sender's rows the receiver gives back, by the private halves of their outputs."""
     count = min(params.n_r, params.n_s)
     claims = (yield from receive(MatchProofs, proofs=(count, MATCH_PROOF_BYTES))).proofs
-    return own.matches(rows.positions_in(match_proofs(outputs[:, HALF:], params), claims))
+    return rows.positions_in(match_proofs(private, params), claims)
 
 
 def _compared(outputs: Rows, params: Params) -> Rows:
