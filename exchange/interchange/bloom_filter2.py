@@ -84,6 +84,12 @@ class BloomFilter2:
                 bits[place >> 3] |= 1 << (place & 7)
         return cls(capacity, error_rate, probes, bytes(bits))
 
+    @property
+    def rate(self) -> float:
+        """How likely a value that is not in seems to be, by the bits that are set: 1 for a filter of ones."""
+        m, k = _shape(self.capacity, self.error_rate)
+        return (int.from_bytes(self.bits).bit_count() / m) ** k
+
     def contains(self, values: Iterable[str]) -> list[bool]:
         """Which values are in, or seem to be."""
         m, k = _shape(self.capacity, self.error_rate)

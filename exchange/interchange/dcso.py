@@ -88,6 +88,11 @@ class DcsoFilter:
         bits, count = _inserted(values, m, k)
         return cls(capacity, fpr, k, m, count, bits, data)
 
+    @property
+    def rate(self) -> float:
+        """How likely a value that is not in seems to be, by the bits that are set: 1 for a filter of ones."""
+        return float((int.from_bytes(self.bits).bit_count() / self.m_bits) ** self.k_hashes)
+
     def contains(self, values: Sequence[str]) -> NDArray[np.bool_]:
         """Which values are in, or seem to be.
 

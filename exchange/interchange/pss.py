@@ -102,6 +102,11 @@ class PrivateSearchSet:
         digests = tuple(sorted(set(_hashed(values, key))))
         return cls(meta, capacity, fpr, digests, DcsoFilter.build(digests, capacity=capacity, fpr=fpr))
 
+    @property
+    def rate(self) -> float:
+        """How likely a value that is not in seems to be; 0 where the list is there."""
+        return 0.0 if self.bloom is None or self.digests is not None else self.bloom.rate
+
     def contains(self, values: Sequence[str], *, key: str) -> NDArray[np.bool_]:
         """Which values are in: by the list, or where there is none by the filter, which may err.
 
