@@ -25,6 +25,7 @@ from exchange.disclosure import (
     ours_for,
     warm,
 )
+from exchange.disclosure.publishing import Built, Edition, publish
 from exchange.errors import ConfigError, LedgerError
 from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
@@ -40,6 +41,8 @@ from exchange.store.correlations import Correlations
 from exchange.store.guard import guard_key, seal_seed
 from exchange.store.ledger import LedgerReader
 from exchange.store.policies import home_policy
+from exchange.store.publications import Publications
+from exchange.store.sketches import SketchFiles
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
 
@@ -94,12 +97,14 @@ class Node:
             items=items,
             ledger=self.ledger,
             stash=Correlations(home),
+            sketches=SketchFiles(home),
             clock=clock,
             software=SOFTWARE,
             limits=home.settings.limits,
             guard_key=guard_key(home),
             seal=self._seal,
         )
+        self.publications = Publications(home)
         self._measured = Measured(home.path / "measured.json", machine(SOFTWARE))
         self._roster()
 
@@ -216,6 +221,16 @@ class Node:
         """
         async with self._link(peer, address) as link:
             return await warm(self.desk, peer, wish, n, link)
+
+    def publish(self, edition: Edition, *, progress: Callable[[int], None] = lambda _count: None) -> Built:
+        """Publish our set as a filter, or the next filter of the epoch.
+
+        Raises:
+            PolicyRefusal: our policy lets nobody ask, or not as is asked for.
+            ConfigError, StoreError: the home cannot be written, or another process publishes just now.
+        """
+        others = [m.id for m in self.alliance.current().members if m.id != self.home.member]
+        return publish(self.desk, self.publications, edition, others, progress=progress)
 
     def _link(self, peer: str, address: str | None) -> PeerLink:
         if peer == self.home.member:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto import hashing, labels, rows
+from crypto import hashing, labels, rows, sketch
 from crypto.errors import ParameterError
 from crypto.group import Rng
 from crypto.rows import Rows
@@ -18,8 +18,9 @@ from crypto.session import Message, Role
 ITEM_BYTES = 32
 CONTEXT_BYTES = 32
 MATCH_PROOF_BYTES = 16
-MAX_LABEL_BYTES = 1 << 16
-"""A context of 64 KiB, and no more."""
+LABEL_CLASSES = tuple(1 << bits for bits in range(6, 17))
+"""What a context is filled up to: from 64 bytes to 64 KiB."""
+MAX_LABEL_BYTES = LABEL_CLASSES[-1]
 MAX_EPSILON_MILLI = 16_000
 MAX_BANDS = 32
 
@@ -174,6 +175,21 @@ class Estimate:
 
     equal: int
     slots: int
+
+    @property
+    def jaccard(self) -> float:
+        """The most likely similarity of the sets: what both hold, of what either holds."""
+        return self.equal / self.slots
+
+    def interval(self, confidence: float = 0.99) -> tuple[float, float]:
+        """``crypto.sketch.interval``: between which bounds the similarity lies."""
+        return sketch.interval(self.equal, self.slots, confidence=confidence)
+
+    def shared(self, own: int, peer_low: int, peer_high: int, confidence: float = 0.99) -> sketch.Shared:
+        """``crypto.sketch.shared``: how many items are shared, from the sizes of the sets."""
+        return sketch.shared(
+            self.equal, self.slots, own=own, peer_low=peer_low, peer_high=peer_high, confidence=confidence
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,8 @@ class Decisions:
             peer_size_padded=padded,
             purpose="" if agreement is None else agreement.purpose,
             profile=str(what.get("profile", PROFILE)),
+            over=str(what.get("over", "")),
+            turned="turned" in what,
             **facts,
         )
 

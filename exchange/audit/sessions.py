@@ -74,7 +74,10 @@ def past_of(session: Session) -> Past:
             ours=sum(entered.values()) if isinstance(entered, dict) else count(intent.what["ours_padded"]),
             peer_padded=_maybe(what.get("peer_padded")),
             charge=charge(session),
-            matched=_maybe(what.get("matched")),
+            matched=_maybe(_first(what, "matched", "estimated", "at_least")),
+            exact="at_least" not in what,
+            total=_maybe(what.get("total")),
+            epsilon_milli=count(what.get("epsilon_milli", 0)),
             closed=result is not None and result.kind is Kind.DISCLOSED,
         )
     except ValueError as e:
@@ -96,7 +99,8 @@ def charge(session: Session) -> int:
             most = 0
     if most is None:
         most = 0 if intent.what["rung"] == Rung.SIZE else count(intent.what["ours_padded"])
-    if session.receipt is not None and intent.fields["direction"] == "responder":
+    turned = "turned" in intent.what
+    if session.receipt is not None and intent.fields["direction"] == "responder" and not turned:
         told = _told(session.receipt)
         return most if told is None else min(most, told)
     return most
@@ -160,6 +164,10 @@ def count(value: object) -> int:
     """Return a number that the schema has checked."""
     assert isinstance(value, int)  # the schema says so
     return value
+
+
+def _first(what: Mapping[str, object], *names: str) -> object:
+    return next((what[name] for name in names if name in what), None)
 
 
 def _maybe(value: object) -> int | None:

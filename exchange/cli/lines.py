@@ -13,6 +13,7 @@ from crypto import hashing, rows
 from crypto.rows import Rows
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType
+from exchange.indicators.context import Context
 from exchange.policy import Offer
 
 KIND = "line"
@@ -81,6 +82,14 @@ class Lines:
     def item_set(self, _types: Collection[IndicatorType], /, **_how: Any) -> "Lines":
         """All of them."""
         return self
+
+    def said(self, _types: Collection[IndicatorType], /, **_how: Any) -> "Lines":
+        """Nothing is said of a line."""
+        return self
+
+    def of(self, ids: NDArray[np.int64]) -> list[Context]:
+        """Nothing, of each."""
+        return [Context()] * len(ids)
 
     def state(self, *, now: datetime) -> None:
         """None: nobody commits to lines."""

@@ -22,7 +22,7 @@ from exchange.export import MatchResult, format_of, render
 from exchange.indicators import Indicator, IndicatorType
 from exchange.node import Node, utc_now
 from exchange.planning import AUTO, Plan
-from exchange.policy import EVERYTHING, RUNNABLE, Condition
+from exchange.policy import EVERYTHING, Condition
 
 TYPES = ", ".join(IndicatorType)
 SHOWN = 5
@@ -185,7 +185,7 @@ def held_types(node: Node) -> list[IndicatorType]:
 
 
 def condition_below(text: str, rung: Rung) -> Condition:
-    """The condition of ``--if``: on a rung below the one that is wanted, and one that can be run.
+    """The condition of ``--if``: on a rung below the one that is wanted.
 
     Raises:
         typer.BadParameter: it is anything else.
@@ -194,8 +194,6 @@ def condition_below(text: str, rung: Rung) -> Condition:
         found = Condition.parse(text)
     except ValueError as e:
         raise typer.BadParameter(str(e), param_hint="--if") from None
-    if found.rung not in RUNNABLE:
-        raise typer.BadParameter(f"this version cannot run {found.rung}", param_hint="--if")
     if found.rung.level >= rung.level:
         raise typer.BadParameter(f"{found.rung} is not below {rung}", param_hint="--if")
     return found

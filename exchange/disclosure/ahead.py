@@ -69,7 +69,7 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
         await in_thread(
             lambda: desk.stash.put("receiver", peer, elements, agreement.session, ahead.dump(made))
         )
-    await in_thread(entry.disclosed, learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
+    await in_thread(entry.disclosed)
     await settle_at_once(desk, agreement.session, contact)
     return Warmed(
         session=agreement.session,

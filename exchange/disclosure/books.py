@@ -68,7 +68,7 @@ class Entry:
         return Request(
             peer=self.peer, direction=self.direction, rung=p.rung, types=p.types, protocol=p.protocol,
             output=p.output, our_size=self.ours, peer_size_padded=peer_padded, purpose=p.purpose,
-            profile=p.profile, **known,
+            profile=p.profile, over=p.over, turned=p.turned, **known,
         )  # fmt: skip
 
     def intend(self, ours_padded: int) -> None:
@@ -94,8 +94,11 @@ class Entry:
             "at_stake": self._at_stake(),
             "stage": None if p.stage is Stage.WHOLE else str(p.stage),
             "below": p.below.hex(),
+            "over": p.over,
+            "turned": "yes" if p.turned else "",
+            "epsilon_milli": 0 if self.agreement is None or self.receives else self.agreement.epsilon_milli,
         }
-        return {name: value for name, value in facts.items() if value or value == 0}
+        return {name: value for name, value in facts.items() if value or name in {"canaries", "at_stake"}}
 
     def _peer_shows(self) -> dict[str, Any]:
         """The state of the peer's log and set, so that the next session can be held to it."""
@@ -122,12 +125,21 @@ class Entry:
                 hint="run the match again: the new policy decides",
             )
 
-    def disclosed(self, *, learned_by_us: Rung, learned_by_peer: Rung, matched: int | None) -> None:
-        """Close the session: what each side has learned."""
-        count = {} if matched is None else {"matched": matched} | self._told(matched)
+    @property
+    def receives(self) -> bool:
+        """Whether we are the receiver."""
+        return (self.direction == "initiator") is not self.proposal.turned
+
+    def disclosed(self, **facts: int) -> None:
+        """Close the session: what each side has learned. ``facts`` are the numbers that we did."""
+        p = self.proposal
+        ours, peers = (
+            p.rung if p.output is Output.BOTH or b else Rung.SIZE for b in (self.receives, not self.receives)
+        )
+        told = self._told(facts["matched"]) if "matched" in facts else {}
         self._write(
             "disclosed",
-            learned_by_us=str(learned_by_us), learned_by_peer=str(learned_by_peer), **count, **self._run(),
+            learned_by_us=str(ours), learned_by_peer=str(peers), **facts, **told, **self._run(),
             **({} if self.channel is None else {"transcript": self._transcript(self.channel)}),
         )  # fmt: skip
 
@@ -157,7 +169,7 @@ class Entry:
 
     def _at_most(self) -> Rung:
         """The most that the peer can have learned so far, whatever it did with what had left."""
-        learns = self.direction == "responder" or self.proposal.output is Output.BOTH
+        learns = not self.receives or self.proposal.output is Output.BOTH
         return self.proposal.rung if learns and self.progress.messages else Rung.SIZE
 
     def _at_stake(self) -> int:

@@ -9,14 +9,15 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from crypto.psi import Output
+from crypto.psi import Band, Noisy, Output
 from exchange import agreement as agreements
 from exchange.agreement import Agreement, Rung, Stage
 from exchange.config import Limits
-from exchange.disclosure.world import Items, Ledger, Stash
+from exchange.disclosure.world import Items, Ledger, Sketches, Stash
 from exchange.errors import NotAuthorised
 from exchange.identity.roster import Member
 from exchange.indicators import Indicator, IndicatorType
+from exchange.indicators.context import Context
 from exchange.planning import Plan
 from exchange.policy import Policy
 
@@ -57,6 +58,7 @@ class Desk:
         items: our set.
         ledger: our ledger.
         stash: what we have made ahead.
+        sketches: sketches of our set that were made before.
         clock: the time, UTC.
         software: name and version, pinned in the agreement.
         limits: what a session may cost.
@@ -74,6 +76,7 @@ class Desk:
     items: Items
     ledger: Ledger
     stash: Stash
+    sketches: Sketches
     clock: Callable[[], datetime]
     software: str
     limits: Limits
@@ -148,11 +151,69 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    """How similar two sets are, by what two sketches of them have in common.
+
+    Attributes:
+        equal: how many slots of the sketches are equal.
+        slots: how many there are.
+        confidence: how often such intervals hold the truth.
+        jaccard: least, estimate, most: the shared part of all that either holds.
+        shared: least, estimate, most: how many items both hold.
+    """
+
+    equal: int
+    slots: int
+    confidence: float
+    jaccard: tuple[float, float, float]
+    shared: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a run told us. What a rung does not tell is None.
+
+    Attributes:
+        count: how many items of ours matched.
+        ids: which.
+        canaries: how many canaries matched, where we can tell.
+        total: the sum of the sender's numbers on them.
+        band: between which bounds the number lies.
+        noisy: the number, give or take noise.
+        estimate: about how many.
+        contexts: for each of ``ids`` what the sender says of it; None where that is nothing.
+    """
+
+    count: int | None = None
+    ids: NDArray[np.int64] | None = field(default=None, repr=False)
+    canaries: int = 0
+    total: int | None = None
+    band: Band | None = None
+    noisy: Noisy | None = None
+    estimate: Estimated | None = None
+    contexts: list[Context | None] | None = field(default=None, repr=False)
+
+    def facts(self) -> dict[str, int]:
+        """What of it the ledger holds: numbers, and which kind of number each is."""
+        numbers = {
+            "matched": self.count,
+            "total": self.total,
+            "at_least": None if self.band is None else self.band.low,
+            "estimated": None if self.noisy is None else max(self.noisy.count, 0),
+        }
+        if self.estimate is not None:
+            numbers["estimated"] = self.estimate.shared[1]
+        return {name: number for name, number in numbers.items() if number is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a session gave, for whoever started it.
 
     Attributes:
-        count: how many of our items matched, ``None`` below the rung ``cardinality``.
+        found: all that the run told us.
+        over: where a sum was asked for, what was added up.
+        count: how many of our items matched, ``None`` where we do not learn the exact number.
         ids: which, ``None`` below the rung ``overlap``.
         matches: the indicators behind them, once they were looked up.
         bytes_per_s: at which the peer's bulk messages came, or 0 where there was none.
@@ -182,6 +243,8 @@ class Outcome:
     received: int
     bytes_per_s: float
     ahead: bool
+    found: Found = field(default_factory=Found)
+    over: str = ""
     settled: bool = False
     canaries: int = 0
     alarms: tuple[str, ...] = ()

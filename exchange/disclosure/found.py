@@ -1,42 +1,74 @@
 """What a run found, in the words of the use case."""
 
-from dataclasses import dataclass, field
+from bisect import bisect_left
 
 import numpy as np
-from numpy.typing import NDArray
 
-from crypto.psi import DISCOVERED, Count, Matches, Output, Protocol
-from exchange.agreement import Rung
+from crypto.psi import (
+    DISCOVERED,
+    Band,
+    Contexts,
+    Count,
+    Estimate,
+    Matches,
+    Noisy,
+    Output,
+    Protocol,
+    Result,
+    Total,
+)
+from exchange.agreement import Rung, size_class
+from exchange.disclosure import bringing
+from exchange.disclosure.books import Entry
+from exchange.disclosure.desk import Estimated, Found
 from exchange.disclosure.planting import sorted_out
 from exchange.disclosure.world import ItemSet
 
 SERVED = {str(protocol.reveals) for protocol in DISCOVERED.values()}
 """The rungs that there is a protocol for."""
+CONFIDENCE = 0.99
+"""Of the intervals that come with an estimate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a run told us.
-
-    Attributes:
-        count: how many items of ours matched; None where we do not learn it.
-        ids: which, where we learn that.
-        canaries: how many canaries matched, where we can tell.
-    """
-
-    count: int | None = None
-    ids: NDArray[np.int64] | None = field(default=None, repr=False)
-    canaries: int = 0
-
-
-def found_in(items: ItemSet, output: Matches | Count | None) -> Found:
+def found_in(entry: Entry, items: ItemSet, output: Result | None) -> Found:
     """What the output of a role says of our items."""
-    if output is None:
-        return Found()
-    if isinstance(output, Count):
-        return Found(output.count)
-    ids, canaries = sorted_out(items.ids[output.indices])
-    return Found(len(ids), ids, canaries)
+    match output:
+        case None:
+            found = Found()
+        case Matches():
+            found = _matched(items, output)
+        case Count():
+            found = Found(count=output.count)
+        case Total():
+            found = Found(count=output.count, total=output.total)
+        case Band():
+            found = Found(band=output)
+        case Noisy():
+            found = Found(noisy=output)
+        case Estimate():
+            found = Found(estimate=_estimated(entry, output))
+    return found
+
+
+def _matched(items: ItemSet, output: Matches) -> Found:
+    matched = items.ids[output.indices]
+    ids, canaries = sorted_out(matched)
+    contexts = None
+    if isinstance(output, Contexts):
+        contexts = [bringing.read(output.contexts[place]) for place in np.flatnonzero(matched >= 0)]
+    return Found(count=len(ids), ids=ids, canaries=canaries, contexts=contexts)
+
+
+def _estimated(entry: Entry, output: Estimate) -> Estimated:
+    assert entry.agreement is not None
+    assert entry.ours is not None
+    padded = entry.agreement.padded_of(entry.peer)
+    least = bisect_left(range(padded + 1), padded, key=size_class)
+    jaccard, shared = output.interval(CONFIDENCE), output.shared(entry.ours, least, padded, CONFIDENCE)
+    return Estimated(
+        equal=output.equal, slots=output.slots, confidence=CONFIDENCE,
+        jaccard=(jaccard[0], output.jaccard, jaccard[1]), shared=shared,
+    )  # fmt: skip
 
 
 def fits(protocol: Protocol, rung: Rung, output: Output) -> bool:

@@ -9,20 +9,21 @@ from time import perf_counter
 from typing import Any
 
 from crypto.psi import DISCOVERED, Output, Params
+from crypto.session import Role
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
+from exchange.disclosure.bringing import material
 from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle_at_once, settle_due
-from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
+from exchange.disclosure.desk import Answer, Desk, Found, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.found import Found, found_in
-from exchange.disclosure.planting import plant
+from exchange.disclosure.found import found_in
+from exchange.disclosure.planting import planted_for
 from exchange.disclosure.standing import Standing, set_in, standing
 from exchange.disclosure.world import ItemSet, Ready
 from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused, PolicyRefusal
-from exchange.guards.canaries import canaries
 from exchange.guards.growth import growth_per_day
-from exchange.indicators import PROFILE, Indicator, IndicatorType
+from exchange.indicators import PROFILE, IndicatorType
 from exchange.ledger import note as notes
 from exchange.policy import Admission, History, Offer, Policy, Request, decide
 from exchange.policy import admission as admission_of
@@ -33,7 +34,18 @@ STAT_SEC = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What our operator wants to know; ``below`` is the session that it climbs from, 32 bytes or none."""
+    """What our operator wants to know.
+
+    Attributes:
+        rung: how much.
+        types: of which types.
+        protocol: with which protocol.
+        output: whether the sender is to learn it too.
+        purpose: why.
+        below: the session that this one climbs from, 32 bytes or none.
+        over: where a sum is wanted, what is added up.
+        turned: whether the peer is to be the receiver.
+    """
 
     rung: Rung
     types: tuple[IndicatorType, ...]
@@ -41,6 +53,8 @@ class Wish:
     output: Output = Output.RECEIVER
     purpose: str = ""
     below: bytes = b""
+    over: str = ""
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +147,7 @@ async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
         if wish.rung is not Rung.SIZE:
             async with asyncio.timeout(agreement.deadline_s):
                 found = await _run(entry, agreement, contact.link)
-    await in_thread(
-        entry.disclosed,
-        learned_by_us=wish.rung,
-        learned_by_peer=wish.rung if wish.rung is not Rung.SIZE and wish.output is Output.BOTH else Rung.SIZE,
-        matched=found.count,
-    )
+    await in_thread(entry.disclosed, **found.facts())
     if found.canaries:
         await in_thread(
             alarm, desk, entry.peer, "canary", entry.policy,
@@ -155,6 +164,8 @@ async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
         ours=entry.ours - entry.planted,
         ours_padded=proposal.padded,
         peer_padded=answer.padded,
+        found=found,
+        over=proposal.over,
         count=found.count,
         ids=found.ids,
         total_s=0.0,
@@ -194,52 +205,35 @@ async def propose(entry: Entry, contact: Contact) -> tuple[Answer, Agreement]:
 
 
 async def _run(entry: Entry, agreement: Agreement, link: Link) -> Found:
-    """Carry out the agreement as the receiver: what of ours matched.
+    """Carry out the agreement: what it told us.
 
     The run is opened first, so that both sides load their sets at the same time.
     """
     entry.check_policy()
-    protocol, desk = DISCOVERED[agreement.protocol], entry.desk
+    desk = entry.desk
     async with link.run(agreement, desk.sign(agreement)) as channel:
         entry.channel = channel
-        items = await asyncio.to_thread(put_in, entry)
-        if len(items.rows) > agreement.initiator_padded:
-            raise CosightError(
-                "our set outgrew its size class since the proposal",
-                code="set-changed",
-                hint="an import has ended meanwhile: run the match again",
-            )
+        items, role = await asyncio.to_thread(role_of, entry, agreement)
         entry.check_policy()  # loading may have taken a while
-        correlation = await in_thread(taken, desk, entry.peer, "receiver", agreement)
-        role = protocol.receiver(items.rows, params_of(agreement), **correlation)
-        output = await drive(role, channel, entry.progress, protocol.offline)
+        output = await drive(role, channel, entry.progress, DISCOVERED[agreement.protocol].offline)
         await channel.end()
-    return found_in(items, output)
+    return found_in(entry, items, output)
 
 
-def put_in(entry: Entry) -> ItemSet:
-    """Our set for this session: what may enter, and the canaries for this peer."""
-    desk, types = entry.desk, entry.proposal.types
-    items = desk.items.item_set(types, now=desk.clock(), admission=entry.admission)
-    return plant(items, planted_for(desk, entry.policy, entry.peer, types, entry.proposal.rung))
-
-
-def planted_for(
-    desk: Desk, policy: Policy, peer: str, types: Sequence[IndicatorType], rung: Rung
-) -> list[Indicator]:
-    """The canaries that go into a set for a peer, as our policy says: none where they could not be told."""
-    found = policy.terms(peer)
-    return (
-        []
-        if found is None or rung is Rung.CARDINALITY
-        else canaries(desk.guard_key, peer, types, found[1].canaries)
-    )
+def role_of(entry: Entry, agreement: Agreement) -> tuple[ItemSet, Role[Any]]:
+    """Our set for a session, and our role in it, ready to begin."""
+    protocol, desk = DISCOVERED[agreement.protocol], entry.desk
+    items, more = material(entry, agreement)
+    receives = agreement.receiver == desk.member
+    more |= taken(desk, entry.peer, "receiver" if receives else "sender", agreement)
+    role = protocol.receiver if receives else protocol.sender
+    return items, role(items.rows, params_of(agreement), **more)
 
 
 def _ready(desk: Desk, peer: str, wish: Wish, padded: int) -> Ready | None:
     """The smallest correlation that was made ahead and is large enough."""
     ahead = DISCOVERED[wish.protocol].ahead if wish.protocol in DISCOVERED else None
-    if ahead is None or wish.rung is Rung.SIZE:
+    if ahead is None or wish.rung is Rung.SIZE or wish.turned:
         return None
     least = ahead.elements(Params(n_r=padded, n_s=1, context=bytes(NONCE_BYTES)))
     return next((r for r in desk.stash.ready("receiver", peer) if r.elements >= least), None)
@@ -286,6 +280,8 @@ def proposal_of(
         policy_hash=policy.hash,
         policy_revision=policy.revision,
         below=wish.below,
+        over=wish.over,
+        turned=wish.turned,
         software=desk.software,
         deadline_s=desk.limits.deadline_s,
         stage=Stage.WHOLE if ready is None else Stage.ONLINE,
@@ -315,7 +311,8 @@ def allows(desk: Desk, peer: str, wish: Wish, ours: int) -> bool:
     """Whether our own policy would allow a session, as far as that can be told before the peer is asked."""
     request = Request(
         peer=peer, direction="initiator", rung=wish.rung, types=wish.types, protocol=wish.protocol,
-        output=wish.output, our_size=ours, peer_size_padded=None, purpose=wish.purpose,
+        output=wish.output, our_size=ours, peer_size_padded=None, purpose=wish.purpose, over=wish.over,
+        turned=wish.turned,
     )  # fmt: skip
     now = desk.clock()
     return decide(desk.policy(), request, desk.ledger.history(peer, now), now).allowed

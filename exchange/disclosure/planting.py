@@ -3,6 +3,7 @@
 They have no place in the store. In a set they have negative identifiers, by which a match on one is known.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +11,12 @@ from numpy.typing import NDArray
 
 from crypto.hashing import item_rows
 from crypto.rows import Rows
+from exchange.agreement import Rung
+from exchange.disclosure.desk import Desk
 from exchange.disclosure.world import ItemSet
-from exchange.indicators import Indicator
+from exchange.guards.canaries import canaries
+from exchange.indicators import Indicator, IndicatorType
+from exchange.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,16 @@ class Planted:
 
     rows: Rows = field(repr=False)
     ids: NDArray[np.int64] = field(repr=False)
+
+
+def planted_for(
+    desk: Desk, policy: Policy, peer: str, types: Sequence[IndicatorType], rung: Rung
+) -> list[Indicator]:
+    """The canaries that go into a set for a peer, as our policy says: none where they could not be told."""
+    found = policy.terms(peer)
+    if found is None or rung in {Rung.ESTIMATE, Rung.CARDINALITY, Rung.SUM}:
+        return []
+    return canaries(desk.guard_key, peer, types, found[1].canaries)
 
 
 def plant(items: ItemSet, planted: list[Indicator]) -> ItemSet:

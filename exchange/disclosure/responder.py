@@ -8,31 +8,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from crypto.psi import DISCOVERED, Output, Params
+from crypto.psi import DISCOVERED, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.contact import Greeting
-from exchange.disclosure.desk import Answer, Desk, Proposal, agreement_of
+from exchange.disclosure.desk import Answer, Desk, Found, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.found import Found, fits, found_in
+from exchange.disclosure.found import fits, found_in
 from exchange.disclosure.initiator import (
     NONCE_BYTES,
     admitted,
     known,
     params_of,
-    planted_for,
-    put_in,
-    taken,
+    role_of,
 )
 from exchange.disclosure.judging import judge_peer
+from exchange.disclosure.planting import planted_for
 from exchange.disclosure.settling import MAX_DUE, Settled, Settlement, countersign, overdue
 from exchange.disclosure.standing import Standing, check, set_in, standing
 from exchange.disclosure.world import Channel
-from exchange.errors import CosightError, LedgerError, PeerMisbehaved, SessionRefused
+from exchange.errors import LedgerError, PeerMisbehaved, SessionRefused
 from exchange.indicators import PROFILE
 from exchange.ledger.document import Document, DocumentKind
 from exchange.policy import History, decide
+from exchange.policy.request import BANDED, NOISY
 
 log = logging.getLogger(__name__)
 OFFER_LIFE = timedelta(seconds=60)
@@ -112,12 +112,13 @@ class Responder:
             set=b"" if commitment is None else bytes.fromhex(str(commitment.what["root"])),
             software=self._desk.software,
             signature=b"",
+            **_stated(entry),
         )
         agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned, set_in(shown))
         entry.agreement = agreement
         entry.intend(padded)
         if proposal.rung is Rung.SIZE and proposal.stage is not Stage.AHEAD:
-            entry.disclosed(learned_by_us=Rung.SIZE, learned_by_peer=Rung.SIZE, matched=None)
+            entry.disclosed()
         else:
             self._offers[proposal.session] = Offer(entry, agreement, self._desk.clock() + OFFER_LIFE)
         return replace(unsigned, signature=self._desk.sign(agreement))
@@ -160,13 +161,7 @@ class Responder:
                 entry.check_policy()
                 part = self._ahead if agreement.stage is Stage.AHEAD else self._whole
                 found = await part(entry, agreement, open_channel)
-            both = agreement.output == Output.BOTH
-            await in_thread(
-                entry.disclosed,
-                learned_by_us=entry.proposal.rung if both else Rung.SIZE,
-                learned_by_peer=entry.proposal.rung,
-                matched=found.count,
-            )
+            await in_thread(entry.disclosed, **found.facts())
             if found.canaries:
                 await in_thread(
                     alarm, desk, peer, "canary", entry.policy,
@@ -189,15 +184,10 @@ class Responder:
     async def _whole(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
     ) -> Found:
-        """Send. Returns what matched, where we learn it."""
-        desk, params = self._desk, params_of(agreement)
-        items = await asyncio.to_thread(put_in, entry)
-        if len(items.rows) > params.n_s:
-            raise CosightError("our set outgrew its size class since the proposal", code="set-changed")
-        correlation = await in_thread(taken, desk, entry.peer, "sender", agreement)
-        role = DISCOVERED[agreement.protocol].sender(items.rows, params, **correlation)
+        """Play our role. Returns what it told us."""
+        items, role = await asyncio.to_thread(role_of, entry, agreement)
         entry.channel = open_channel(agreement)
-        return found_in(items, await drive(role, entry.channel, entry.progress))
+        return found_in(entry, items, await drive(role, entry.channel, entry.progress))
 
     async def _ahead(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
@@ -287,6 +277,10 @@ class Responder:
     def _check_stage(self, entry: Entry) -> None:
         """Refuse to make ahead what cannot be, and to use what there is not."""
         p = entry.proposal
+        if p.turned and (
+            p.stage is not Stage.WHOLE or p.rung is Rung.CONTEXT or p.protocol in {BANDED, NOISY}
+        ):
+            raise SessionRefused("the proposal is malformed", code="malformed")  # that needs more of a sender
         if p.stage is Stage.WHOLE:
             return
         if (ahead := DISCOVERED[p.protocol].ahead) is None:
@@ -313,6 +307,19 @@ class Responder:
         if session in self._running or self._desk.ledger.has_session(session.hex()):
             return SessionRefused("the session was run before", code="session-replayed")
         return SessionRefused("there is no such session", code="session-unknown")
+
+
+def _stated(entry: Entry) -> dict[str, Any]:
+    """What a rung needs of us as the sender, by our policy."""
+    found = entry.policy.terms(entry.peer)
+    if found is None or not entry.request(None).sends:
+        return {}
+    terms, protocol = found[1], entry.proposal.protocol
+    return {
+        "label_bytes": terms.context.bytes if entry.proposal.rung is Rung.CONTEXT and terms.context else 0,
+        "bands": terms.bands if protocol == BANDED else (),
+        "epsilon_milli": terms.noise.milli if protocol == NOISY and terms.noise else 0,
+    }
 
 
 def _check_words(p: Proposal) -> None:

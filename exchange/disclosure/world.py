@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from crypto.rows import Rows
 from crypto.session import Message, Receive
 from exchange.indicators import Indicator, IndicatorType
+from exchange.indicators.context import Context
 from exchange.ledger import Leaf
 from exchange.ledger.draft import Draft
 from exchange.ledger.tree import Seen
@@ -26,6 +27,13 @@ class ItemSet(Protocol):
     @property
     def ids(self) -> NDArray[np.int64]:
         """``(n,)`` int64."""
+
+
+class Said(Protocol):
+    """What is said of items, by the identifiers of their indicators."""
+
+    def of(self, ids: NDArray[np.int64]) -> list[Context]:
+        """What is said of these, in their order."""
 
 
 class Items(Protocol):
@@ -48,8 +56,21 @@ class Items(Protocol):
     def state(self, *, now: datetime) -> bytes | None:
         """32 bytes that change with whatever decides what we would put in; None where nobody commits."""
 
+    def said(self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission) -> Said:
+        """What is said of the items that we would put in, by whoever lets them travel."""
+
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
         """The indicators behind these identifiers, in their order."""
+
+
+class Sketches(Protocol):
+    """Sketches of our set, by what they were made of."""
+
+    def get(self, name: str) -> Rows | None:
+        """The one of this name."""
+
+    def put(self, name: str, sketch: Rows) -> None:
+        """Keep one; the oldest may go for it."""
 
 
 class Booked(Protocol):

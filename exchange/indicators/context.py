@@ -4,14 +4,15 @@ Source: STIX 2.1 sections 4.7 (indicator) and 5.2 (sighting); FIRST TLP 2.0; MIS
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from exchange.indicators.tlp import Tlp
 
+T = TypeVar("T")
 MAX_TEXT_CHARS = 256
 MAX_COMMENT_CHARS = 1024
 MAX_ENTRIES = 64
@@ -112,8 +113,31 @@ class Context:
             fields["pap"] = Pap(fields["pap"])
         return cls(**fields)
 
+    @classmethod
+    def stated(cls, told: Mapping[str, object]) -> "Context":
+        """What somebody else states in the form of ``to_json``; what is no value of its field is left out."""
+        times = ("first_seen", "last_seen", "not_before", "valid_until")
+        words = ("malware", "techniques", "phases", "tags")
+        return cls(
+            tlp=_marking(Tlp.parse, told.get("tlp")),
+            pap=_marking(Pap.parse, told.get("pap")),
+            confidence=as_count(told.get("confidence"), most=100),
+            sightings=as_count(told.get("sightings"), most=1 << 53),
+            producer=as_text(told.get("producer")),
+            comment=as_text(told.get("comment"), most=MAX_COMMENT_CHARS),
+            **{name: as_time(told.get(name)) for name in times},
+            **{name: as_texts(told.get(name)) for name in words},
+        )
+
 
 _NOTHING = Context()
+
+
+def _marking(parse: Callable[[str], T], text: object) -> T | None:
+    try:
+        return parse(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def as_text(value: object, *, most: int = MAX_TEXT_CHARS) -> str:

@@ -143,6 +143,13 @@ _WHAT: dict[str, Check] = {
     "at_stake": _count,
     "transcript": _hash,
     "told": _count,
+    # What a rung between the sizes and the overlap gave, or what it rests on.
+    "at_least": _count,
+    "estimated": _count,
+    "total": _count,
+    "over": _word,
+    "turned": _one_of("yes"),
+    "epsilon_milli": _count,
     "below": _hash,
     "stage": _word,
     # The peer's log and its committed set, as we were shown them.

@@ -13,12 +13,12 @@ from exchange.policy.diff import Difference, diff
 from exchange.policy.file import DEFAULT_POLICY, parse
 from exchange.policy.history import Approval, History, Past
 from exchange.policy.model import Policy
-from exchange.policy.request import RUNNABLE, Request, at_stake, told
+from exchange.policy.request import Request, at_stake, told
 from exchange.policy.rule import Objection, Pending, Rule
 from exchange.policy.rules import RULES, Decision, Verdict, decide, explain
 from exchange.policy.sweep import Sweep, sweep
 from exchange.policy.tables import Arrangement, Iep, LegalBasis
-from exchange.policy.terms import ANYONE, Approving, Bounds, PerValue, Share, Terms, Validity
+from exchange.policy.terms import ANYONE, Approving, Bounds, Noise, PerValue, Share, Terms, Told, Validity
 from exchange.policy.words import Sentence, limits, warnings
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "DEFAULT_POLICY",
     "EVERYTHING",
     "RULES",
-    "RUNNABLE",
     "Admission",
     "Approval",
     "Approving",
@@ -39,6 +38,7 @@ __all__ = [
     "History",
     "Iep",
     "LegalBasis",
+    "Noise",
     "Objection",
     "Offer",
     "Past",
@@ -52,6 +52,7 @@ __all__ = [
     "Share",
     "Sweep",
     "Terms",
+    "Told",
     "Validity",
     "Verdict",
     "admission",

@@ -60,9 +60,17 @@ class Condition:
         return Rung(self.word)
 
     def holds(self, past: Past) -> bool | None:
-        """Say whether a session fulfils it; None where we do not know that session's number."""
+        """Say whether a session fulfils it; None where we do not know that session's number.
+
+        Of a number that is a least one, only a comparison with less can be known.
+        """
         value = _WORDS[self.word](past)
-        return None if value is None else _COMPARISONS[self.comparison](value, self.number)
+        if value is None:
+            return None
+        held = _COMPARISONS[self.comparison](value, self.number)
+        if past.exact or self.word == "size":
+            return held
+        return True if held and self.comparison in {">=", ">"} else None
 
     def __str__(self) -> str:
         return f"{self.word} {self.comparison} {self.number}"

@@ -9,7 +9,18 @@ from exchange.agreement import Rung
 from exchange.indicators import PROFILE, Tlp
 from exchange.indicators.context import Pap
 from exchange.policy.model import Policy
-from exchange.policy.terms import ANYONE, Approving, Bounds, PerValue, Share, Terms, Validity, plain
+from exchange.policy.terms import (
+    ANYONE,
+    Approving,
+    Bounds,
+    Noise,
+    PerValue,
+    Share,
+    Terms,
+    Told,
+    Validity,
+    plain,
+)
 from exchange.policy.words import called, in_short
 
 MORE, LESS, OTHER = "allowed", "forbidden", "changed"
@@ -107,6 +118,26 @@ def _rungs(_line: str, old: Rung | None, new: Rung | None) -> Iterator[Change]:
     before, after = (-1 if rung is None else rung.level for rung in (old, new))
     between = [str(r) for r in Rung if min(before, after) < r.level <= max(before, after)]
     yield (MORE if after > before else LESS), f"reveal {', '.join(between)}"
+
+
+def _told(_line: str, old: Told | None, new: Told | None) -> Iterator[Change]:
+    before, after = (told or Told(frozenset(), 0) for told in (old, new))
+    yield from _words("in a context, the fields", before.fields, after.fields)
+    if before.bytes != after.bytes:
+        kind = MORE if after.bytes > before.bytes else LESS
+        yield kind, f"a context of {after.bytes} bytes, not {before.bytes}"
+
+
+def _noise(_line: str, old: Noise | None, new: Noise | None) -> Iterator[Change]:
+    if old is None or new is None:
+        yield (MORE if old is None else LESS), "a count with noise"
+        return
+    if old.epsilon != new.epsilon:
+        yield (MORE if new.epsilon > old.epsilon else LESS), f"epsilon {new.epsilon:g}, not {old.epsilon:g}"
+    if (old.most, old.days) != (new.most, new.days):
+        kind = MORE if new.most * old.days > old.most * new.days else LESS
+        spans = [f"{noise.most:g} in {noise.days} days" for noise in (new, old)]
+        yield kind, f"epsilon of {spans[0]} in all, not {spans[1]}"
 
 
 def _ceiling(order: type[Tlp | Pap], *, unstated: int) -> Compare:
@@ -281,6 +312,9 @@ _COMPARE: dict[str, Compare] = {
     "approval": _approval,
     "ahead_hours": _at_most,
     "tell_count": _order("hidden", "band", "exact"),
+    "sums": _words,
+    "noise": _noise,
+    "context": _told,
     "commitment": _order("required", "optional"),
     "growth_per_day": _at_most,
     "on_alarm": _order("quarantine", "record"),

@@ -22,7 +22,9 @@ class Past:
         peer_padded: what the peer declared; None where it did not come so far.
         charge: the most items of ours that the peer can have learned of.
         matched: how many matched, where we know it.
+        exact: whether that is the number itself; else it is at least that.
         total: the sum over what matched, where we know it.
+        epsilon_milli: privacy loss that our noise allowed, in thousandths.
         closed: whether it ran to its end.
     """
 
@@ -35,7 +37,9 @@ class Past:
     peer_padded: int | None = None
     charge: int = 0
     matched: int | None = None
+    exact: bool = True
     total: int | None = None
+    epsilon_milli: int = 0
     closed: bool = False
 
     @property

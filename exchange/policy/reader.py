@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from exchange.agreement import MAX_ROWS, Rung
+from crypto.psi.base import LABEL_CLASSES, MAX_BANDS, MAX_EPSILON_MILLI, are_bands
+from exchange.agreement import MAX_ROWS, OVER, Rung
 from exchange.identity.keys import is_strong
 from exchange.indicators import IndicatorType, Tlp
-from exchange.indicators.context import Pap
+from exchange.indicators.context import Context, Pap
 from exchange.policy.condition import Condition
 from exchange.policy.tables import BALANCED, BASES, IEP_WORDS, Arrangement, Iep, LegalBasis
-from exchange.policy.terms import ANYONE, VERSION, Approving, PerValue, Share, Terms
+from exchange.policy.terms import ANYONE, VERSION, Approving, Noise, PerValue, Share, Terms, Told
 from exchange.policy.values import Place, Read, Values
 
 MEMBER = re.compile(r"[a-z0-9-]{1,40}")
@@ -124,6 +126,19 @@ class Reader:
                     at, value, "{ most = NUMBER, days = NUMBER }", {"most": v.real(0, 1), "days": days}
                 )
             ),
+            "sums": v.words(OVER),
+            "bands": self._bands,
+            "noise": lambda at, value: Noise(
+                **v.whole(
+                    at, value, "{ epsilon = NUMBER, most = NUMBER, days = NUMBER }",
+                    {
+                        "epsilon": v.real(0.001, MAX_EPSILON_MILLI / 1000),
+                        "most": v.real(0, _MAX_SESSIONS),
+                        "days": days,
+                    },
+                )
+            ),
+            "context": self._told,
             "climb": v.flag,
             "climb_if": self._conditions,
             "ahead_hours": v.real(0, 24 * _MAX_DAYS),
@@ -149,6 +164,23 @@ class Reader:
             return dict.fromkeys(IndicatorType, days(at, value))
         stated = self._v.stated(at, value, {str(kind): days for kind in IndicatorType})
         return {IndicatorType(kind): n for kind, n in stated.items()}
+
+    def _bands(self, at: Place, value: object) -> tuple[int, ...]:
+        edges = tuple(self._v.each(at, value, self._v.number(MAX_ROWS)))
+        if edges and are_bands(edges):
+            return edges
+        raise self._v.fault(at, f"must ascend from 0, at most {MAX_BANDS} numbers, such as [0, 1, 10, 100]")
+
+    def _told(self, at: Place, value: object) -> Told:
+        v = self._v
+        readers: dict[str, Read] = {
+            "fields": v.words([f.name for f in fields(Context)]),
+            "bytes": v.number(LABEL_CLASSES[-1], LABEL_CLASSES[0]),
+        }
+        told = Told(**v.whole(at, value, "{ fields = [FIELD], bytes = NUMBER }", readers))
+        if told.bytes in LABEL_CLASSES:
+            return told
+        raise v.fault((*at, "bytes"), f"must be one of: {', '.join(map(str, LABEL_CLASSES))}")
 
     def _conditions(self, at: Place, value: object) -> dict[Rung, Condition]:
         condition = self._v.parsed(Condition.parse, 'a condition, such as "cardinality >= 20"')

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from crypto.psi import Output
+from crypto.sketch import SLOTS
 from exchange.agreement import MAX_ROWS, Rung
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.policy.history import Past
 
-RUNNABLE = frozenset({Rung.SIZE, Rung.CARDINALITY, Rung.OVERLAP})
-"""The rungs that this version can run."""
-OVERFIT = {"vole": (121, 100)}
+BANDED, NOISY = "cardinality-banded", "cardinality-noisy"
+"""The protocols that blur a count, as the sender's policy says."""
+OVERFIT = {"vole": (121, 100), "vole-context": (121, 100)}
 """By protocol, how many values a cheating peer may ask for one that it declares.
 
 Source: Han, Kim, Lee and Son, ASIACRYPT 2024: a receiver can overfit the encoding of its items.
@@ -18,7 +19,9 @@ Source: Han, Kim, Lee and Son, ASIACRYPT 2024: a receiver can overfit the encodi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A session that somebody asks for, seen from our side. The initiator is the receiver.
+    """A session that somebody asks for, seen from our side.
+
+    The initiator is the receiver, unless the session is turned.
 
     Attributes:
         peer: the other member.
@@ -37,6 +40,8 @@ class Request:
         attributed: whether an export would name the peer; None where nobody asks for one.
         peer_commitment: whether the peer is committed to its set; None while we do not know.
         peer_growth: by which part of itself the peer's committed set grew in a day; None while not known.
+        over: where a sum is asked for, what is added up.
+        turned: whether the responder is the receiver.
         below: the session of the rung below that this one goes on from; None to look for one.
     """
 
@@ -55,12 +60,19 @@ class Request:
     attributed: bool | None = None
     peer_commitment: bool | None = None
     peer_growth: float | None = None
+    over: str = ""
+    turned: bool = False
     below: Past | None = None
+
+    @property
+    def sends(self) -> bool:
+        """Whether we are the sender."""
+        return (self.direction == "initiator") is self.turned
 
     @property
     def learners(self) -> frozenset[str]:
         """Who would learn the result: ``us``, ``peer``."""
-        receiver = "us" if self.direction == "initiator" else "peer"
+        receiver = "peer" if self.sends else "us"
         return frozenset({"us", "peer"}) if self.output is Output.BOTH else frozenset({receiver})
 
     @property
@@ -79,6 +91,8 @@ def at_stake(request: Request) -> int:
         return 0
     more, than = OVERFIT.get(request.protocol, (1, 1))
     asked = None if request.peer_size_padded is None else request.peer_size_padded * more // than
+    if request.rung is Rung.ESTIMATE:  # one question for each slot of a sketch, however large the sets are
+        asked = SLOTS if asked is None else min(asked, SLOTS)
     return min(n for n in (request.our_size, asked, MAX_ROWS) if n is not None)
 
 

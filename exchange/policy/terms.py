@@ -100,6 +100,39 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What of an indicator's context a receiver may be sent, and how long it may be.
+
+    ``fields`` are names of ``Context``; ``bytes`` is one of the classes that contexts are filled up to.
+    """
+
+    fields: frozenset[str]
+    bytes: int
+
+    def content(self) -> dict[str, object]:
+        """Return it as the file states it."""
+        return {"fields": sorted(self.fields), "bytes": self.bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The noise that we put on a count: ``epsilon`` for each, and ``most`` of it within so many days."""
+
+    epsilon: float
+    most: float
+    days: int
+
+    @property
+    def milli(self) -> int:
+        """``epsilon`` in thousandths, as agreements and the ledger have it."""
+        return round(1000 * self.epsilon)
+
+    def content(self) -> dict[str, object]:
+        """Return it as the file states it."""
+        return {"epsilon": self.epsilon, "most": self.most, "days": self.days}
+
+
+@dataclass(frozen=True, slots=True)
 class Approving:
     """Which rungs so many different people must have approved, and for how many days their word is good."""
 
@@ -152,6 +185,10 @@ class Terms:
         approval: who must have approved.
         ahead_hours: how old what was made ahead may be.
         tell_count: what we tell the sender of how many matched: ``hidden``, ``band``, ``exact``.
+        sums: what we let a receiver add up over what is shared: ``sightings``, ``confidence``.
+        bands: where we send a count in bands, the least number of each.
+        noise: the noise that we put on a count that we send, and how much of it in all; None for none.
+        context: what we say about what is shared; None for nothing.
         commitment: whether the peer must have committed itself to its set: ``required``, ``optional``.
         growth_per_day: by which part of itself the peer's committed set may grow in a day.
         canaries: how many planted values go in.
@@ -190,6 +227,10 @@ class Terms:
     approval: Approving | None = None
     ahead_hours: float | None = None
     tell_count: str = "hidden"
+    sums: frozenset[str] = frozenset()
+    bands: tuple[int, ...] = ()
+    noise: Noise | None = None
+    context: Told | None = None
     commitment: str = "optional"
     growth_per_day: float | None = None
     canaries: int = 0
@@ -211,6 +252,8 @@ def plain(value: Any) -> object:
         return sorted(map(str, value))
     if isinstance(value, Mapping):
         return {str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, StrEnum | Condition):
         return str(value)
     return value.content() if hasattr(value, "content") else value

@@ -1,11 +1,12 @@
 """Rules on what goes in and what comes out: rungs, types, protocols, sizes."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
-from exchange.agreement import Rung, size_class
+from exchange.agreement import OVER, Rung, size_class
 from exchange.indicators import PROFILE
 from exchange.policy.history import Past
-from exchange.policy.request import RUNNABLE, Request
+from exchange.policy.request import BANDED, NOISY, Request
 from exchange.policy.rule import Case, Objection, Pending, Rule, listed
 from exchange.policy.terms import Bounds
 
@@ -30,13 +31,6 @@ def _rung(case: Case) -> Objection | None:
         return None
     allowed = "nothing" if most is None else f"at most {most}"
     return Objection(f"{allowed} may be revealed, not {rung}", f'reveal = "{rung}"')
-
-
-def _runnable(case: Case) -> Objection | None:
-    if case.request.rung in RUNNABLE:
-        return None
-    able = ", ".join(rung for rung in Rung if rung in RUNNABLE)
-    return Objection(f"this version of cosight runs {able}; not {case.request.rung}")
 
 
 def _learners(case: Case) -> Objection | None:
@@ -71,6 +65,47 @@ def _protocol(case: Case) -> Objection | None:
         return None
     return Objection(
         f"not with the protocol {protocol}", listed("protocols", {*case.terms.protocols, protocol})
+    )
+
+
+def _sum(case: Case) -> Objection | None:
+    request = case.request
+    if request.rung is not Rung.SUM or not request.sends or request.over in case.terms.sums:
+        return None
+    return Objection(
+        f"we give no sum of {request.over}", listed("sums", {*case.terms.sums, request.over or OVER[0]})
+    )
+
+
+def _bands(case: Case) -> Objection | None:
+    if case.request.protocol != BANDED or not case.request.sends or case.terms.bands:
+        return None
+    return Objection("no bands are stated for a count", "bands = [0, 1, 10, 100, 1000]")
+
+
+def _noise(case: Case) -> Objection | None:
+    if case.request.protocol != NOISY or not case.request.sends:
+        return None
+    if (noise := case.terms.noise) is None:
+        return Objection("no noise is stated for a count", "noise = { epsilon = 1.0, most = 10, days = 30 }")
+    spent = sum(past.epsilon_milli for past in case.history.since(case.now - timedelta(days=noise.days)))
+    total = (spent + noise.milli) / 1000
+    if total <= noise.most:
+        return None
+    return Objection(
+        f"epsilon {spent / 1000:g} was spent in {noise.days} days and would be {total:g}: "
+        f"{noise.most:g} is allowed",
+        f"noise = {{ epsilon = {noise.epsilon:g}, most = {total:g}, days = {noise.days} }}",
+    )
+
+
+def _context(case: Case) -> Objection | None:
+    if case.request.rung is not Rung.CONTEXT or not case.request.sends or case.terms.context is not None:
+        return None
+    fields = '["confidence", "first_seen", "last_seen", "malware", "techniques", "tlp"]'
+    return Objection(
+        "nothing is stated that we say about what is shared",
+        f"context = {{ fields = {fields}, bytes = 1024 }}",
     )
 
 
@@ -140,14 +175,20 @@ def _growth(case: Case) -> Objection | Pending | None:
     return Objection(reason, f"growth_per_day = {growth!r}")
 
 
-def rung_below(rung: Rung) -> Rung | None:
-    """The next lower rung that this version can run."""
-    lower = [r for r in Rung if r in RUNNABLE and r.level < rung.level]
-    return lower[-1] if lower else None
+STEPS: Mapping[Rung, tuple[Rung, ...]] = {
+    Rung.SIZE: (),
+    Rung.ESTIMATE: (Rung.SIZE,),
+    Rung.CARDINALITY: (Rung.SIZE, Rung.ESTIMATE),
+    Rung.SUM: (Rung.ESTIMATE, Rung.CARDINALITY),
+    Rung.OVERLAP: (Rung.ESTIMATE, Rung.CARDINALITY, Rung.SUM),
+    Rung.CONTEXT: (Rung.OVERLAP,),
+}
+"""From which rungs one climbs to the next: nobody needs a sum before an overlap, or an estimate before a
+count."""
 
 
 def find_below(case: Case) -> Past | None:
-    """The newest session of the rung below with the same types that ran to its end in the last 24 hours."""
+    """The newest session of a rung to climb from, with the same types, that ran to its end in 24 hours."""
     request = case.request
     known = case.history.past if request.below is None else (request.below,)
     fitting = [past for past in known if _fits(past, request) and past.began >= case.now - CLIMBING]
@@ -155,13 +196,13 @@ def find_below(case: Case) -> Past | None:
 
 
 def _fits(past: Past, request: Request) -> bool:
-    return past.closed and past.rung is rung_below(request.rung) and frozenset(past.types) == {*request.types}
+    return past.closed and past.rung in STEPS[request.rung] and frozenset(past.types) == {*request.types}
 
 
 def _climb(case: Case) -> Objection | None:
     rung = case.request.rung
-    condition, below = case.terms.climb_if.get(rung), rung_below(rung)
-    if below is None or not (case.terms.climb or condition):
+    condition, below = case.terms.climb_if.get(rung), " or ".join(STEPS[rung])
+    if not below or not (case.terms.climb or condition):
         return None
     past = find_below(case)
     if past is None:
@@ -169,17 +210,20 @@ def _climb(case: Case) -> Objection | None:
     if condition is None or (holds := condition.holds(past)):
         return None
     outcome = "its result is not known here" if holds is None else "it was not so"
-    return Objection(f"{rung} needs {condition} in the session of the rung {below} before, and {outcome}")
+    return Objection(f"{rung} needs {condition} in the session of {past.rung} before, and {outcome}")
 
 
 WHAT = (
     Rule("p23-profile", "both sides write indicators in one of these forms", _profile),
     Rule("p8-rung", "no more than this rung of the ladder is revealed", _rung),
-    Rule("rung-available", "this version can run the rung", _runnable),
     Rule("p8-output", "only these sides learn the result", _learners),
     Rule("p3-types", "only these types of indicators go in", _types),
     Rule("p4-tlp", "a ceiling is stated for the markings of what goes in", _tlp),
     Rule("protocol", "only these protocols are run", _protocol),
+    Rule("p8-sum", "we let only these be added up", _sum, ("sums",)),
+    Rule("p8-context", "it is stated what we say about what is shared", _context, ("context",)),
+    Rule("p10-bands", "a count in bands has bands", _bands, ("bands",)),
+    Rule("p10-noise", "a count with noise keeps to its budget", _noise, ("noise",)),
     Rule("p20-ahead", "what was made ahead is not too old", _ahead, ("ahead_hours",)),
 )
 SIZES = (

@@ -10,7 +10,7 @@ from exchange.policy.model import Policy
 from exchange.policy.rule import header
 from exchange.policy.sweep import IPV4, SLASH_16, YEAR_DAYS, sweep
 from exchange.policy.terms import ANYONE, Terms, Validity
-from exchange.policy.what import rung_below
+from exchange.policy.what import STEPS
 
 SOON = timedelta(days=30)
 FEW = 100
@@ -20,6 +20,7 @@ _TOLD = {
     Rung.ESTIMATE: {"size", "estimate"},
     Rung.CARDINALITY: {"size", "cardinality"},
     Rung.SUM: {"size", "cardinality", "sum"},
+    Rung.OVERLAP: {"size", "cardinality"},
 }
 """What is known after a session of each rung, in the words of conditions."""
 
@@ -86,7 +87,8 @@ def _conditions(terms: Terms) -> Iterator[tuple[str, str]]:
     shown = (
         "purposes", "roles", "arrangement", "legal_basis", "region", "profiles", "attribution", "size_ratio",
         "max_age_days", "entries_per_value", "share", "climb", "climb_if", "approval", "ahead_hours",
-        "commitment", "growth_per_day", "tell_count", "canaries", "on_alarm", "suspended", "attestation",
+        "commitment", "growth_per_day", "tell_count", "sums", "bands", "noise", "context", "canaries",
+        "on_alarm", "suspended", "attestation",
     )  # fmt: skip
     said = [f"{line} {_plain(stated[line])}" for line in shown if line in stated]
     if said:
@@ -187,8 +189,8 @@ def _never(table: str, terms: Terms) -> Iterator[tuple[str, str]]:
     if terms.attestation:
         yield "refused", f"{table} asks for attestation, which this version cannot: every session is refused"
     for rung, condition in terms.climb_if.items():
-        below = rung_below(rung)
-        if below is not None and condition.word not in _TOLD.get(below, set()):
+        if not any(condition.word in _TOLD[below] for below in STEPS[rung]):
+            below = " or ".join(STEPS[rung])
             yield "climb", f"{table} never allows {rung}: a session of {below} tells no {condition.word}"
 
 

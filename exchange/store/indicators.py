@@ -1,6 +1,5 @@
 """The indicators a node holds, who told it, and under which marking."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,6 @@ from crypto.hashing import HASH_BYTES
 from crypto.rows import Rows
 from exchange.errors import InputError, StoreError
 from exchange.indicators import Batch, Indicator, IndicatorType, Tlp
-from exchange.indicators.batch import MAX_PLACES
 from exchange.indicators.tlp import UNMARKED
 from exchange.policy.admission import ADMISSION_RULES, EVERYTHING, Admission, Offer
 from exchange.store import feeds, screening
@@ -23,7 +21,8 @@ from exchange.store.feeds import FeedInfo, Forgotten
 from exchange.store.held import Held, held
 from exchange.store.importer import Importer
 from exchange.store.migration import migrate
-from exchange.store.report import ImportReport
+from exchange.store.report import ImportReport, Seen
+from exchange.store.said import Said, said
 from exchange.store.sayings import Sayings
 from exchange.store.schema import (
     PART,
@@ -138,7 +137,7 @@ class Store:
         if not source.strip():
             raise InputError("the source of an import needs a name", hint="say --source NAME")
         seconds = int(now.timestamp())
-        seen = _Seen()
+        seen = Seen()
         with writing(self._engine) as connection, scratch(connection):
             last = connection.scalar(select(func.max(indicator.c.id))) or 0
             feed_id, number = feeds.begin(
@@ -324,6 +323,18 @@ class Store:
         order = np.argsort(digests[:, :8].copy().view(np.uint64)[:, 0])
         return ItemSet(digests[order], ids[order])
 
+    def said(
+        self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission = EVERYTHING
+    ) -> Said:
+        """What the feeds that let an item of ``item_set`` enter say of it.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with reading(self._engine) as connection:
+            bars = Bars(connection, self._terms(now, admission))
+            return said(connection, bars, and_(_of(types), bars.travels()))
+
     def state(self, *, now: datetime) -> bytes:
         """32 bytes that change with every import, list and day: what may enter changes with these.
 
@@ -353,24 +364,6 @@ class Store:
 
     def _terms(self, now: datetime, admission: Admission) -> Terms:
         return Terms(now, self._expiry, admission)
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What a reader told, summed up over the batches."""
-
-    read: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    notes: Counter[str] = field(default_factory=Counter)
-    places: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, batch: Batch) -> None:
-        self.read += len(batch) + batch.derived
-        self.refused += batch.refused
-        self.notes += batch.notes
-        for reason, found in batch.places.items():
-            places = self.places.setdefault(reason, [])
-            places += found[: MAX_PLACES - len(places)]
 
 
 def _marking(tlp: str) -> Tlp:

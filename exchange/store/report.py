@@ -1,7 +1,11 @@
 """What an import answers."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from exchange.indicators import Batch
+from exchange.indicators.batch import MAX_PLACES
 
 
 @dataclass(slots=True)
@@ -39,3 +43,22 @@ class ImportReport:
     def to_json(self) -> dict[str, Any]:
         """As ``cosight import --json`` prints it."""
         return asdict(self)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a reader told, summed up over the batches."""
+
+    read: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, batch: Batch) -> None:
+        """Take in one more."""
+        self.read += len(batch) + batch.derived
+        self.refused += batch.refused
+        self.notes += batch.notes
+        for reason, found in batch.places.items():
+            places = self.places.setdefault(reason, [])
+            places += found[: MAX_PLACES - len(places)]

@@ -9,7 +9,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import JSON, ColumnElement, Connection, Select, and_, case, cast, exists, func, or_, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Pap
@@ -69,6 +82,10 @@ class Bars:
             ours = observation.c.indicator_id == indicator.c.id
             conditions.append(exists().where(ours, *(~bar for bar in self._observed.values())))
         return and_(*conditions)
+
+    def lets(self) -> ColumnElement[bool]:
+        """The condition on ``observation`` for letting its indicator enter."""
+        return and_(true(), *(~bar for bar in self._observed.values()))
 
     def verdict(self) -> ColumnElement[int]:
         """Which rule holds a held ``indicator`` back, as its place in ``ADMISSION_RULES``; else ``ENTERS``.

@@ -37,6 +37,7 @@ from exchange.errors import CosightError, LedgerError, PeerRefused, PeerUnavaila
 from exchange.identity.keys import NodeKeys, public_bytes
 from exchange.identity.roster import Member, Role
 from exchange.indicators import Indicator, IndicatorType
+from exchange.indicators.context import Context
 from exchange.ledger import Checkpoint, origin
 from exchange.ledger.note import sign
 from exchange.policy import Offer, parse
@@ -61,6 +62,7 @@ class Set:
     words: list[str]
     version: int = 1
     kind: IndicatorType = IndicatorType.DOMAIN
+    known: dict[str, Context] = field(default_factory=dict)
 
     def types(self, **_how: Any) -> list[IndicatorType]:
         return [self.kind]
@@ -73,6 +75,13 @@ class Set:
 
     def item_set(self, _types: Any, **_how: Any) -> "Set":
         return self
+
+    def said(self, _types: Any, **_how: Any) -> "Set":
+        return self
+
+    def of(self, ids: Any) -> list[Context]:
+        """Of a word that stands in ``known``, what stands there; of a canary, nothing."""
+        return [self.known.get(self.words[i], Context()) if i >= 0 else Context() for i in ids]
 
     def state(self, **_how: Any) -> bytes | None:
         return bytes([self.version]) * 32
@@ -153,6 +162,12 @@ class Stash:
         return None if self.stolen else next(iter(found), None)
 
 
+class Sketches(dict[str, Rows]):
+    """Sketches in memory."""
+
+    put = dict.__setitem__
+
+
 @dataclass
 class Side:
     """One member's desk and what stands on it."""
@@ -168,10 +183,12 @@ class Side:
         self.items = Set(self.words)
         self.books = Books.begin(self.member, self.events)
         self.stash = Stash()
+        self.sketches = Sketches()
         self.desk = Desk(
             member=self.member, alliance=ALLIANCE, roster=lambda: (1, bytes(32)),
             identity=KEYS[self.member].identity, find=MEMBERS.get,
             policy=self._policy, items=self.items, ledger=self.books, stash=self.stash,
+            sketches=self.sketches,
             clock=lambda: self.now, software="test", limits=self.limits,
             guard_key=sha256(self.member.encode()).digest(),
         )  # fmt: skip

@@ -21,6 +21,7 @@ from exchange.policy import (
     parse,
     request_hash,
 )
+from exchange.policy.request import BANDED, NOISY
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEYS = {
@@ -149,7 +150,10 @@ def approved(*given: Approval) -> Alone:
     return Alone(APPROVAL, history=History(approvals=given))
 
 
+BANDED_RUN = past(rung=Rung.CARDINALITY, direction="initiator", matched=10, exact=False)
 LOWER_RUN = past(rung=Rung.CARDINALITY, direction="initiator")
+COUNTED = {"rung": Rung.CARDINALITY, "protocol": NOISY}
+NOISE = 'protocols = ["cardinality-noisy"]\nnoise = { epsilon = 1.0'
 CLIMB_IF = 'climb_if = { overlap = "size >= 3000" }'
 HALF = "share = { most = 0.5, days = 30 }"
 ISAC = '[arrangements.isac]\nreference = "file 9"\n'
@@ -199,7 +203,6 @@ REFUSED: dict[str, list[Alone]] = {
     ],
     "p23-profile": [Alone(request={"profile": "cti-c14n/2"}), terms('profiles = ["cti-c14n/2"]')],
     "p8-rung": [terms('reveal = "size"')],
-    "rung-available": [Alone(request={"rung": rung}) for rung in (Rung.ESTIMATE, Rung.SUM)],
     "p8-output": [Alone(request={"output": Output.BOTH})],
     "p3-types": [
         Alone(request={"types": (IndicatorType.IPV4, IndicatorType.URL)}),
@@ -207,6 +210,20 @@ REFUSED: dict[str, list[Alone]] = {
     ],
     "p4-tlp": [Alone({"without": "tlp"})],
     "protocol": [Alone(request={"protocol": "vole"})],
+    "p8-sum": [
+        answering("", rung=Rung.SUM, over="sightings"),
+        answering('sums = ["confidence"]', rung=Rung.SUM, over="sightings"),
+        terms('learns = ["us", "peer"]', rung=Rung.SUM, over="sightings", turned=True),
+    ],
+    "p8-context": [answering('reveal = "context"', rung=Rung.CONTEXT)],
+    "p10-bands": [answering('protocols = ["cardinality-banded"]', rung=Rung.CARDINALITY, protocol=BANDED)],
+    "p10-noise": [
+        answering('protocols = ["cardinality-noisy"]', **COUNTED),
+        answering(f"{NOISE}, most = 0.9, days = 30 }}", **COUNTED),
+        answering(
+            f"{NOISE}, most = 1.9, days = 30 }}", past(timedelta(days=29), epsilon_milli=1000), **COUNTED
+        ),
+    ],
     "p20-ahead": [terms("ahead_hours = 24", ahead_age_s=24 * 3600 + 1)],
     "p7-our-size": [Alone(request={"our_size": 99}), Alone(request={"our_size": 1_000_001})],
     "p7-peer-size": [Alone(request={"peer_size_padded": 96}), Alone(request={"peer_size_padded": 1 << 20})],
@@ -247,6 +264,9 @@ REFUSED: dict[str, list[Alone]] = {
         terms("climb = true", History((LOWER_RUN,)), below=past()),
         terms(CLIMB_IF, History((LOWER_RUN,))),
         terms('climb_if = { overlap = "cardinality > 1" }', History((LOWER_RUN,))),
+        terms('climb_if = { overlap = "cardinality < 9" }', History((BANDED_RUN,))),
+        terms('climb_if = { overlap = "cardinality >= 11" }', History((BANDED_RUN,))),
+        terms('reveal = "context"\nclimb = true', History((LOWER_RUN,)), rung=Rung.CONTEXT),
     ],
     "p19-approval": [
         approved(),

@@ -11,11 +11,13 @@ from exchange.policy import (
     Condition,
     Iep,
     LegalBasis,
+    Noise,
     PerValue,
     Policy,
     Rung,
     Share,
     Terms,
+    Told,
     Validity,
 )
 from tests.exchange.policy.cases import KEYS, LINES
@@ -94,6 +96,10 @@ climb_if = {{ overlap = "size >= 1000" }}
 approval = {{ rungs = ["overlap"], people = 2, days = 7 }}
 ahead_hours = 24
 tell_count = "band"
+sums = ["sightings"]
+bands = [0, 1, 10]
+noise = {{ epsilon = 0.5, most = 5, days = 30 }}
+context = {{ fields = ["tlp", "confidence"], bytes = 256 }}
 commitment = "required"
 growth_per_day = 0.5
 canaries = 8
@@ -136,6 +142,10 @@ FULL_POLICY = Policy(
             approval=Approving(frozenset({Rung.OVERLAP}), 2, 7),
             ahead_hours=24.0,
             tell_count="band",
+            sums=frozenset({"sightings"}),
+            bands=(0, 1, 10),
+            noise=Noise(0.5, 5.0, 30),
+            context=Told(frozenset({"tlp", "confidence"}), 256),
             commitment="required",
             growth_per_day=0.5,
             canaries=8,

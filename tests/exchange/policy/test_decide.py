@@ -31,11 +31,14 @@ from tests.exchange.policy.cases import (
     ANSWERING,
     APPROVED,
     ASKED,
+    BANDED_RUN,
     CASES,
     CLIMB_IF,
+    COUNTED,
     FILE,
     HALF,
     LOWER_RUN,
+    NOISE,
     NOW,
     POLICY,
     REFUSED,
@@ -50,6 +53,7 @@ from tests.exchange.policy.cases import (
     written,
 )
 
+ESTIMATED = replace(LOWER_RUN, rung=Rung.ESTIMATE, matched=11)
 TOO = {"p1-peer": {rule.id for rule in RULES}}
 """Rules that cannot help objecting too: to a stranger, for whom nothing is stated."""
 REQUIRED = {
@@ -99,7 +103,7 @@ class TestDecide:
         helpless = {rule for rule, case in CASES if "policy.toml" not in case.decision().explanation}
         assert helpless == {
             "p2-policy-validity", "p22-suspended", "p22-quarantine", "p2-validity", "p2-arrangement",
-            "p21-region", "p24-attestation", "purpose", "p16-personal-data", "rung-available", "p3-types",
+            "p21-region", "p24-attestation", "purpose", "p16-personal-data", "p3-types",
             "p8-climb", "p19-approval", "p12-share",
         }  # fmt: skip
 
@@ -230,6 +234,26 @@ class TestAllowed:
         decision = case.decision()
         assert decision.allowed, decision.explanation
 
+    @pytest.mark.parametrize(
+        "case",
+        [
+            terms('climb_if = { overlap = "cardinality >= 10" }', History((BANDED_RUN,))),
+            terms('climb_if = { overlap = "estimate > 10" }', History((ESTIMATED,))),
+            terms(
+                'climb_if = { overlap = "sum >= 7" }', History((replace(LOWER_RUN, rung=Rung.SUM, total=7),))
+            ),
+            answering('sums = ["sightings"]', rung=Rung.SUM, over="sightings"),
+            terms("", rung=Rung.SUM, over="sightings"),
+            answering('reveal = "context"\ncontext = { fields = ["tlp"], bytes = 64 }', rung=Rung.CONTEXT),
+            answering(
+                f"{NOISE}, most = 2, days = 30 }}", past(timedelta(days=31), epsilon_milli=1000), **COUNTED
+            ),
+        ],
+    )
+    def test_what_stands_between_the_sizes_and_the_overlap(self, case: Alone) -> None:
+        decision = case.decision()
+        assert decision.allowed, decision.explanation
+
     def test_the_newest_session_of_the_rung_below_counts(self) -> None:
         older = replace(LOWER_RUN, began=NOW - timedelta(hours=5), peer_padded=4096)
         case = terms(CLIMB_IF, History((older,)))
@@ -264,7 +288,7 @@ class TestExplain:
         assert unstated == {
             "p2-arrangement", "p1-role", "p21-region", "p6-attribution", "p20-ahead", "p7-ratio",
             "guard-commitment", "guard-growth", "p11-values-per-day", "p11-values-per-year", "p12-share",
-            "p8-climb", "p19-approval",
+            "p8-climb", "p19-approval", "p8-sum", "p8-context", "p10-bands", "p10-noise",
         }  # fmt: skip
         assert all(v.reason for v in said if v.verdict == "item by item")
 

@@ -8,13 +8,14 @@ import pytest
 from crypto.psi import Output
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
+from exchange.indicators.context import Context
 from exchange.policy import ADMISSION_RULES, RULES, Policy, Rung, Terms, decide, parse
 from exchange.policy.tables import BASES, IEP_WORDS
 from tests.architecture.tree import ROOT
 from tests.exchange.policy.cases import NOW, POLICY, REQUEST, UNKNOWN
 
 PAGE = (ROOT / "docs/policy.md").read_text()
-EXAMPLE, TABLES = (block.partition("```")[0] for block in PAGE.split("```toml\n")[1:])
+EXAMPLE, SAID, TABLES = (block.partition("```")[0] for block in PAGE.split("```toml\n")[1:])
 IEP = PAGE.partition("```json\n")[2].partition("```")[0]
 
 
@@ -39,6 +40,13 @@ def test_the_tables_and_the_iep_are_read() -> None:
     assert iep.iep is not None
     assert iep.attribution("umbra") == "must-not"
     assert iep.peers["umbra"].reveal is Rung.SIZE
+
+
+def test_what_a_rung_says_of_us_is_read() -> None:
+    terms = parse(SAID).peers["umbra"]
+    assert terms.bands[-1] == 1000
+    assert terms.context is not None
+    assert {f.name for f in fields(Context)} <= set(re.findall(r"`(\w+)`", PAGE))
 
 
 def test_every_rule_and_key_has_its_line() -> None:

@@ -70,7 +70,7 @@ class TestHash:
     def test_it_stays(self) -> None:
         """A ledger names policies by it: a change of this value is a change of the format."""
         assert Policy().hash.hex() == "bd2301c60d1876f6c9d4225c97253d8e825bf82956ad805b90a3fb78efb9e2b8"
-        assert FULL_POLICY.hash.hex() == "a2026edd36dc03b39ee2d3b67299e4090cc441d8e3ad15930dbe6589a248bacd"
+        assert FULL_POLICY.hash.hex() == "eac19c370cff127921284c1c955c54eaf681b5f7464e610fcfcb71cbc2f6a6bc"
 
 
 def unset(table: type, name: str) -> Any:

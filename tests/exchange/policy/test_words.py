@@ -181,9 +181,9 @@ class TestWarnings:
             ({"terms": OPEN}, "sweep", "sweep all of IPv4 in 179 days: less than a year"),
             ({"terms": f"{OPEN}\npeer_size = {{ min = 9, max = 99 }}"}, "few", "declare 9 items"),
             (
-                {"terms": 'climb_if = { overlap = "sum >= 20" }'},
+                {"terms": 'climb_if = { context = "sum >= 20" }'},
                 "climb",
-                "never allows overlap: a session of cardinality tells no sum",
+                "never allows context: a session of overlap tells no sum",
             ),
         ],
     )
