@@ -27,7 +27,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto import _native, hashing, labels, okvs, ot, rows, tagset, vole
+from crypto import _native, hashing, labels, okvs, ot, tagset, vole
 from crypto.errors import VerificationError
 from crypto.group import ELEMENT_BYTES, Rng
 from crypto.okvs import SALT_BYTES, VALUE_BYTES
@@ -40,11 +40,10 @@ from crypto.psi.base import (
     Params,
     Protocol,
     check_fits,
-    fill_proofs,
-    match_proofs,
     pad,
     pad_distinct,
 )
+from crypto.psi.voprf import MatchProofs, prove, proven
 from crypto.rows import Rows
 from crypto.session import Message, Role, Send, message, receive, receive_within, send
 from crypto.vole import Answer, Challenge, Chosen, Offered, SubRole, Trees
@@ -116,13 +115,6 @@ class Tags(Message):
     tags: Rows
 
 
-@message
-class MatchProofs(Message):
-    """Receiver to sender: tags of private halves of the matches, filled up to the smaller set and sorted."""
-
-    proofs: Rows
-
-
 @dataclass(slots=True)
 class _Transcript:
     """A hash of the agreement and of every message up to the store, which both parties have alike."""
@@ -186,8 +178,7 @@ def receiver(
     """
     matches, private = yield from learn(items, params, rng, correlation)
     if params.output is Output.BOTH:
-        proofs = match_proofs(private(), params)
-        yield from send(MatchProofs(fill_proofs(proofs, min(params.n_r, params.n_s), rng)))
+        yield from prove(private(), params, rng=rng)
     return matches
 
 
@@ -255,9 +246,8 @@ def sender(
     own, order, private = yield from answer(items, params, rng, correlation)
     if params.output is Output.RECEIVER:
         return None
-    mine = match_proofs(private(), params)
-    claims = yield from receive(MatchProofs, proofs=(min(params.n_r, params.n_s), MATCH_PROOF_BYTES))
-    return own.matches(order[rows.positions_in(mine, claims.proofs)].astype(np.int64))
+    found = yield from proven(private(), params)
+    return own.matches(order[found].astype(np.int64))
 
 
 def answer(

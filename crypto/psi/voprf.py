@@ -67,7 +67,7 @@ class Tags(Message):
 
 @message
 class MatchProofs(Message):
-    """Receiver to sender: the private halves of the matches, filled up to the smaller set and sorted."""
+    """Receiver to sender: tags of private halves of the matches, filled up to the smaller set and sorted."""
 
     proofs: Rows
 

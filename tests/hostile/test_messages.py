@@ -18,7 +18,15 @@ from crypto.psi import DISCOVERED, Output, Protocol, Result
 from crypto.session import Message
 from exchange import wire
 from exchange.v1.frame_pb2 import Head
-from tests.crypto.psi.parties import invents_nothing, is_right, params, receiver_of, sender_of, widest
+from tests.crypto.psi.parties import (
+    invents_nothing,
+    is_right,
+    narrowest,
+    params,
+    receiver_of,
+    sender_of,
+    widest,
+)
 
 OURS, THEIRS = list(range(12)), list(range(8, 20))
 
@@ -130,7 +138,7 @@ def test_a_swapped_message_is_the_peers_fault(protocol: Protocol) -> None:
 @protocols
 def test_a_role_left_waiting_can_be_closed(protocol: Protocol) -> None:
     for role in (receiver_of, sender_of):
-        running = session.Session(role(protocol, [1, 2], params(4, 4)))
+        running = session.Session(role(protocol, [1, 2], params(4, 4, narrowest(protocol))))
         running.advance()
         running.close()
         with pytest.raises(StopIteration):
@@ -144,7 +152,7 @@ def test_a_message_after_the_end_is_the_peers_fault(protocol: Protocol) -> None:
         yield session.Send(protocol.messages[0](*[np.zeros((1, 32), np.uint8)]))
         return result
 
-    p = params(4, 4)
+    p = params(4, 4, narrowest(protocol))
     with pytest.raises(ProtocolError, match="after the end"):
         session.run(receiver_of(protocol, [1], p), doubled(sender_of(protocol, [1], p)))
 

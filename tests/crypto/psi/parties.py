@@ -124,6 +124,11 @@ def widest(protocol: Protocol) -> Output:
     return Output.BOTH if Output.BOTH in protocol.outputs else Output.RECEIVER
 
 
+def narrowest(protocol: Protocol) -> Output:
+    """The output for the receiver alone, where there is one."""
+    return Output.RECEIVER if Output.RECEIVER in protocol.outputs else Output.BOTH
+
+
 def shown(result: Result | None) -> Any:
     """A result as the stored transcripts have it: positions, or how many, or all that it says."""
     match result:
