@@ -12,6 +12,8 @@ _Indices: TypeAlias = NDArray[np.int64]
 __all__ = [
     "Blinds",
     "Curve25519Scalar",
+    "ElgamalBlind",
+    "ElgamalKey",
     "OkvsKeys",
     "OtChosen",
     "OtPairs",
@@ -32,6 +34,11 @@ __all__ = [
     "curve25519_multiply",
     "curve25519_scalar",
     "curve25519_validate",
+    "elgamal_decrypt",
+    "elgamal_encrypt",
+    "elgamal_key",
+    "elgamal_open",
+    "elgamal_sum",
     "filters_bloom_contains",
     "filters_bloom_insert",
     "filters_bloom_rate",
@@ -102,6 +109,16 @@ class Blinds:
 @final
 class Curve25519Scalar:
     def inverse(self) -> Self: ...
+    def __reduce__(self) -> Never: ...
+
+@final
+class ElgamalKey:
+    @property
+    def public_key(self) -> bytes: ...
+    def __reduce__(self) -> Never: ...
+
+@final
+class ElgamalBlind:
     def __reduce__(self) -> Never: ...
 
 @final
@@ -223,6 +240,13 @@ def commitment_open(
 def commitment_verify(
     public: tuple[bytes, ...], root: bytes, n: int, row: bytes, *, blind: bytes, index: int, path: _Rows
 ) -> bool: ...
+def elgamal_key(draw: bytes | None) -> ElgamalKey: ...
+def elgamal_encrypt(key: ElgamalKey, values: NDArray[np.uint64], draws: bytes | None) -> _Rows: ...
+def elgamal_sum(
+    public_key: bytes, ciphertexts: _Rows, chosen: NDArray[np.bool_], draws: bytes | None
+) -> tuple[ElgamalBlind, bytes]: ...
+def elgamal_decrypt(key: ElgamalKey, ciphertext: bytes) -> bytes: ...
+def elgamal_open(blind: ElgamalBlind, element: bytes, limit: int) -> int | None: ...
 def filters_bloom_insert(tags: _Rows, k: int, block_bits: int, n_blocks: int) -> bytes: ...
 def filters_bloom_contains(
     bits: bytes, k: int, block_bits: int, n_blocks: int, tags: _Rows

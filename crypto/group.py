@@ -1,6 +1,7 @@
 """ristretto255 (RFC 9496): a group of prime order with one canonical 32-byte encoding per element."""
 
 from collections.abc import Callable
+from secrets import token_bytes
 
 from crypto import _native
 from crypto.errors import ParameterError
@@ -11,6 +12,8 @@ SCALAR_BYTES = 32
 
 Rng = Callable[[int], bytes]
 """Randomness: given ``n``, ``n`` uniform bytes, as ``secrets.token_bytes`` gives them."""
+_DRAW_BYTES = 64
+_MAX_DRAWS = 8
 
 
 def hash_to_group(rows: Rows, dst: bytes) -> Rows:
@@ -46,3 +49,23 @@ def validate(rows: Rows) -> None:
     """
     check(rows, width=ELEMENT_BYTES)
     _native.group_validate(rows)
+
+
+def draw_scalars(rng: Rng, count: int) -> bytes | None:
+    """64 bytes for each of ``count`` scalars, none of which reduces to zero; none for the default.
+
+    The kernel then asks the operating system itself, into memory that it wipes: Python frees its bytes, but
+    leaves in them what they held.
+
+    Raises:
+        ParameterError: the rng gives another number of bytes, or nothing but zeros.
+    """
+    if rng is token_bytes:
+        return None
+    for _ in range(_MAX_DRAWS):
+        draws = rng(count * _DRAW_BYTES)
+        if len(draws) != count * _DRAW_BYTES:
+            raise ParameterError("the rng gives another number of bytes than it was asked for")
+        if _native.oprf_usable(draws):
+            return draws
+    raise ParameterError("the rng gives nothing but zeros")

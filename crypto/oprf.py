@@ -23,7 +23,7 @@ from secrets import token_bytes
 from crypto import _native, labels
 from crypto._native import Blinds, PrivateKey
 from crypto.errors import ParameterError
-from crypto.group import ELEMENT_BYTES, SCALAR_BYTES, Rng
+from crypto.group import ELEMENT_BYTES, SCALAR_BYTES, Rng, draw_scalars
 from crypto.rows import Rows, check
 
 __all__ = [
@@ -47,9 +47,7 @@ __all__ = [
 OUTPUT_BYTES = 64
 PROOF_BYTES = 2 * SCALAR_BYTES
 MAX_RFC_BATCH = 2**16
-_DRAW_BYTES = 64
 _MAX_ITEM_BYTES = 2**16 - 1
-_MAX_DRAWS = 8
 
 
 class Mode(IntEnum):
@@ -66,7 +64,7 @@ def generate_key(mode: Mode, *, rng: Rng = token_bytes) -> PrivateKey:
         ParameterError: the rng does not give what it is asked for.
         CryptoError: the operating system has no randomness (so wherever an rng is taken).
     """
-    return _native.oprf_private_key(_drawn(rng, 1), mode)
+    return _native.oprf_private_key(draw_scalars(rng, 1), mode)
 
 
 def derive_key(seed: bytes, info: bytes, mode: Mode) -> PrivateKey:
@@ -100,7 +98,7 @@ def blind(items: Rows, *, mode: Mode, rng: Rng = token_bytes) -> tuple[Blinds, R
         ParameterError: the array is no table of rows, or an item hashes to the identity.
     """
     check(items, max_width=_MAX_ITEM_BYTES)
-    return _native.oprf_blind(items, _drawn(rng, len(items)), mode)
+    return _native.oprf_blind(items, draw_scalars(rng, len(items)), mode)
 
 
 def blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_bytes) -> tuple[Rows, bytes]:
@@ -123,7 +121,7 @@ def blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_bytes) ->
         raise ParameterError(
             "an RFC 9497 proof covers at most 2^16 elements (bulk_blind_evaluate has no limit)"
         )
-    return _native.oprf_blind_evaluate(key, blinded, _drawn(rng, 1))
+    return _native.oprf_blind_evaluate(key, blinded, draw_scalars(rng, 1))
 
 
 def finalize(
@@ -188,7 +186,7 @@ def evaluate(key: PrivateKey, items: Rows) -> Rows:
 def bulk_blind(items: Rows, *, rng: Rng = token_bytes) -> tuple[Blinds, Rows]:
     """As ``blind`` in mode VOPRF, for ``bulk_finalize``."""
     check(items, max_width=_MAX_ITEM_BYTES)
-    return _native.oprf_bulk_blind(items, _drawn(rng, len(items)))
+    return _native.oprf_bulk_blind(items, draw_scalars(rng, len(items)))
 
 
 def bulk_blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_bytes) -> tuple[Rows, bytes]:
@@ -199,7 +197,7 @@ def bulk_blind_evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_byte
         ParameterError: the array has no rows of 32 bytes, or the key is not of mode VOPRF.
     """
     check(blinded, width=ELEMENT_BYTES)
-    return _native.oprf_bulk_blind_evaluate(key, blinded, _drawn(rng, 1), labels.BULK_FOLD)
+    return _native.oprf_bulk_blind_evaluate(key, blinded, draw_scalars(rng, 1), labels.BULK_FOLD)
 
 
 def bulk_finalize(
@@ -217,20 +215,3 @@ def bulk_finalize(
 def _check_reply(items: Rows, evaluated: Rows) -> None:
     check(items, max_width=_MAX_ITEM_BYTES)
     check(evaluated, width=ELEMENT_BYTES)
-
-
-def _drawn(rng: Rng, count: int) -> bytes | None:
-    """64 bytes for each of ``count`` scalars, none of which reduces to zero; none for the default.
-
-    The kernel then asks the operating system itself, into memory that it wipes: Python frees its bytes, but
-    leaves in them what they held.
-    """
-    if rng is token_bytes:
-        return None
-    for _ in range(_MAX_DRAWS):
-        draws = rng(count * _DRAW_BYTES)
-        if len(draws) != count * _DRAW_BYTES:
-            raise ParameterError("the rng gives another number of bytes than it was asked for")
-        if _native.oprf_usable(draws):
-            return draws
-    raise ParameterError("the rng gives nothing but zeros")

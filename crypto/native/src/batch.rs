@@ -12,8 +12,9 @@ use crate::simd;
 use curve25519_dalek::constants::{RISTRETTO_BASEPOINT_POINT, RISTRETTO_BASEPOINT_TABLE};
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use curve25519_dalek::traits::{Identity, IsIdentity, VartimeMultiscalarMul};
 use std::sync::OnceLock;
+use subtle::{Choice, ConditionallySelectable};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Which arithmetic computes.
@@ -261,6 +262,22 @@ impl Points {
             Self::Portable(points) => RistrettoPoint::vartime_multiscalar_mul(weights, points),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(points) => points.weighted_sum(weights),
+        }
+    }
+
+    /// The sum of those points that are chosen. Constant time: the others are looked at as well.
+    pub fn chosen_sum(&self, chosen: &[bool]) -> RistrettoPoint {
+        debug_assert_eq!(self.len(), chosen.len());
+        match self {
+            Self::Portable(points) => {
+                let none = RistrettoPoint::identity();
+                let pick = |(point, chosen): (&RistrettoPoint, &bool)| {
+                    RistrettoPoint::conditional_select(&none, point, Choice::from(u8::from(*chosen)))
+                };
+                points.iter().zip(chosen).map(pick).sum()
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(points) => points.chosen_sum(chosen),
         }
     }
 }

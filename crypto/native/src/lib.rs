@@ -14,6 +14,7 @@ pub mod batch;
 pub mod commitment;
 pub mod curve25519;
 pub mod dleq;
+pub mod elgamal;
 pub mod errors;
 pub mod field;
 pub mod filters;

@@ -9,8 +9,8 @@ use crate::batch::Backend;
 use crate::errors::Error;
 use crate::group::{ELEMENT_BYTES, WIDE_BYTES};
 use crate::oprf::{Mode, Reply, OUTPUT_BYTES};
-use crate::rows::{Items, Table};
-use crate::{group, machine, oprf, rows, scalars};
+use crate::rows::Items;
+use crate::{group, machine, oprf, scalars};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::prelude::*;
@@ -20,11 +20,13 @@ use std::sync::OnceLock;
 mod blocks;
 mod commitment;
 mod curve25519;
+mod elgamal;
 mod filters;
 mod hashing;
 mod okvs;
 mod ot;
 mod psi;
+mod rows;
 mod tagset;
 mod vole;
 
@@ -113,10 +115,6 @@ fn items<'a>(array: &'a Input<'_>) -> PyResult<Items<'a>> {
     Ok(Items::Rows { bytes: bytes(array)?, width: width(array)? })
 }
 
-fn table<'a>(array: &'a Input<'_>) -> PyResult<Table<'a>> {
-    Ok(Table::new(bytes(array)?, width(array)?)?)
-}
-
 fn width(array: &Input<'_>) -> PyResult<usize> {
     match array.shape()[1] {
         0 => Err(parameter("rows have at least one byte")),
@@ -147,33 +145,6 @@ fn elements<'a>(array: &'a Input<'_>, count: usize) -> PyResult<&'a [u8]> {
         return Err(parameter(&format!("expected an array of {count} rows of {ELEMENT_BYTES} bytes")));
     }
     bytes(array)
-}
-
-#[pyfunction]
-fn rows_sort<'py>(py: Python<'py>, table: Input<'py>) -> PyResult<Rows<'py>> {
-    let view = self::table(&table)?;
-    let sorted = py.detach(|| rows::sort(&view));
-    rows_out(py, sorted, width(&table)?)
-}
-
-#[pyfunction]
-fn rows_unique<'py>(py: Python<'py>, table: Input<'py>) -> PyResult<Indices<'py>> {
-    let view = self::table(&table)?;
-    Ok(PyArray1::from_vec(py, py.detach(|| rows::unique(&view))))
-}
-
-#[pyfunction]
-fn rows_join<'py>(
-    py: Python<'py>,
-    left: Input<'py>,
-    right: Input<'py>,
-) -> PyResult<(Indices<'py>, Indices<'py>)> {
-    if width(&left)? != width(&right)? {
-        return Err(parameter("joined tables have rows of the same width"));
-    }
-    let (a, b) = (table(&left)?, table(&right)?);
-    let (a, b) = py.detach(|| rows::join(&a, &b))?;
-    Ok((PyArray1::from_vec(py, a), PyArray1::from_vec(py, b)))
 }
 
 #[pyfunction]
@@ -362,6 +333,10 @@ mod _native {
         curve25519_validate, Curve25519Scalar,
     };
     #[pymodule_export]
+    use super::elgamal::{
+        elgamal_decrypt, elgamal_encrypt, elgamal_key, elgamal_open, elgamal_sum, ElgamalBlind, ElgamalKey,
+    };
+    #[pymodule_export]
     use super::filters::{
         filters_bloom_contains, filters_bloom_insert, filters_bloom_rate, filters_golomb_contains,
         filters_golomb_encode, filters_golomb_index, filters_sorted_ascends, filters_sorted_build,
@@ -381,6 +356,8 @@ mod _native {
         psi_decode_receiver, psi_decode_sender, psi_matches, psi_private, psi_store, psi_tags, PsiDecoded,
     };
     #[pymodule_export]
+    use super::rows::{rows_join, rows_sort, rows_unique};
+    #[pymodule_export]
     use super::tagset::{tagset_pack, tagset_packed_bytes, tagset_positions};
     #[pymodule_export]
     use super::vole::{
@@ -390,7 +367,6 @@ mod _native {
     use super::{
         group_backend, group_hash_to_group, group_validate, kernel_backends, oprf_blind, oprf_blind_evaluate,
         oprf_bulk_blind, oprf_bulk_blind_evaluate, oprf_bulk_finalize, oprf_derive_key, oprf_evaluate,
-        oprf_finalize, oprf_private_key, oprf_usable, oprf_verify_finalize, rows_join, rows_sort,
-        rows_unique, Blinds, PrivateKey,
+        oprf_finalize, oprf_private_key, oprf_usable, oprf_verify_finalize, Blinds, PrivateKey,
     };
 }

@@ -181,6 +181,14 @@ impl Points {
         Points { groups: vec![lanes], len: LANES, avx2: self.avx2 }.sum()
     }
 
+    /// The sum of those points that are chosen. Constant time: the others are looked at as well.
+    pub fn chosen_sum(&self, chosen: &[bool]) -> RistrettoPoint {
+        let chosen: Vec<_> = chosen.chunks(LANES).map(|four| filled(four, false)).collect();
+        // SAFETY: points carry proof of AVX2.
+        let lanes = unsafe { Point4::chosen_sum(&self.groups, &chosen) };
+        Points { groups: vec![lanes], len: LANES, avx2: self.avx2 }.sum()
+    }
+
     /// The sum of the points, through their encodings.
     fn sum(&self) -> RistrettoPoint {
         let mut rows = vec![0; self.len * ELEMENT_BYTES];

@@ -128,6 +128,20 @@ impl Point4 {
         factors.extended()
     }
 
+    /// Lane by lane, the sum of those points that are chosen. Constant time.
+    #[target_feature(enable = "avx2")]
+    pub fn chosen_sum(points: &[Self], chosen: &[[bool; 4]]) -> Self {
+        let none = Point4::identity().summand();
+        let mut sum = Point4::identity();
+        for (point, chosen) in points.iter().zip(chosen) {
+            let [a, b, c, d] = chosen.map(|chosen| -i64::from(chosen));
+            let (mask, own) = (_mm256_set_epi64x(d, c, b, a), point.summand());
+            let part = |at: usize| F4::select(Mask(mask), &own.parts[at], &none.parts[at]);
+            sum = sum.add(&Summand4 { parts: [part(0), part(1), part(2), part(3)] });
+        }
+        sum
+    }
+
     /// Each point times the scalar of its lane. Constant time.
     #[target_feature(enable = "avx2")]
     pub fn multiply(&self, digits: [&Digits; 4]) -> Self {

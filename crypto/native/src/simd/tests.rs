@@ -224,6 +224,14 @@ fn every_operation_agrees_with_the_portable_backend() {
         assert_eq!(a.weighted_sum(&scalars), b.weighted_sum(&scalars));
         let short: Vec<_> = (0..n).map(|at| Scalar::from(u128::MAX - u128::from(at))).collect();
         assert_eq!(a.weighted_sum(&short), b.weighted_sum(&short));
+        for bit in 0..8 {
+            let chosen: Vec<_> = seeds.iter().map(|seed| seed[0] >> bit & 1 == 1).collect();
+            let weights: Vec<_> = chosen.iter().map(|chosen| Scalar::from(u8::from(*chosen))).collect();
+            assert_eq!(a.chosen_sum(&chosen), b.weighted_sum(&weights));
+            assert_eq!(b.chosen_sum(&chosen), b.weighted_sum(&weights));
+        }
+        let identity = a.weighted_sum(&vec![Scalar::ZERO; n as usize]);
+        assert_eq!(a.chosen_sum(&vec![false; n as usize]), identity);
     }
 }
 
