@@ -26,7 +26,7 @@ from exchange.disclosure import (
     warm,
 )
 from exchange.disclosure.publishing import Built, Edition, publish
-from exchange.errors import ConfigError, LedgerError
+from exchange.errors import ConfigError, LedgerError, PeerRefused
 from exchange.indicators import IndicatorType
 from exchange.ledger import Verification
 from exchange.ledger.document import Document, DocumentKind
@@ -38,6 +38,7 @@ from exchange.rpc.server import Server
 from exchange.store import Store
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
+from exchange.store.epochs import Epochs
 from exchange.store.guard import guard_key, seal_seed
 from exchange.store.ledger import LedgerReader
 from exchange.store.policies import home_policy
@@ -46,10 +47,19 @@ from exchange.store.sketches import SketchFiles
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
 
-DEFAULT = "voprf"
-"""What is proposed where no protocol can be chosen."""
-COUNTING = "cardinality"
-"""The one protocol that tells how many are shared and not which."""
+DEFAULTS = {
+    Rung.SIZE: "voprf",
+    Rung.ESTIMATE: "estimate",
+    Rung.CARDINALITY: "cardinality",
+    Rung.SUM: "sum",
+    Rung.OVERLAP: "voprf",
+    Rung.CONTEXT: "voprf-context",
+}
+"""What is proposed where there is nothing to choose, or nothing that may be: the decision then says why."""
+COUNTS = ("cardinality", "cardinality-banded", "cardinality-noisy")
+"""The protocols that count, the one that says most first."""
+WITH_CONTEXTS = "-context"
+"""What the names of the engines end with where they carry contexts."""
 
 
 def utc_now() -> datetime:
@@ -98,6 +108,7 @@ class Node:
             ledger=self.ledger,
             stash=Correlations(home),
             sketches=SketchFiles(home),
+            epochs=Epochs(home),
             clock=clock,
             software=SOFTWARE,
             limits=home.settings.limits,
@@ -172,15 +183,7 @@ class Node:
         """
         async with self._link(peer, address) as link:
             await asyncio.to_thread(commit, self.desk)
-            plan, ours = None, None
-            if wish.protocol == AUTO and wish.rung is Rung.CARDINALITY:
-                wish = replace(wish, protocol=COUNTING)
-            if wish.protocol == AUTO:
-                hello = await link.hello()
-                ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
-                plan = await self._plan(peer, wish, ours.offer.size, hello.protocols, link)
-                wish = replace(wish, protocol=DEFAULT if plan is None else plan.protocol)
-            outcome = replace(await match(self.desk, peer, wish, link, ours=ours), plan=plan)
+            outcome = await self._match(peer, wish, link)
         await asyncio.to_thread(self._measured.remember, peer, outcome.peer_padded, outcome.bytes_per_s)
         if outcome.ids is None:
             return outcome
@@ -188,6 +191,23 @@ class Node:
         matches = await asyncio.to_thread(self.desk.items.values, outcome.ids)
         findings = await asyncio.to_thread(judge_peer, self.desk, peer, outcome.session, outcome.ids)
         return replace(outcome, matches=matches, alarms=tuple(finding.kind for finding in findings))
+
+    async def match_both_ways(
+        self, peer: str, wish: Wish, *, address: str | None = None
+    ) -> tuple[Outcome, Outcome]:
+        """A session with a peer, and a second one in which the peer is the receiver.
+
+        Each side then has its result from its own run: neither can hold anything back.
+
+        Returns:
+            The first outcome, which is ours, and what we know of the second.
+
+        Raises:
+            PolicyRefusal, PeerError: as for a match; what was run before is in the ledger.
+        """
+        ours = await self.match(peer, wish, address=address)
+        turned = replace(wish, turned=True, protocol=ours.protocol or wish.protocol)
+        return ours, await self.match(peer, turned, address=address)
 
     async def climb(
         self, peer: str, wish: Wish, condition: Condition, *, address: str | None = None
@@ -204,7 +224,7 @@ class Node:
         past = Past(
             session=lower.session, began=self._clock(), direction="initiator", rung=lower.rung,
             types=lower.types, ours=lower.ours, peer_padded=lower.peer_padded,
-            matched=lower.count,
+            **lower.found.known(),
         )  # fmt: skip
         if not condition.holds(past):
             return lower, None
@@ -239,24 +259,52 @@ class Node:
         where = _checked(address or self.alliance.address(peer))
         return PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s)
 
-    async def _plan(
-        self, peer: str, wish: Wish, ours: int, theirs: Collection[str], link: PeerLink
-    ) -> Plan | None:
-        """The fastest protocol that the peer has and our policy allows, or None if there is none."""
+    async def _match(self, peer: str, wish: Wish, link: PeerLink) -> Outcome:
+        """One session, with the protocol that is asked for or the best that there is."""
+        if wish.protocol != AUTO:
+            return await match(self.desk, peer, wish, link)
         if wish.rung is Rung.SIZE:
-            return None
-        candidates = {name: replace(wish, protocol=name) for name in PROTOCOLS if name in theirs}
-        allowed = [
+            return await match(self.desk, peer, replace(wish, protocol=DEFAULTS[wish.rung]), link)
+        ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
+        names = await self._allowed(peer, wish, ours.offer.size, link)
+        plan = None
+        if wish.rung in {Rung.OVERLAP, Rung.CONTEXT} and names:
+            plan = await self._plan(peer, names, ours.offer.size, link)
+            names = [plan.protocol]
+        for name in names[:-1]:
+            try:
+                return await match(self.desk, peer, replace(wish, protocol=name), link, ours=ours)
+            except PeerRefused as e:
+                if e.code != "policy-refused":
+                    raise  # the peer may give a count that says less
+        last = names[-1] if names else DEFAULTS[wish.rung]
+        outcome = await match(self.desk, peer, replace(wish, protocol=last), link, ours=ours)
+        return replace(outcome, plan=plan)
+
+    async def _allowed(self, peer: str, wish: Wish, ours: int, link: PeerLink) -> list[str]:
+        """The protocols that serve a rung, that the peer has and that our policy allows; the best first."""
+        known: Collection[str] = {
+            Rung.CARDINALITY: COUNTS,
+            Rung.OVERLAP: PROTOCOLS,
+            Rung.CONTEXT: [name + WITH_CONTEXTS for name in PROTOCOLS],
+        }.get(wish.rung, [DEFAULTS[wish.rung]])
+        theirs = (await link.hello()).protocols
+        return [
             name
-            for name, wished in candidates.items()
-            if await asyncio.to_thread(allows, self.desk, peer, wished, ours)
+            for name in known
+            if name in theirs
+            and await asyncio.to_thread(allows, self.desk, peer, replace(wish, protocol=name), ours)
         ]
-        if not allowed:
-            return None  # the decision on the default says why
+
+    async def _plan(self, peer: str, names: Collection[str], ours: int, link: PeerLink) -> Plan:
+        """The fastest of some protocols, by their engines: what contexts cost is the same for each."""
+        engines = {name.removesuffix(WITH_CONTEXTS): name for name in names}
         n_r = size_class(ours)
         n_s = self._measured.padded(peer) or n_r
         line = self._measured.line(peer, await link.round_trip_s())
-        return choose(allowed, await asyncio.to_thread(self._measured.computing, allowed), line, n_r, n_s)
+        plan = choose(engines, await asyncio.to_thread(self._measured.computing, engines), line, n_r, n_s)
+        predicted = {engines[engine]: seconds for engine, seconds in plan.predicted_s.items()}
+        return replace(plan, protocol=engines[plan.protocol], predicted_s=predicted)
 
     def _roster(self) -> tuple[int, bytes]:
         """The roster in force; a new one is written into the ledger when it is first used."""

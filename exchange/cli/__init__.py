@@ -32,7 +32,7 @@ MODULES = {
     "init": "membership",
     "import": "import_",
     "indicators": "indicators",
-    "lookup": "indicators",
+    "lookup": "lookup",
     "feeds": "indicators",
     "forget": "indicators",
     "serve": "match",
@@ -41,6 +41,7 @@ MODULES = {
     "export": "export",
     "filter": "filter",
     "alliance": "membership",
+    "light": "light",
     "policy": "policy",
     "ledger": "ledger",
     "verify": "verify",
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows ``cosight``; the process's own if left out.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = spelled_out(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     try:
         status = complete(given)(given, prog_name="cosight", standalone_mode=not as_json)
@@ -99,6 +100,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with the value of ``--both`` where it was left out: typer has no such options."""
+    given = list(arguments)
+    for i in reversed(range(len(given))):
+        if given[i] == "--both" and given[i + 1 : i + 2] not in (["proof"], ["strict"]):
+            given.insert(i + 1, "proof")
+    return given
 
 
 def complete(given: Sequence[str] = ()) -> typer.Typer:

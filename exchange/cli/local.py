@@ -5,28 +5,38 @@ import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from crypto.psi import DISCOVERED
 from exchange.config import Home, write_atomic
 from exchange.errors import PeerUnavailable
 from exchange.identity import files, joining, keys, membership
 from exchange.identity.keys import NodeKeys
 from exchange.indicators import IndicatorType
+from exchange.indicators.context import Context
 from exchange.node import utc_now
 from exchange.store.alliance import Alliance
 
+LABEL_BYTES = 1024
+BANDS = (0, 1, 10, 100, 1000)
+EPSILON_MILLI = 1000
 ALLOW_ALL = f"""\
-# This alliance lives for the length of one command and on this machine: everybody may learn overlaps.
+# This alliance lives for the length of one command and on this machine: everybody may learn everything.
 version = 1
 [peers."*"]
 directions = ["initiator", "responder"]
-reveal = "overlap"
+reveal = "context"
 learns = ["us", "peer"]
 types = {json.dumps(list(IndicatorType))}
 tlp = "AMBER+STRICT"
 legal_basis = "this-machine"
-protocols = ["voprf", "vole", "cardinality"]
+protocols = {json.dumps([*DISCOVERED, "filter"])}
+sums = ["sightings", "confidence"]
+bands = {json.dumps(BANDS)}
+noise = {{ epsilon = {EPSILON_MILLI / 1000}, most = 1000, days = 1 }}
+context = {{ fields = {json.dumps([f.name for f in fields(Context)])}, bytes = {LABEL_BYTES} }}
 our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000

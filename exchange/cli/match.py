@@ -3,7 +3,8 @@
 import asyncio
 import json
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,18 +16,31 @@ from exchange.cli import SHARE, app, export
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.lines import Lines
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
+from exchange.cli.results import as_found, in_words, show_matches
 from exchange.config import Home, write_atomic
 from exchange.disclosure import Outcome, Wish, fits
 from exchange.errors import ConfigError
 from exchange.export import MatchResult, format_of, render
-from exchange.indicators import Indicator, IndicatorType
+from exchange.indicators import IndicatorType
 from exchange.node import Node, utc_now
 from exchange.planning import AUTO, Plan
 from exchange.policy import EVERYTHING, Condition
 
 TYPES = ", ".join(IndicatorType)
-SHOWN = 5
-"""Matches of a type that are printed for people."""
+
+
+class Both(StrEnum):
+    """How the peer learns the result too."""
+
+    PROOF = "proof"
+    STRICT = "strict"
+
+
+class Over(StrEnum):
+    """What a sum adds up."""
+
+    SIGHTINGS = "sightings"
+    CONFIDENCE = "confidence"
 
 
 @app.command(rich_help_panel=SHARE)
@@ -67,7 +81,7 @@ def match(
     peer: Annotated[str, typer.Argument(help="The other member's id.")],
     reveal: Annotated[
         Rung,
-        typer.Option(metavar="LEVEL", help="How much we want to learn; today: size, cardinality, overlap."),
+        typer.Option(metavar="LEVEL", help="How much we want to learn: " + ", ".join(Rung) + "."),
     ] = Rung.OVERLAP,
     types: Annotated[
         list[IndicatorType] | None,
@@ -76,7 +90,14 @@ def match(
         ),
     ] = None,
     protocol: Annotated[str, typer.Option(help="auto, or one of: " + ", ".join(DISCOVERED))] = AUTO,
-    both: Annotated[bool, typer.Option("--both", help="The peer learns the overlap too.")] = False,
+    both: Annotated[
+        Both | None,
+        typer.Option(
+            "--both",
+            help="The peer learns it too: by proofs of match; or strict: in a run of its own.",
+        ),
+    ] = None,
+    over: Annotated[Over, typer.Option(help="What a sum adds up.")] = Over.SIGHTINGS,
     condition: Annotated[
         str | None,
         typer.Option(
@@ -100,15 +121,10 @@ def match(
     as_json: JsonOption = False,
 ) -> None:
     """Match our indicators against a peer's, privately."""
-    output = Output.BOTH if both else Output.RECEIVER
-    if protocol not in {AUTO, *DISCOVERED}:
-        raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
-    if protocol != AUTO and not fits(DISCOVERED[protocol], reveal, output):
-        raise typer.BadParameter(f"{protocol} does not reveal {reveal}", param_hint="--protocol")
-    if both and reveal is Rung.CARDINALITY:
-        raise typer.BadParameter("only who dials learns a cardinality", param_hint="--both")
-    if len(purpose) > MAX_TEXT or not purpose.isprintable():
-        raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
+    output = Output.BOTH if both is Both.PROOF else Output.RECEIVER
+    _check_words(reveal, protocol, output, purpose)
+    if both is not None:
+        _check_both(both, reveal, condition)
     asked = None if condition is None else condition_below(condition, reveal)
     opened = open_home(home)
     write = None if out is None else writer(opened, out, reveal, as_json)
@@ -122,18 +138,58 @@ def match(
             protocol=protocol,
             output=output,
             purpose=purpose,
+            over=str(over) if reveal is Rung.SUM else "",
         )
-        lower = None
         with waiting(f"matching with {peer}", as_json):
-            if asked is None:
-                outcome = asyncio.run(node.match(peer, wish, address=address))
-            else:
-                lower, higher = asyncio.run(node.climb(peer, wish, asked, address=address))
-                outcome = higher or lower
+            run = _run(node, peer, wish, asked, strict=both is Both.STRICT, address=address)
+            outcome, lower, turned = asyncio.run(run)
     if write is not None and outcome is not lower:
         write(outcome)
-    climbed = {} if asked is None or lower is None else as_climb(asked, lower, held=outcome is not lower)
-    emit(as_json, as_result(outcome) | climbed, lambda: show_climb(outcome, lower, asked))
+    more = {} if asked is None or lower is None else as_climb(asked, lower, held=outcome is not lower)
+    if turned is not None:
+        more = {"turned": {"session": turned.session, "settled": turned.settled}}
+
+    def show() -> None:
+        show_climb(outcome, lower, asked)
+        if turned is not None:
+            again = f"{peer} ran the same the other way and has its own result: session {turned.session[:16]}"
+            say((again, "dim"), on=stderr)
+
+    emit(as_json, as_result(outcome) | more, show)
+
+
+async def _run(
+    node: Node, peer: str, wish: Wish, asked: Condition | None, *, strict: bool, address: str | None
+) -> tuple[Outcome, Outcome | None, Outcome | None]:
+    """The session that is asked for, the one below it, and the one the other way."""
+    if strict:
+        outcome, turned = await node.match_both_ways(peer, wish, address=address)
+        return outcome, None, turned
+    if asked is None:
+        return await node.match(peer, wish, address=address), None, None
+    lower, higher = await node.climb(peer, wish, asked, address=address)
+    return higher or lower, lower, None
+
+
+def _check_words(reveal: Rung, protocol: str, output: Output, purpose: str) -> None:
+    if protocol not in {AUTO, *DISCOVERED}:
+        raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
+    if protocol != AUTO and not fits(DISCOVERED[protocol], reveal, output):
+        raise typer.BadParameter(f"{protocol} does not reveal {reveal}", param_hint="--protocol")
+    if len(purpose) > MAX_TEXT or not purpose.isprintable():
+        raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
+
+
+def _check_both(both: Both, reveal: Rung, condition: str | None) -> None:
+    fault = ""
+    if both is Both.PROOF and reveal not in {Rung.SIZE, Rung.OVERLAP, Rung.CONTEXT}:
+        fault = f"there are no proofs of a {reveal}: use --both strict"
+    elif both is Both.STRICT and reveal is Rung.CONTEXT:
+        fault = "contexts go to who dials: the peer has to dial too"
+    elif both is Both.STRICT and condition is not None:
+        fault = "not together with --if"
+    if fault:
+        raise typer.BadParameter(fault, param_hint="--both")
 
 
 @app.command(rich_help_panel=SHARE)
@@ -248,7 +304,6 @@ def _as_file(outcome: Outcome, *, as_json: bool) -> bytes:
 
 def as_result(o: Outcome) -> dict[str, Any]:
     """The public JSON of a match."""
-    items = None if o.matches is None else [{"type": str(m.type), "value": m.value} for m in o.matches]
     return {
         "session": o.session,
         "peer": o.peer,
@@ -259,7 +314,7 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "plan": None if o.plan is None else _plan(o.plan),
         "types": [str(t) for t in o.types],
         "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
-        "result": {"count": o.count, "items": items},
+        "result": as_found(o.found, o.matches, o.over),
         "seconds": {
             "total": round(o.total_s, 4),
             "crypto": round(o.crypto_s, 4),
@@ -283,13 +338,16 @@ def _plan(plan: Plan) -> dict[str, Any]:
 def show_outcome(o: Outcome) -> None:
     """Print a match for people: the result first, then what it cost and what each side learned."""
     sizes = f": {o.ours:,} of ours (shown as {o.ours_padded:,}) against a set of size class {o.peer_padded:,}"
-    if o.count is None:
-        say((o.peer, "bold"), sizes)
-    elif o.matches is None:
-        say((f"{o.count:,} shared with {o.peer}", "bold"), f", not told which{sizes}")
-    else:
+    if o.matches is not None:
         say((f"{len(o.matches):,} shared with {o.peer}", "bold"), sizes)
-        _show_matches(o.types, o.matches)
+        show_matches(o.types, o.matches, o.found.contexts)
+    elif (words := in_words(o.found, o.over)) is not None:
+        say(
+            (f"{words[0]} with {o.peer}" if "," not in words[0] else f"{o.peer}: {words[0]}", "bold"),
+            f", {words[1]}{sizes}",
+        )
+    else:
+        say((o.peer, "bold"), sizes)
     both = o.output is Output.BOTH and o.matches is not None
     learned = "and which of its items we share" if both else "and nothing of what we hold"
     traffic = f"{size(o.sent)} sent, {size(o.received)} received"
@@ -323,13 +381,3 @@ def _why(plan: Plan) -> str:
     line = plan.line
     rate = f"{line.bytes_per_s * 8 / 1e6:,.0f} Mbit/s {'measured before' if line.measured else 'assumed'}"
     return f"chose {plan.protocol}: predicted {predicted} (link: {line.round_trip_s * 1000:.1f} ms, {rate})"
-
-
-def _show_matches(types: Iterable[IndicatorType], matches: Sequence[Indicator]) -> None:
-    """The first few matches of each type, one a line so that they can be copied."""
-    for kind in types:
-        values = [m.value for m in matches if m.type == kind]
-        for i, value in enumerate(values[:SHOWN]):
-            say((f"  {len(values):>7,} {kind:<7}" if i == 0 else " " * 17, "dim"), "  ", value)
-        if len(values) > SHOWN:
-            say((" " * 19 + f"and {len(values) - SHOWN:,} more: --out FILE writes all", "dim"))

@@ -8,8 +8,8 @@ intent; and every intent is closed by what became of it, whatever ends the sessi
 from exchange.disclosure.ahead import Warmed, warm
 from exchange.disclosure.committing import commit
 from exchange.disclosure.contact import Greeting, Link
-from exchange.disclosure.desk import Answer, Desk, Outcome, Proposal, agreement_of
-from exchange.disclosure.found import fits
+from exchange.disclosure.desk import Answer, Desk, Found, Outcome, Proposal, agreement_of
+from exchange.disclosure.found import fits, found_of
 from exchange.disclosure.initiator import Ours, Wish, allows, match, ours_for
 from exchange.disclosure.judging import judge_ours, judge_peer
 from exchange.disclosure.responder import Responder
@@ -23,6 +23,7 @@ __all__ = [
     "Answer",
     "Channel",
     "Desk",
+    "Found",
     "Greeting",
     "ItemSet",
     "Items",
@@ -43,6 +44,7 @@ __all__ = [
     "allows",
     "commit",
     "fits",
+    "found_of",
     "judge_ours",
     "judge_peer",
     "match",

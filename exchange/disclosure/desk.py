@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,7 +14,7 @@ from crypto.psi import Band, Noisy, Output
 from exchange import agreement as agreements
 from exchange.agreement import Agreement, Rung, Stage
 from exchange.config import Limits
-from exchange.disclosure.world import Items, Ledger, Sketches, Stash
+from exchange.disclosure.world import EpochStates, Items, Ledger, Sketches, Stash
 from exchange.errors import NotAuthorised
 from exchange.identity.roster import Member
 from exchange.indicators import Indicator, IndicatorType
@@ -59,6 +60,7 @@ class Desk:
         ledger: our ledger.
         stash: what we have made ahead.
         sketches: sketches of our set that were made before.
+        epochs: what sessions left for the next one.
         clock: the time, UTC.
         software: name and version, pinned in the agreement.
         limits: what a session may cost.
@@ -77,6 +79,7 @@ class Desk:
     ledger: Ledger
     stash: Stash
     sketches: Sketches
+    epochs: EpochStates
     clock: Callable[[], datetime]
     software: str
     limits: Limits
@@ -205,6 +208,31 @@ class Found:
             numbers["estimated"] = self.estimate.shared[1]
         return {name: number for name, number in numbers.items() if number is not None}
 
+    def known(self) -> dict[str, Any]:
+        """The same in the words of a policy's history: see ``Past``."""
+        facts = self.facts()
+        numbers = (facts[name] for name in ("matched", "estimated", "at_least") if name in facts)
+        return {
+            "matched": next(numbers, None),
+            "exact": "at_least" not in facts,
+            "total": facts.get("total"),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """How much was new in a session that went on from another.
+
+    Attributes:
+        base: that one, in hex.
+        new_ours: rows that we declared as new.
+        new_peer: rows that the peer did.
+    """
+
+    base: str
+    new_ours: int
+    new_peer: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -222,6 +250,7 @@ class Outcome:
         canaries: how many of the values matched that we planted for this peer: an alarm.
         alarms: what else no honest peer shares with us: kinds of findings.
         plan: why this protocol, where it was chosen for its speed.
+        delta: how much was new, where the session went on from another.
     """
 
     session: str
@@ -249,6 +278,7 @@ class Outcome:
     canaries: int = 0
     alarms: tuple[str, ...] = ()
     plan: Plan | None = None
+    delta: Delta | None = None
 
 
 def agreement_of(

@@ -32,6 +32,21 @@ CONFIDENCE = 0.99
 
 def found_in(entry: Entry, items: ItemSet, output: Result | None) -> Found:
     """What the output of a role says of our items."""
+    agreement, ours = entry.agreement, entry.ours
+    assert agreement is not None
+    assert ours is not None
+    return found_of(items, output, ours=ours, peer_padded=agreement.padded_of(entry.peer))
+
+
+def found_of(items: ItemSet, output: Result | None, *, ours: int, peer_padded: int) -> Found:
+    """The same, from the sizes of the two sets.
+
+    Args:
+        items: our set.
+        output: what our role returned.
+        ours: how many items we put in.
+        peer_padded: the size class that the peer declared.
+    """
     match output:
         case None:
             found = Found()
@@ -46,7 +61,7 @@ def found_in(entry: Entry, items: ItemSet, output: Result | None) -> Found:
         case Noisy():
             found = Found(noisy=output)
         case Estimate():
-            found = Found(estimate=_estimated(entry, output))
+            found = Found(estimate=_estimated(output, ours, peer_padded))
     return found
 
 
@@ -59,12 +74,9 @@ def _matched(items: ItemSet, output: Matches) -> Found:
     return Found(count=len(ids), ids=ids, canaries=canaries, contexts=contexts)
 
 
-def _estimated(entry: Entry, output: Estimate) -> Estimated:
-    assert entry.agreement is not None
-    assert entry.ours is not None
-    padded = entry.agreement.padded_of(entry.peer)
+def _estimated(output: Estimate, ours: int, padded: int) -> Estimated:
     least = bisect_left(range(padded + 1), padded, key=size_class)
-    jaccard, shared = output.interval(CONFIDENCE), output.shared(entry.ours, least, padded, CONFIDENCE)
+    jaccard, shared = output.interval(CONFIDENCE), output.shared(ours, least, padded, CONFIDENCE)
     return Estimated(
         equal=output.equal, slots=output.slots, confidence=CONFIDENCE,
         jaccard=(jaccard[0], output.jaccard, jaccard[1]), shared=shared,

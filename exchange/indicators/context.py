@@ -116,8 +116,6 @@ class Context:
     @classmethod
     def stated(cls, told: Mapping[str, object]) -> "Context":
         """What somebody else states in the form of ``to_json``; what is no value of its field is left out."""
-        times = ("first_seen", "last_seen", "not_before", "valid_until")
-        words = ("malware", "techniques", "phases", "tags")
         return cls(
             tlp=_marking(Tlp.parse, told.get("tlp")),
             pap=_marking(Pap.parse, told.get("pap")),
@@ -125,8 +123,14 @@ class Context:
             sightings=as_count(told.get("sightings"), most=1 << 53),
             producer=as_text(told.get("producer")),
             comment=as_text(told.get("comment"), most=MAX_COMMENT_CHARS),
-            **{name: as_time(told.get(name)) for name in times},
-            **{name: as_texts(told.get(name)) for name in words},
+            first_seen=as_time(told.get("first_seen")),
+            last_seen=as_time(told.get("last_seen")),
+            not_before=as_time(told.get("not_before")),
+            valid_until=as_time(told.get("valid_until")),
+            malware=as_texts(told.get("malware")),
+            techniques=as_texts(told.get("techniques")),
+            phases=as_texts(told.get("phases")),
+            tags=as_texts(told.get("tags")),
         )
 
 

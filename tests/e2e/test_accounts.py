@@ -96,7 +96,7 @@ def test_two_people_approve_before_a_session_runs(filled, tmp_path):
     lines = [homeless("policy", "approver", name, "--out", str(keys[name]))["line"] for name in keys]
     before = alice.policy_file.read_text()
     asked = 'approval = { rungs = ["overlap"], people = 2, days = 7 }'
-    needs = before.replace('reveal = "overlap"\n', f'reveal = "overlap"\n{asked}\n')
+    needs = before.replace('reveal = "context"\n', f'reveal = "context"\n{asked}\n')
     alice.policy_file.write_text(needs + "\n[approvers]\n" + "\n".join(lines) + "\n")
     with serve(bob) as node:
         match = ["match", "bob", "--type", "domain", "--address", node.address]

@@ -111,7 +111,7 @@ def test_a_policy_is_obeyed_from_the_moment_it_is_saved(filled):
     with serve(bob) as node:
         cosight(alice, "match", "bob", "--address", node.address)
         allowing = bob.policy_file.read_text()
-        bob.policy_file.write_text(allowing.replace('reveal = "overlap"', 'reveal = "size"'))
+        bob.policy_file.write_text(allowing.replace('reveal = "context"', 'reveal = "size"'))
         said = cosight(alice, "match", "bob", "--address", node.address, code=1)
         assert said["error"]["code"] == "policy-refused"
         assert "rung" not in said["error"]["message"]  # the peer is not told which rule

@@ -37,7 +37,7 @@ FILES = {
 
 def fill(home: Home, path: Path) -> Home:
     """A home with a feed, under a policy that has budgets, plants canaries and holds some back."""
-    text = home.policy_file.read_text().replace('reveal = "overlap"\n', f'reveal = "overlap"\n{TERMS}')
+    text = home.policy_file.read_text().replace('reveal = "context"\n', f'reveal = "context"\n{TERMS}')
     home.policy_file.write_text(text.replace('tlp = "AMBER+STRICT"', 'tlp = "AMBER"'))
     store = Store.open(home.store_url)
     store.import_indicators(read(path), source=home.member, tlp=None, now=utc_now())

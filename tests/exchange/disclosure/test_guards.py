@@ -25,7 +25,7 @@ COUNTED = replace(WISH, types=(IndicatorType.IPV4,), protocol="vole")
 
 def policy(**terms: object) -> str:
     lines = "".join(f"{name} = {value}\n" for name, value in terms.items())
-    return ALLOW_ALL.replace('reveal = "overlap"\n', f'reveal = "overlap"\n{lines}')
+    return ALLOW_ALL.replace('reveal = "context"\n', f'reveal = "context"\n{lines}')
 
 
 def told(side: Side, kind: Kind) -> list[dict[str, object]]:

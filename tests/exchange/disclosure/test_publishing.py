@@ -23,7 +23,7 @@ from exchange.store.publications import Publications
 from tests.exchange.disclosure.desks import KEYS, NOON, Side
 
 WORDS = [f"w{i}" for i in range(900)]
-PROTOCOLS = 'protocols = ["voprf", "vole", "cardinality"]'
+PROTOCOLS = next(line for line in ALLOW_ALL.splitlines() if line.startswith("protocols"))
 ALLOWED = ALLOW_ALL.replace(PROTOCOLS, 'protocols = ["filter"]')
 MEMBERS = ("bob", "carol")
 
@@ -224,7 +224,7 @@ def test_only_those_whom_the_policy_lets_may_ask(alice, shelf):
     [
         ('protocols = ["filter"]', 'protocols = ["voprf"]'),
         ('directions = ["initiator", "responder"]', 'directions = ["initiator"]'),
-        ('reveal = "overlap"', 'reveal = "cardinality"'),
+        ('reveal = "context"', 'reveal = "cardinality"'),
         ('learns = ["us", "peer"]', 'learns = ["us"]'),
         ("version = 1", "version = 1\nsuspended = true"),
         ("version = 1", "version = 1\nvalid_until = 2025-01-01"),

@@ -65,9 +65,9 @@ async def test_the_count_stays_here_unless_our_policy_tells_it():
     _, _, _, hidden = await settled()
     assert hidden.initiator.told is None
     alice, bob, wire = pair()
-    stated = 'reveal = "overlap"\ntell_count = '
+    stated = 'reveal = "context"\ntell_count = '
     for number, (mode, told, charge) in enumerate([("hidden", None, 4), ("band", 9, 4), ("exact", 2, 2)]):
-        alice.policy_text = ALLOW_ALL.replace('reveal = "overlap"', f'{stated}"{mode}"')
+        alice.policy_text = ALLOW_ALL.replace('reveal = "context"', f'{stated}"{mode}"')
         await match(alice.desk, "bob", WISH, wire)
         assert Receipt.decode(receipts(bob)[number]).initiator.told == told
         charges = [past.charge for past in bob.books.history("alice", bob.now).past]

@@ -1,0 +1,93 @@
+"""What a session gave, as JSON and for people."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from exchange.cli.output import say
+from exchange.disclosure import Found
+from exchange.indicators import Indicator, IndicatorType
+from exchange.indicators.context import Context
+
+SHOWN = 5
+"""Matches of a type that are printed for people."""
+
+
+def as_found(found: Found, matches: Sequence[Indicator] | None, over: str = "") -> dict[str, Any]:
+    """The part ``result`` of the public JSON of a match: what the rung tells.
+
+    Args:
+        found: what the run told.
+        matches: the indicators behind its identifiers, where it tells which.
+        over: where a sum was asked for, what was added up.
+    """
+    items: list[dict[str, Any]] | None = None
+    if matches is not None:
+        items = [{"type": str(m.type), "value": m.value} for m in matches]
+    if items is not None and found.contexts is not None:
+        for item, context in zip(items, found.contexts, strict=True):
+            item["context"] = None if context is None else context.to_json()
+    told: dict[str, Any] = {"count": found.count, "items": items}
+    if found.total is not None:
+        told["total"] = {"over": over, "sum": found.total}
+    if found.band is not None:
+        told["band"] = {"low": found.band.low, "high": found.band.high}
+    if found.noisy is not None:
+        told["noisy"] = {"count": found.noisy.count, "epsilon": found.noisy.epsilon}
+    if (estimate := found.estimate) is not None:
+        told["estimate"] = {
+            "shared": dict(zip(("low", "estimate", "high"), estimate.shared, strict=True)),
+            "jaccard": dict(zip(("low", "estimate", "high"), estimate.jaccard, strict=True)),
+            "confidence": estimate.confidence,
+            "slots": {"equal": estimate.equal, "of": estimate.slots},
+        }
+    return told
+
+
+def in_words(found: Found, over: str = "") -> tuple[str, str] | None:
+    """What a rung that does not tell which tells: in short, and what to think of it; None for the sizes."""
+    words: tuple[str, str] | None = None
+    if found.total is not None:
+        words = f"{found.count:,} shared, with {found.total:,} {over} in all", "not told which"
+    elif found.band is not None:
+        high = found.band.high
+        upper = " or more" if high is None else "" if high == found.band.low else f" to {high:,}"
+        words = f"{found.band.low:,}{upper} shared", "no more is told than this band"
+    elif found.noisy is not None:
+        words = (
+            f"about {max(found.noisy.count, 0):,} shared",
+            f"with noise of epsilon {found.noisy.epsilon:g}",
+        )
+    elif (estimate := found.estimate) is not None:
+        low, middle, high = estimate.shared
+        sure = f"{estimate.confidence:.0%} sure: {low:,} to {high:,}"
+        words = f"about {middle:,} shared", f"{sure}; Jaccard {estimate.jaccard[1]:.2%}"
+    elif found.count is not None:
+        words = f"{found.count:,} shared", "not told which"
+    return words
+
+
+def show_matches(
+    types: Iterable[IndicatorType], matches: Sequence[Indicator], contexts: Sequence[Context | None] | None
+) -> None:
+    """The first few matches of each type, one a line so that they can be copied; what is said of it below."""
+    said = [None] * len(matches) if contexts is None else contexts
+    for kind in types:
+        rows = [(m.value, context) for m, context in zip(matches, said, strict=True) if m.type == kind]
+        for i, (value, context) in enumerate(rows[:SHOWN]):
+            say((f"  {len(rows):>7,} {kind:<7}" if i == 0 else " " * 17, "dim"), "  ", value)
+            if context is not None:
+                say((" " * 21 + summary(context), "dim"))
+        if len(rows) > SHOWN:
+            say((" " * 19 + f"and {len(rows) - SHOWN:,} more: --out FILE writes all", "dim"))
+
+
+def summary(context: Context) -> str:
+    """What a context says, in one line."""
+    told = context.to_json()
+    return "; ".join(f"{name} {_plain(value)}" for name, value in told.items() if name != "comment")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).removesuffix("T00:00:00+00:00")
