@@ -11,7 +11,7 @@ from secrets import token_bytes
 import numpy as np
 import pytest
 
-from crypto import _native, oprf
+from crypto import _native, elgamal, oprf
 from crypto.errors import ParameterError
 from crypto.group import Rng
 from crypto.oprf import Mode
@@ -130,6 +130,8 @@ def test_the_module_itself_refuses_what_python_should_have() -> None:
     strided = np.zeros((8, 32), np.uint8)[::2]
     packed = (bytes(32), b"", b"abc")
     key, blinded = oprf.generate_key(Mode.VOPRF), oprf.bulk_blind(ITEMS)[1]
+    secret = elgamal.generate_key()
+    pairs = elgamal.encrypt(secret, np.zeros(10, np.uint64))
     for call in (
         lambda: _native.rows_sort(strided),
         lambda: _native.rows_unique(np.zeros((3, 0), np.uint8)),
@@ -144,6 +146,14 @@ def test_the_module_itself_refuses_what_python_should_have() -> None:
         lambda: _native.oprf_private_key(bytes(64), 0),
         lambda: _native.oprf_private_key(b"\1" * 63, 0),
         lambda: _native.oprf_private_key(b"\1" * 64, 2),
+        lambda: _native.elgamal_key(bytes(64)),
+        lambda: _native.elgamal_encrypt(secret, np.arange(6, dtype=np.uint64)[::2], None),
+        lambda: _native.elgamal_encrypt(secret, np.arange(2, dtype=np.uint64), b"\1" * 64),
+        lambda: _native.elgamal_sum(secret.public_key, ITEMS, np.ones(20, np.bool_), None),
+        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(9, np.bool_), None),
+        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(20, np.bool_)[::2], None),
+        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(10, np.bool_), bytes(128)),
+        lambda: _native.elgamal_decrypt(secret, bytes(65)),
         lambda: _native.hashing_keyed_values(*packed, np.array([1, 4], np.uint64)),
         lambda: _native.hashing_keyed_values(*packed, np.array([2, 1, 3], np.uint64)),
         lambda: _native.hashing_keyed_values(*packed, np.array([1, 2], np.uint64)),

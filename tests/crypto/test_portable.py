@@ -20,6 +20,7 @@ PORTABLE = dict.fromkeys(("curve25519", "field", "group", "lpn", "prg"), "portab
 SUITES = [
     "tests/crypto/psi",  # with the stored transcripts, which are the same bytes on every path
     "tests/crypto/test_curve25519.py",
+    "tests/crypto/test_elgamal.py",
     "tests/crypto/test_group.py",
     "tests/crypto/test_okvs.py",
     "tests/crypto/test_oprf.py",
