@@ -132,8 +132,8 @@ class Limits:
         deadline_s: longest duration of a session, in seconds.
         idle_s: longest silence of a peer within a session, in seconds.
         max_rows: most rows that a peer may declare.
-        max_sessions: most sessions at once.
-        max_sessions_per_peer: most sessions at once with one peer.
+        max_sessions, max_sessions_per_peer: most sessions at once, in all and with one peer.
+        epoch_days, epoch_runs: how old a key of ``voprf-epoch`` gets, and how many sessions it is for.
     """
 
     deadline_s: int = 600
@@ -141,6 +141,8 @@ class Limits:
     max_rows: int = 1 << 22
     max_sessions: int = 4
     max_sessions_per_peer: int = 2
+    epoch_days: int = 7
+    epoch_runs: int = 50
 
 
 @dataclass(frozen=True, slots=True)

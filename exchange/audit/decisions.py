@@ -136,6 +136,8 @@ class Decisions:
             if facts.get("peer_commitment"):
                 facts["peer_commitment"] = padded <= count(what["peer_set_padded"])
             made = self._log.sessions.get(agreement.correlation.hex())
+            if agreement.base:
+                facts["new"] = agreement.initiator_new + agreement.responder_new
             if made is not None:
                 facts["ahead_age_s"] = (now - moment(made.intent.time)).total_seconds()
         types = what["types"]

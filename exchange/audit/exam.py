@@ -7,6 +7,7 @@ from math import inf
 from typing import TypeVar
 
 from exchange.audit import sequence
+from exchange.audit.bases import Bases
 from exchange.audit.decisions import Decisions
 from exchange.audit.log import Log
 from exchange.audit.manifest import NAME, Manifest
@@ -144,7 +145,7 @@ class Exam:
     def _read_log(self, blamed: dict[str, str]) -> None:
         roots, whole = Roots(None), Findings()
         papers, receipts, decisions = Papers(self.log), Receipts(self.log), Decisions(self.log)
-        seals = Seals(self.log)
+        seals, bases = Seals(self.log), Bases(self.log)
         faults: dict[str, list[tuple[str, int | None, str]]] = {sort: [] for sort in _SORTS}
         for body, note in paired(self._bodies, _stored(self._notes), whole):
             leaf = self._entries.entry(body, note)
@@ -154,6 +155,7 @@ class Exam:
             session = self.log.take(leaf)
             faults["papers"] += _at(leaf, papers.entry(leaf, session))
             faults["seals"] += _at(leaf, seals.entry(leaf, note))
+            faults["bases"] += _at(leaf, ((LEAVES, what) for what in bases.entry(leaf, session)))
             faults["receipts"] += _at(leaf, ((LEAVES, what) for what in receipts.entry(leaf, session)))
             faults["witness"] += _at(leaf, ((LEAVES, what) for what in self.witness.entry(leaf)))
             faults["decisions"] += [(LEAVES, seq, what) for seq, what in decisions.entry(leaf, session)]
@@ -242,7 +244,7 @@ class Exam:
         return {entry.id: entry.identity_key for entry in entries}
 
 
-_SORTS = ("papers", "receipts", "witness", "decisions", "seals")
+_SORTS = ("papers", "receipts", "witness", "decisions", "bases", "seals")
 """In the order in which they are listed."""
 
 

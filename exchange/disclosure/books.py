@@ -1,6 +1,7 @@
 """What a session writes into the ledger: counts and names, never an indicator."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,15 +9,19 @@ from typing import Any
 
 from crypto.psi import Output
 from exchange.agreement import Agreement, Rung, Stage
-from exchange.disclosure.desk import Desk, Proposal
+from exchange.disclosure.desk import Desk, Found, Learned, Proposal
 from exchange.disclosure.drive import Progress, in_thread
+from exchange.disclosure.epochs import GoingOn, State
 from exchange.disclosure.standing import Shown
 from exchange.disclosure.world import Channel
 from exchange.errors import CosightError, PeerExceededLimit, PeerRefused
 from exchange.ledger import receipt
 from exchange.ledger.document import Document, DocumentKind
+from exchange.ledger.leaf import timestamp
 from exchange.policy import Policy, Request, at_stake, told
 from exchange.policy.admission import Admission, Offer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -37,6 +42,8 @@ class Entry:
         admission: under what ours may enter.
         offer: what of ours enters, once that was counted.
         planted: how many canaries enter besides.
+        going_on: what the session goes on from, where it does.
+        left: what the run left for the next session, once it is over.
         open: whether there is an intent that awaits its result.
     """
 
@@ -53,6 +60,8 @@ class Entry:
     admission: Admission = field(default_factory=Admission)
     offer: Offer | None = None
     planted: int = 0
+    going_on: GoingOn | None = None
+    left: State | None = None
     open: bool = False
 
     @property
@@ -68,8 +77,16 @@ class Entry:
         return Request(
             peer=self.peer, direction=self.direction, rung=p.rung, types=p.types, protocol=p.protocol,
             output=p.output, our_size=self.ours, peer_size_padded=peer_padded, purpose=p.purpose,
-            profile=p.profile, over=p.over, turned=p.turned, **known,
+            profile=p.profile, over=p.over, turned=p.turned, new=self._new(), **known,
         )  # fmt: skip
+
+    def _new(self) -> int | None:
+        """How many rows are new on both sides, where the session goes on from another."""
+        if self.going_on is None:
+            return None
+        ours_first = self.direction == "initiator"
+        answered = 0 if self.agreement is None else self.agreement.responder_new
+        return self.going_on.new + (answered if ours_first else self.proposal.initiator_new)
 
     def intend(self, ours_padded: int) -> None:
         """Write the intent. Only after this may anything that depends on our set leave."""
@@ -142,6 +159,20 @@ class Entry:
             learned_by_us=str(ours), learned_by_peer=str(peers), **facts, **told, **self._run(),
             **({} if self.channel is None else {"transcript": self._transcript(self.channel)}),
         )  # fmt: skip
+
+    def keep(self, found: Found) -> None:
+        """Keep what a session told us. It is over: what cannot be kept is lost, and the log says so."""
+        p = self.proposal
+        if not found.facts() and found.estimate is None:
+            return
+        learned = Learned(
+            session=p.session.hex(), peer=self.peer, direction=self.direction, found=found,
+            time=timestamp(self.desk.clock()), rung=p.rung, protocol=p.protocol, over=p.over, types=p.types,
+        )  # fmt: skip
+        try:
+            self.desk.keep(learned)
+        except CosightError as e:
+            log.warning("the result of a session with %s is not kept: %s", self.peer, e)
 
     def aborted(self, reason: str, *, by: str = "us") -> None:
         """Close the session, if it was opened: it ended early, and this is what had left by then."""

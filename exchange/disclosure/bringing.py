@@ -16,6 +16,7 @@ from crypto.rows import Rows
 from crypto.sealing import LENGTH_BYTES
 from crypto.sketch import sketch
 from exchange.agreement import Agreement
+from exchange.disclosure import epochs
 from exchange.disclosure.books import Entry
 from exchange.disclosure.planting import Planted, plant, planted_for
 from exchange.disclosure.world import ItemSet
@@ -40,13 +41,15 @@ def material(entry: Entry, agreement: Agreement) -> tuple[ItemSet, dict[str, Any
     desk, brings = entry.desk, DISCOVERED[agreement.protocol].brings
     if brings is Brings.SKETCH:
         return _NO_ITEMS, {"sketch": _sketch(entry, agreement)}
-    items = put_in(entry)
+    items = put_in(entry) if entry.going_on is None else entry.going_on.items
     if len(items.rows) > agreement.padded_of(desk.member):
         raise CosightError(
             "our set outgrew its size class since the proposal",
             code="set-changed",
             hint="an import has ended meanwhile: run the match again",
         )
+    if brings is Brings.STATE:
+        return items, epochs.brought(entry.going_on, agreement, desk.member)
     if agreement.receiver == desk.member:
         return items, {}
     if brings is Brings.VALUES:

@@ -11,9 +11,10 @@ from typing import Any
 from crypto.psi import DISCOVERED, Output, Params
 from crypto.session import Role
 from exchange.agreement import Agreement, Rung, Stage, size_class
+from exchange.disclosure import epochs
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.bringing import material
+from exchange.disclosure.bringing import material, put_in
 from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle_at_once, settle_due
 from exchange.disclosure.desk import Answer, Desk, Found, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
@@ -29,6 +30,8 @@ from exchange.policy import Admission, History, Offer, Policy, Request, decide
 from exchange.policy import admission as admission_of
 
 NONCE_BYTES = 32
+_UNKNOWN = {"correlation-unknown", "state-unknown"}
+"""A peer that has not what we would build on: then the session is a whole one."""
 STAT_SEC = 40
 
 
@@ -106,7 +109,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | N
     try:
         outcome = await _match(entry, wish, contact)
     except PeerRefused as e:
-        if not entry.proposal.correlation or e.code != "correlation-unknown":
+        if not (entry.proposal.correlation or entry.proposal.base) or e.code not in _UNKNOWN:
             raise
         await in_thread(_drop, desk, entry)  # no use to anybody
         entry = await in_thread(_entry, desk, peer, wish, contact, ours, whole=True)
@@ -122,10 +125,22 @@ def _entry(desk: Desk, peer: str, wish: Wish, contact: Contact, ours: Ours, *, w
     padded = size_class(ours.offer.size + planted)
     ready = None if whole else _ready(desk, peer, wish, padded)
     proposal = proposal_of(desk, wish, policy, padded, ready=ready)
-    return Entry(
+    entry = Entry(
         desk, peer, "initiator", proposal, policy,
         shown=contact.shown, admission=ours.admission, offer=ours.offer, planted=planted,
     )  # fmt: skip
+    if not whole and epochs.can_go_on(proposal):
+        _go_on(entry)
+    return entry
+
+
+def _go_on(entry: Entry) -> None:
+    """Ask for what is new alone, where an earlier session has left us something to go on from."""
+    p = entry.proposal
+    found = epochs.newest(entry.desk, entry.peer, p.types, lambda: put_in(entry), p.padded)
+    if found is not None:
+        entry.going_on = found
+        entry.proposal = replace(p, base=found.base, initiator_new=found.new)
 
 
 def _drop(desk: Desk, entry: Entry) -> None:
@@ -148,6 +163,8 @@ async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
             async with asyncio.timeout(agreement.deadline_s):
                 found = await _run(entry, agreement, contact.link)
     await in_thread(entry.disclosed, **found.facts())
+    await in_thread(entry.keep, found)
+    await in_thread(epochs.keep, desk, agreement, entry.going_on, entry.left)
     if found.canaries:
         await in_thread(
             alarm, desk, entry.peer, "canary", entry.policy,
@@ -176,6 +193,7 @@ async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
         ahead=bool(proposal.correlation),
         bytes_per_s=0.0 if entry.channel is None else entry.channel.bytes_per_s,
         canaries=found.canaries,
+        delta=epochs.delta_of(agreement, desk.member),
     )
 
 
@@ -217,7 +235,8 @@ async def _run(entry: Entry, agreement: Agreement, link: Link) -> Found:
         entry.check_policy()  # loading may have taken a while
         output = await drive(role, channel, entry.progress, DISCOVERED[agreement.protocol].offline)
         await channel.end()
-    return found_in(entry, items, output)
+    found, entry.left = epochs.split(output)
+    return found_in(entry, items, found)
 
 
 def role_of(entry: Entry, agreement: Agreement) -> tuple[ItemSet, Role[Any]]:
@@ -364,6 +383,7 @@ def _agreed(entry: Entry, answer: Answer, ours: Standing) -> Agreement:
             code="too-large",
             hint="raise limits.max_rows in config.toml if this machine has the memory",
         )
+    epochs.check_answer(entry.going_on, answer.responder_new)
     committed = None if entry.shown is None else entry.shown.committed
     if answer.set != (b"" if committed is None else committed.root):
         raise PeerMisbehaved("the peer is bound to another set than it has shown", code="set-changed")

@@ -10,8 +10,10 @@ from typing import Any
 
 from crypto.psi import DISCOVERED, Params
 from exchange.agreement import Agreement, Rung, Stage, size_class
+from exchange.disclosure import epochs
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
+from exchange.disclosure.bringing import put_in
 from exchange.disclosure.contact import Greeting
 from exchange.disclosure.desk import Answer, Desk, Found, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
@@ -112,6 +114,7 @@ class Responder:
             set=b"" if commitment is None else bytes.fromhex(str(commitment.what["root"])),
             software=self._desk.software,
             signature=b"",
+            responder_new=0 if entry.going_on is None else entry.going_on.new,
             **_stated(entry),
         )
         agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned, set_in(shown))
@@ -162,6 +165,8 @@ class Responder:
                 part = self._ahead if agreement.stage is Stage.AHEAD else self._whole
                 found = await part(entry, agreement, open_channel)
             await in_thread(entry.disclosed, **found.facts())
+            await in_thread(entry.keep, found)
+            await in_thread(epochs.keep, desk, agreement, entry.going_on, entry.left)
             if found.canaries:
                 await in_thread(
                     alarm, desk, peer, "canary", entry.policy,
@@ -187,7 +192,8 @@ class Responder:
         """Play our role. Returns what it told us."""
         items, role = await asyncio.to_thread(role_of, entry, agreement)
         entry.channel = open_channel(agreement)
-        return found_in(entry, items, await drive(role, entry.channel, entry.progress))
+        found, entry.left = epochs.split(await drive(role, entry.channel, entry.progress))
+        return found_in(entry, items, found)
 
     async def _ahead(
         self, entry: Entry, agreement: Agreement, open_channel: Callable[[Agreement], Channel]
@@ -263,6 +269,9 @@ class Responder:
         entry.admission = admitted(entry.policy, entry.peer, history, now)
         entry.offer = desk.items.offer(p.types, now=now, admission=entry.admission)
         entry.planted = len(planted_for(desk, entry.policy, entry.peer, p.types, p.rung))
+        if p.base:
+            padded = size_class(entry.ours or 0)
+            entry.going_on = epochs.answering(desk, entry.peer, p, lambda: put_in(entry), padded)
         self._allow(entry, history)
 
     def _check_log(self, entry: Entry, shown: Standing) -> None:
@@ -281,6 +290,8 @@ class Responder:
             p.stage is not Stage.WHOLE or p.rung is Rung.CONTEXT or p.protocol in {BANDED, NOISY}
         ):
             raise SessionRefused("the proposal is malformed", code="malformed")  # that needs more of a sender
+        if p.base and not (epochs.can_go_on(p) and p.initiator_new):
+            raise SessionRefused("the proposal is malformed", code="malformed")
         if p.stage is Stage.WHOLE:
             return
         if (ahead := DISCOVERED[p.protocol].ahead) is None:

@@ -169,6 +169,31 @@ class Stash(Protocol):
         """Take one for good, before it is used; ``None`` if somebody else has taken it."""
 
 
+class KeptState(Protocol):
+    """What a session of ``voprf-epoch`` left us, by its name."""
+
+    @property
+    def role(self) -> str:
+        """Our side: ``receiver`` or ``sender``."""
+
+    @property
+    def session(self) -> str:
+        """The session that left it, in hex."""
+
+
+class EpochStates(Protocol):
+    """What such sessions left us, by peer and side."""
+
+    def kept(self, role: str, peer: str, /) -> Sequence[KeptState]:
+        """What there is, the newest first."""
+
+    def get(self, kept: Any, /) -> bytes | None:
+        """What is kept under a name; ``None`` if it is there no more."""
+
+    def put(self, role: str, peer: str, session: str, state: bytes, /) -> None:
+        """Keep one; older ones go for it."""
+
+
 class Channel(Protocol):
     """Messages of one run, to and from the peer."""
 

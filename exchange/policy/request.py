@@ -42,6 +42,7 @@ class Request:
         peer_growth: by which part of itself the peer's committed set grew in a day; None while not known.
         over: where a sum is asked for, what is added up.
         turned: whether the responder is the receiver.
+        new: where it goes on from an earlier session, how many rows are new on both sides.
         below: the session of the rung below that this one goes on from; None to look for one.
     """
 
@@ -62,6 +63,7 @@ class Request:
     peer_growth: float | None = None
     over: str = ""
     turned: bool = False
+    new: int | None = None
     below: Past | None = None
 
     @property
@@ -85,10 +87,13 @@ def at_stake(request: Request) -> int:
     """Return the most items of ours that the peer could learn of.
 
     It cannot be more than we put in, nor more than the peer can ask: what it declares, and with some
-    protocols a part more. What is not known yet does not bound it.
+    protocols a part more. What is not known yet does not bound it. Where the session goes on from an earlier
+    one, each new row of the peer and each of ours can show one, even one that we have removed since.
     """
     if not request.answers:
         return 0
+    if request.new is not None:
+        return min(request.new, MAX_ROWS)
     more, than = OVERFIT.get(request.protocol, (1, 1))
     asked = None if request.peer_size_padded is None else request.peer_size_padded * more // than
     if request.rung is Rung.ESTIMATE:  # one question for each slot of a sketch, however large the sets are

@@ -27,6 +27,7 @@ STATUS: dict[str, grpc.StatusCode] = {
     "roster-mismatch": grpc.StatusCode.FAILED_PRECONDITION,
     "session-replayed": grpc.StatusCode.ALREADY_EXISTS,
     "session-unknown": grpc.StatusCode.NOT_FOUND,
+    "state-unknown": grpc.StatusCode.NOT_FOUND,
     "too-large": grpc.StatusCode.OUT_OF_RANGE,
 }
 WHY = {
@@ -49,6 +50,7 @@ WHY = {
     "roster-mismatch": "it holds another roster than we do",
     "session-replayed": "it has seen this session before",
     "session-unknown": "it knows no such session, or it has expired",
+    "state-unknown": "it cannot go on from the session that we named",
     "too-large": "the declared size or deadline is over its limit",
 }
 HINTS = {

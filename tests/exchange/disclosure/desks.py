@@ -42,6 +42,7 @@ from exchange.ledger import Checkpoint, origin
 from exchange.ledger.note import sign
 from exchange.policy import Offer, parse
 from exchange.store.correlations import Ready
+from exchange.store.epochs import KEPT, Kept
 from exchange.store.ledger import LedgerStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -168,6 +169,24 @@ class Sketches(dict[str, Rows]):
     put = dict.__setitem__
 
 
+class Epochs:
+    """What sessions left, in memory: as much of it as a home keeps."""
+
+    def __init__(self) -> None:
+        self.states: dict[Kept, bytes] = {}
+
+    def kept(self, role: str, peer: str) -> list[Kept]:
+        return [kept for kept in reversed(self.states) if (kept.role, kept.peer) == (role, peer)]
+
+    def get(self, kept: Kept) -> bytes | None:
+        return self.states.get(kept)
+
+    def put(self, role: str, peer: str, session: str, state: bytes) -> None:
+        self.states[Kept(role, peer, session)] = state
+        for kept in self.kept(role, peer)[KEPT[role] :]:
+            del self.states[kept]
+
+
 @dataclass
 class Side:
     """One member's desk and what stands on it."""
@@ -184,11 +203,12 @@ class Side:
         self.books = Books.begin(self.member, self.events)
         self.stash = Stash()
         self.sketches = Sketches()
+        self.epochs = Epochs()
         self.desk = Desk(
             member=self.member, alliance=ALLIANCE, roster=lambda: (1, bytes(32)),
             identity=KEYS[self.member].identity, find=MEMBERS.get,
             policy=self._policy, items=self.items, ledger=self.books, stash=self.stash,
-            sketches=self.sketches,
+            sketches=self.sketches, epochs=self.epochs,
             clock=lambda: self.now, software="test", limits=self.limits,
             guard_key=sha256(self.member.encode()).digest(),
         )  # fmt: skip

@@ -1,0 +1,157 @@
+"""What sessions of ``voprf-epoch`` leave for the next one: one encrypted file each.
+
+The name of a file says what it is: whose side, with which peer, from which session. The receiver keeps the
+newest alone, because what the peer took away has to be gone; the sender the newest two, because a receiver
+that died before it wrote its own asks from the older one. None of it has to be there: what is lost costs a
+whole run.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from exchange.config import Home, read_secret, sync_directory, write_atomic, write_once
+from exchange.errors import ConfigError, StoreError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+KEPT = {"receiver": 1, "sender": 2}
+"""How many states of a side are kept with a peer."""
+_NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9a-f]{64})")
+_ABANDONED_S = 3600
+"""Age of a half-written file that nobody will finish."""
+
+
+class Kept(NamedTuple):
+    """A state, by its name.
+
+    Attributes:
+        role: ``receiver`` or ``sender``.
+        peer: the other member.
+        session: the session that left it, in hex.
+    """
+
+    role: str
+    peer: str
+    session: str
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return ".".join(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """Those of one home.
+
+    Args:
+        home: the node's home.
+    """
+
+    home: Home
+
+    @property
+    def _folder(self) -> Path:
+        return self.home.path / "epochs"
+
+    def kept(self, role: str, peer: str) -> list[Kept]:
+        """What there is for a role with a peer, the newest first.
+
+        Raises:
+            StoreError: the folder cannot be read.
+        """
+        try:
+            files = list(self._folder.iterdir()) if self._folder.is_dir() else []
+        except OSError as e:
+            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
+        dated = sorted(((_written(file), file.name) for file in files), reverse=True)
+        names = (_NAME.fullmatch(name) for _, name in dated)
+        found = [Kept(m[1], m[2], m[3]) for m in names if m is not None]
+        return [k for k in found if (k.role, k.peer) == (role, peer)]
+
+    def put(self, role: str, peer: str, session: str, state: bytes) -> None:
+        """Keep one; older ones go for it.
+
+        Raises:
+            ConfigError: the disk is full, or the key is damaged or exposed.
+            StoreError: an older one cannot be deleted.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as e:
+            raise ConfigError(f"cannot make {self._folder}: {e.strerror}") from e
+        kept = Kept(role, peer, session)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        write_atomic(
+            self._folder / kept.name, nonce + AESGCM(self._key()).encrypt(nonce, state, kept.name.encode())
+        )
+        self._prune(role, peer)
+
+    def get(self, kept: Kept) -> bytes | None:
+        """What is kept under a name; ``None`` if it is there no more.
+
+        Raises:
+            ConfigError: the key is damaged or exposed.
+            StoreError: the file is damaged, or cannot be read.
+        """
+        file = self._folder / kept.name
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise StoreError(f"cannot read {file}: {e.strerror}") from e
+        try:
+            return AESGCM(self._key()).decrypt(
+                content[:NONCE_BYTES], memoryview(content)[NONCE_BYTES:], kept.name.encode()
+            )
+        except (InvalidTag, ValueError):
+            self.drop(kept)
+            raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again") from None
+
+    def drop(self, kept: Kept) -> None:
+        """Delete one.
+
+        Raises:
+            StoreError: it cannot be deleted.
+        """
+        self._delete([self._folder / kept.name])
+
+    def _prune(self, role: str, peer: str) -> None:
+        """Delete all of a role with a peer but the newest, and what was left half-written long ago."""
+        old = [self._folder / kept.name for kept in self.kept(role, peer)[KEPT[role] :]]
+        abandoned = [file for file in self._folder.glob(".*") if _written(file) < time() - _ABANDONED_S]
+        self._delete(old + abandoned)
+
+    def _delete(self, files: list[Path]) -> None:
+        try:
+            for file in files:
+                file.unlink(missing_ok=True)
+            if files:
+                sync_directory(self._folder)  # a power failure must not bring them back
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self._folder}: {e.strerror}") from e
+
+    def _key(self) -> bytes:
+        path = self.home.key_file("epochs").with_suffix(".key")
+        if not path.exists():
+            write_once(path, secrets.token_bytes(KEY_BYTES))
+        key = read_secret(path)
+        if len(key) != KEY_BYTES:
+            raise ConfigError(f"{path} is damaged", hint="delete it and what is in epochs/")
+        return key
+
+
+def _written(file: Path) -> float:
+    """When a file was written, in seconds; just now, if it was replaced or renamed since we saw its name."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return time()
