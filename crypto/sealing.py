@@ -36,6 +36,8 @@ LOCATOR_BYTES = hashing.HASH_BYTES
 LENGTH_BYTES = 4
 SEAL_BYTES = 16
 BLOCK_BYTES = 1 << 22
+NOWHERE = -1
+"""The place of the context of a row that has none: a filling one."""
 _NONCE = bytes(12)
 _HEAD_BYTES = 8
 
@@ -106,24 +108,29 @@ def traffic(count: int, label_bytes: int) -> int:
     return count * row_bytes(label_bytes)
 
 
-def arranged(contexts: Sequence[bytes], origin: NDArray[np.int64], order: NDArray[Any]) -> list[bytes]:
-    """The context of each row, in the order that the rows' outputs stand in; that of a filling row is empty.
+def places(origin: NDArray[np.int64], order: NDArray[Any]) -> NDArray[np.int64]:
+    """Where the context of each row stands, in the order of the rows' outputs; -1 where it is a filling one.
 
     Args:
-        contexts: one for each of the caller's items.
-        origin: which of these each row is that is no filling.
+        origin: which of the caller's items each row is that is no filling.
         order: the row of each output.
     """
-    first = [contexts[i] for i in origin.tolist()]
-    return [first[row] if row < len(first) else b"" for row in order.tolist()]
+    order = order.astype(np.int64)
+    is_item = order < len(origin)
+    found = np.full(len(order), NOWHERE, np.int64)
+    found[is_item] = origin[order[is_item]]
+    return found
 
 
-def seal(private: Rows, contexts: Sequence[bytes], *, context: bytes, label_bytes: int) -> Iterator[Rows]:
+def seal(
+    private: Rows, contexts: Sequence[bytes], where: NDArray[np.int64], *, context: bytes, label_bytes: int
+) -> Iterator[Rows]:
     """Seal a context for each PRF output, a block at a time.
 
     Args:
         private: ``(n, w)`` uint8, the private halves of the outputs, no two alike.
-        contexts: one for each, at most ``label_bytes`` long.
+        contexts: at most ``label_bytes`` each; read when its block is due.
+        where: ``(n,)``, which of them belongs to each output, as ``places`` says.
         context: the run's context.
         label_bytes: what contexts are filled up to.
 
@@ -138,15 +145,17 @@ def seal(private: Rows, contexts: Sequence[bytes], *, context: bytes, label_byte
         start += size
         block = np.empty((size, row_bytes(label_bytes)), np.uint8)
         block[:, :LOCATOR_BYTES] = locators[part]
-        for row, key, which in zip(block[:, LOCATOR_BYTES:], keys[part], part.tolist(), strict=True):
-            plain = _filled_up(contexts[which], label_bytes)
+        for row, key, at in zip(block[:, LOCATOR_BYTES:], keys[part], where[part].tolist(), strict=True):
+            plain = _filled_up(b"" if at == NOWHERE else contexts[at], label_bytes)
             AESGCM(key).encrypt_into(_NONCE, plain, None, row)
         yield block
 
 
-def sender(private: Rows, contexts: Sequence[bytes], *, context: bytes, label_bytes: int) -> Role[None]:
+def sender(
+    private: Rows, contexts: Sequence[bytes], where: NDArray[np.int64], *, context: bytes, label_bytes: int
+) -> Role[None]:
     """Seal and send block by block. The arguments are those of ``seal``."""
-    for block in seal(private, contexts, context=context, label_bytes=label_bytes):
+    for block in seal(private, contexts, where, context=context, label_bytes=label_bytes):
         yield from send(Sealed(block))
 
 

@@ -76,9 +76,12 @@ def sender(
     count = _answers(params)
     # Always as many as could be needed: what is sent, and how long it takes, is the same whatever was asked.
     filling = np.frombuffer(rng(count * HALF), np.uint8).reshape(count, HALF)[: count - len(asked)]
-    said = sealing.arranged(contexts, own.origin, asked) + [b""] * len(filling)
     sealed = np.concatenate([private[asked], filling])
-    yield from sealing.sender(sealed, said, context=params.context, label_bytes=params.label_bytes)
+    order = np.concatenate([asked, np.full(len(filling), params.n_s)])
+    yield from sealing.sender(
+        sealed, contexts, sealing.places(own.origin, order),
+        context=params.context, label_bytes=params.label_bytes,
+    )  # fmt: skip
     return own.matches(asked)
 
 

@@ -91,8 +91,10 @@ def sender(
     del correlation
     private = halves()
     del halves
-    said = sealing.arranged(contexts, own.origin, order)
-    yield from sealing.sender(private, said, context=params.context, label_bytes=params.label_bytes)
+    where = sealing.places(own.origin, order)
+    yield from sealing.sender(
+        private, contexts, where, context=params.context, label_bytes=params.label_bytes
+    )
     if params.output is Output.RECEIVER:
         return None
     found = yield from proven(private, params)

@@ -71,8 +71,10 @@ def sender(
     """
     sealing.check_contexts(contexts, count=len(items), label_bytes=params.label_bytes)
     own, private = yield from voprf.answer(items, params, rng=rng)
-    said = sealing.arranged(contexts, own.origin, np.arange(params.n_s))
-    yield from sealing.sender(private, said, context=params.context, label_bytes=params.label_bytes)
+    where = sealing.places(own.origin, np.arange(params.n_s))
+    yield from sealing.sender(
+        private, contexts, where, context=params.context, label_bytes=params.label_bytes
+    )
     if params.output is Output.RECEIVER:
         return None
     return own.matches((yield from voprf.proven(private, params)))

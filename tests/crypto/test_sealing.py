@@ -2,6 +2,7 @@
 
 import tracemalloc
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def halves(*numbers: int, width: int = 32):
 
 
 def sealed(private, contexts, *, label=LABEL, run=RUN):
-    return list(sealing.seal(private, contexts, context=run, label_bytes=label))
+    where = np.arange(len(contexts))
+    return list(sealing.seal(private, contexts, where, context=run, label_bytes=label))
 
 
 def opened(private, blocks, *, count=None, label=LABEL, run=RUN):
@@ -117,6 +119,33 @@ def test_the_largest_class_over_two_blocks() -> None:
     blocks = sealed(private, contexts, label=label)
     assert [len(block) for block in blocks] == [63, 1]
     assert opened(private, blocks, label=label) == tuple(contexts)
+
+
+def test_a_filling_row_has_an_empty_context_and_each_other_one_its_own() -> None:
+    """Rows 0 and 1 are the items at 4 and 7, all others are filling."""
+    where = sealing.places(np.array([4, 7]), np.array([3, 1, 0, 2], np.uint32))
+    assert where.tolist() == [-1, 7, 4, -1]
+    private, contexts = halves(*range(4)), [b"%d" % i for i in range(8)]
+    blocks = list(sealing.seal(private, contexts, where, context=RUN, label_bytes=LABEL))
+    assert opened(private, blocks) == (b"", b"7", b"4", b"")
+
+
+def test_contexts_are_read_when_their_block_is_due(monkeypatch) -> None:
+    in_blocks_of(monkeypatch, 2)
+    read: list[int] = []
+
+    class Stored(Sequence):
+        def __len__(self) -> int:
+            return 6
+
+        def __getitem__(self, at) -> bytes:
+            read.append(at)
+            return b"%d" % at
+
+    private = halves(*range(6))
+    for done, _ in enumerate(sealing.seal(private, Stored(), np.arange(6), context=RUN, label_bytes=LABEL)):
+        assert len(read) == 2 * (done + 1)
+    assert sorted(read) == list(range(6))
 
 
 # --- what a context may be
@@ -322,7 +351,7 @@ def test_memory_is_a_block_and_the_matches(matches: int) -> None:
         before = tracemalloc.get_traced_memory()[0]
         found, _ = session.run(
             sealing.receiver(wanted, count, context=RUN, label_bytes=label),
-            sealing.sender(private, said, context=RUN, label_bytes=label),
+            sealing.sender(private, said, np.arange(count), context=RUN, label_bytes=label),
         )
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:

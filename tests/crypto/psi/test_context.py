@@ -266,9 +266,9 @@ def given_to_seal(monkeypatch) -> list[bytes]:
     given: list[bytes] = []
     real = sealing.sender
 
-    def watched(private, contexts, **more):
-        given.extend(contexts)
-        return real(private, contexts, **more)
+    def watched(private, contexts, where, **more):
+        given.extend(b"" if at < 0 else contexts[at] for at in where)
+        return real(private, contexts, where, **more)
 
     monkeypatch.setattr(sealing, "sender", watched)
     return given
