@@ -116,6 +116,7 @@ class Node:
             seal=self._seal,
         )
         self.publications = Publications(home)
+        Epochs(home).expire()
         self._measured = Measured(home.path / "measured.json", machine(SOFTWARE))
         self._roster()
 

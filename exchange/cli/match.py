@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say,
 from exchange.cli.results import as_found, in_words, show_matches
 from exchange.config import Home, write_atomic
 from exchange.disclosure import Outcome, Wish, fits
+from exchange.disclosure.desk import Delta
 from exchange.errors import ConfigError
 from exchange.export import MatchResult, format_of, render
 from exchange.indicators import IndicatorType
@@ -311,6 +313,7 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "output": str(o.output),
         "protocol": o.protocol,
         "ahead": o.ahead,
+        "delta": None if o.delta is None else asdict(o.delta),
         "plan": None if o.plan is None else _plan(o.plan),
         "types": [str(t) for t in o.types],
         "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
@@ -358,6 +361,7 @@ def show_outcome(o: Outcome) -> None:
     for line in (
         *chosen,
         f"{o.total_s:.2f} s ({spent}), {traffic},{protocol} session {o.session[:16]}",
+        *([] if o.delta is None else [_since(o.delta)]),
         f"{o.peer} learned our size class, {learned}",
         "both sides signed the receipt"
         if o.settled
@@ -372,6 +376,14 @@ def show_outcome(o: Outcome) -> None:
         say(("alarm", "bold red"), f"  {counted}", on=stderr)
     if o.canaries or o.alarms:
         say("see: cosight ledger show; cosight policy explain " + o.peer, on=stderr)
+
+
+def _since(delta: Delta) -> str:
+    """How much was new, in one line."""
+    return (
+        f"only what is new since session {delta.base[:16]}: "
+        f"at most {delta.new_ours:,} of ours and {delta.new_peer:,} of the peer's"
+    )
 
 
 def _why(plan: Plan) -> str:

@@ -24,6 +24,7 @@ NONCE_BYTES = 12
 KEPT = {"receiver": 1, "sender": 2}
 """How many states of a side are kept with a peer."""
 _NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9a-f]{64})")
+_DAY_S = 86_400
 _ABANDONED_S = 3600
 """Age of a half-written file that nobody will finish."""
 
@@ -115,6 +116,16 @@ class Epochs:
         except (InvalidTag, ValueError):
             self.drop(kept)
             raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again") from None
+
+    def expire(self) -> None:
+        """Delete what no session can go on from any more, because its epoch is over.
+
+        Raises:
+            StoreError: it cannot be deleted.
+        """
+        first = time() - self.home.settings.limits.epoch_days * _DAY_S
+        files = list(self._folder.iterdir()) if self._folder.is_dir() else []
+        self._delete([file for file in files if _written(file) < first])
 
     def drop(self, kept: Kept) -> None:
         """Delete one.

@@ -92,6 +92,14 @@ def test_what_was_left_half_written_goes_in_time(home, epochs):
     assert new.exists()
 
 
+def test_what_is_older_than_an_epoch_goes(home, epochs):
+    put(epochs, 1)
+    epochs.put("receiver", "carol", session(2), STATE)
+    epochs.expire()
+    assert epochs.kept("sender", "bob") == []
+    assert len(epochs.kept("receiver", "carol")) == 1
+
+
 def test_a_damaged_key_is_said(home, epochs):
     put(epochs, 1)
     (home.path / "keys" / "epochs.key").write_bytes(b"short")
