@@ -1,0 +1,130 @@
+"""What an estimate costs: ``python -m benchmarks.estimate [--n 10^6,10^7] [--repeat 5] [--json]``.
+
+``sketch``: of a set of this size, once for as long as the set and the salt stay; the memory is the peak above
+what the process held with the items. ``run``: the protocol with both sketches stored, both parties in one
+process on all cores, without a network; a third of the union is in common, and the similarity is compared
+with its interval. Each size has a process of its own.
+"""
+
+import argparse
+import json
+import resource
+import secrets
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.curve25519 import random_rows
+from crypto import session
+from crypto.psi import DISCOVERED, Params
+from crypto.psi.base import ITEM_BYTES
+from crypto.rows import Rows
+from crypto.sketch import sketch
+
+ESTIMATE = DISCOVERED["estimate"]
+AT_MOST_S = 1.0
+NOTHING = np.empty((0, ITEM_BYTES), np.uint8)
+
+
+def peak_mib() -> float:
+    """The most that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run(n: int, ours: Rows, theirs: Rows) -> dict[str, float]:
+    """One run over two stored sketches."""
+    params = Params(n_r=n, n_s=n, context=secrets.token_bytes(32))
+    sent = 0
+
+    def weigh(message: session.Message) -> session.Message:
+        nonlocal sent
+        sent += sum(getattr(message, field).nbytes for field in message.sizes())
+        return message
+
+    start, start_cpu = time.perf_counter(), time.process_time()
+    roles = (
+        ESTIMATE.receiver(NOTHING, params, sketch=ours),
+        ESTIMATE.sender(NOTHING, params, sketch=theirs),
+    )
+    found, _ = session.run(*roles, on_message=weigh)
+    wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    assert sent == sum(ESTIMATE.traffic(params))
+    low, high = found.interval(0.9999)
+    assert low <= (n - n // 2) / (n + n // 2) <= high
+    return {"wall_s": wall, "cpu_s": cpu, "bytes": sent}
+
+
+def one_size(n: int, repeat: int) -> dict[str, Any]:
+    """Sketch two sets, of which half is in common, and compare them."""
+    pool, salt = random_rows(n + n // 2), secrets.token_bytes(32)
+    held, seconds, made = peak_mib(), [], []
+    for items in (pool[:n], pool[n // 2 :]):
+        start = time.perf_counter()
+        made.append(sketch(items, salt))
+        seconds.append(time.perf_counter() - start)
+    peak = peak_mib() - held
+    runs = [run(n, *made) for _ in range(repeat)]
+    return {"n": n, "sketch_s": seconds, "sketch_peak_mib": peak, "runs": runs}
+
+
+def in_child(n: int, repeat: int) -> dict[str, Any]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.estimate", "--child", "--n", str(n), "--repeat", str(repeat)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def table(result: dict[str, Any]) -> str:
+    """The results for people."""
+    lines = [machine.describe(result["machine"]), ""]
+    lines.append(
+        f"{'items a side':>14}{'sketch s':>10}{'peak MiB':>10}{'run s':>8}{'slowest':>9}{'bytes':>9}"
+    )
+    for row in result["sizes"]:
+        walls = [one["wall_s"] for one in row["runs"]]
+        lines.append(
+            f"{row['n']:14,}{max(row['sketch_s']):10.2f}{row['sketch_peak_mib']:10.0f}"
+            f"{statistics.median(walls):8.3f}{max(walls):9.3f}{row['runs'][0]['bytes']:9,}"
+            f"  <= {AT_MOST_S:g} s {'met' if max(walls) <= AT_MOST_S else 'MISSED'}"
+        )
+    return "\n".join(lines)
+
+
+def size(text: str) -> int:
+    """A number, or a power such as ``10^6``."""
+    base, _, exponent = text.partition("^")
+    return int(base) ** int(exponent or 1)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.estimate", description="Sketches and their comparison."
+    )
+    parser.add_argument(
+        "--n", default="10^6,10^7", help="items a side, several by commas (default: 10^6,10^7)"
+    )
+    parser.add_argument("--repeat", type=int, default=5, help="runs (default: 5)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    sizes = [size(text) for text in arguments.n.split(",")]
+    if arguments.child:
+        print(json.dumps(one_size(sizes[0], arguments.repeat)))
+        return
+    result = {
+        "benchmark": "estimate",
+        "machine": machine.facts(),
+        "sizes": [in_child(n, arguments.repeat) for n in sizes],
+    }
+    print(json.dumps(result) if arguments.json else table(result))
+
+
+if __name__ == "__main__":
+    main()
