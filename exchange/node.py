@@ -9,7 +9,7 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from crypto.psi import PROTOCOLS
+from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung, size_class
 from exchange.config import Home, is_address
 from exchange.disclosure import (
@@ -43,6 +43,7 @@ from exchange.store.guard import guard_key, seal_seed
 from exchange.store.ledger import LedgerReader
 from exchange.store.policies import home_policy
 from exchange.store.publications import Publications
+from exchange.store.results import Results
 from exchange.store.sketches import SketchFiles
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
@@ -114,6 +115,7 @@ class Node:
             limits=home.settings.limits,
             guard_key=guard_key(home),
             seal=self._seal,
+            keep=Results(home).keep,
         )
         self.publications = Publications(home)
         Epochs(home).expire()
@@ -221,7 +223,8 @@ class Node:
         Raises:
             PolicyRefusal, PeerError: as for a match; what was run before is in the ledger.
         """
-        lower = await self.match(peer, replace(wish, rung=condition.rung), address=address)
+        first = replace(wish, rung=condition.rung, protocol=AUTO, output=Output.RECEIVER)
+        lower = await self.match(peer, first, address=address)
         past = Past(
             session=lower.session, began=self._clock(), direction="initiator", rung=lower.rung,
             types=lower.types, ours=lower.ours, peer_padded=lower.peer_padded,

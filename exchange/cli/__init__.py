@@ -38,6 +38,7 @@ MODULES = {
     "serve": "match",
     "warm": "match",
     "match": "match",
+    "results": "kept",
     "export": "export",
     "filter": "filter",
     "alliance": "membership",

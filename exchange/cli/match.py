@@ -1,9 +1,7 @@
 """``serve`` and ``match``: the two ends of a session."""
 
 import asyncio
-import json
 import signal
-from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -13,16 +11,15 @@ import typer
 
 from crypto.psi import DISCOVERED, PROTOCOLS, Output
 from exchange.agreement import MAX_TEXT, Rung
-from exchange.cli import SHARE, app, export
-from exchange.cli.home import check_writable, open_home
+from exchange.cli import SHARE, app
+from exchange.cli.home import open_home
 from exchange.cli.lines import Lines
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
-from exchange.cli.results import as_found, in_words, show_matches
-from exchange.config import Home, write_atomic
+from exchange.cli.results import as_found, in_words, show_matches, writer
 from exchange.disclosure import Outcome, Wish, fits
 from exchange.disclosure.desk import Delta
 from exchange.errors import ConfigError
-from exchange.export import MatchResult, format_of, render
+from exchange.export import MatchResult
 from exchange.indicators import IndicatorType
 from exchange.node import Node, utc_now
 from exchange.planning import AUTO, Plan
@@ -140,13 +137,13 @@ def match(
             protocol=protocol,
             output=output,
             purpose=purpose,
-            over=str(over) if reveal is Rung.SUM else "",
+            over=str(over),
         )
         with waiting(f"matching with {peer}", as_json):
             run = _run(node, peer, wish, asked, strict=both is Both.STRICT, address=address)
             outcome, lower, turned = asyncio.run(run)
     if write is not None and outcome is not lower:
-        write(outcome)
+        write(MatchResult(outcome.session, outcome.peer, tuple(outcome.matches or ())), as_result(outcome))
     more = {} if asked is None or lower is None else as_climb(asked, lower, held=outcome is not lower)
     if turned is not None:
         more = {"turned": {"session": turned.session, "settled": turned.settled}}
@@ -154,7 +151,7 @@ def match(
     def show() -> None:
         show_climb(outcome, lower, asked)
         if turned is not None:
-            again = f"{peer} ran the same the other way and has its own result: session {turned.session[:16]}"
+            again = f"in a second run {peer} learned the same of us: session {turned.session[:16]}"
             say((again, "dim"), on=stderr)
 
     emit(as_json, as_result(outcome) | more, show)
@@ -269,39 +266,6 @@ def show_climb(outcome: Outcome, lower: Outcome | None, condition: Condition | N
     if lower is not None:
         verdict = "does not hold: went no further" if outcome is lower else "held: went on"
         say((f"{condition} {verdict}", "dim"), on=stderr)
-
-
-def writer(home: Home, out: Path, rung: Rung, as_json: bool) -> Callable[[Outcome], None]:
-    """What writes a match into a file, in the form that the file's name asks for.
-
-    What may be wrong with the file or with our keys is found here: afterwards the session is spent.
-
-    Raises:
-        ConfigError: the file cannot be written, or the key of our identifiers cannot be used.
-    """
-    check_writable(out)
-    form = format_of(out.name)
-    if form is None:
-        return lambda outcome: write_atomic(out, _as_file(outcome, as_json=out.suffix == ".json"))
-    if rung.level < Rung.OVERLAP.level:
-        raise typer.BadParameter(f"a match of {rung} has no items to write as {form}", param_hint="--out")
-    ids = export.identifiers(home)
-
-    def write(outcome: Outcome) -> None:
-        result = MatchResult(outcome.session, outcome.peer, tuple(outcome.matches or ()))
-        selected = export.selection(home, result)
-        write_atomic(out, render(form, selected, ids))
-        if not as_json:
-            export.show_selected(selected)
-
-    return write
-
-
-def _as_file(outcome: Outcome, *, as_json: bool) -> bytes:
-    if as_json:
-        return json.dumps(as_result(outcome), ensure_ascii=False).encode() + b"\n"
-    lines = "".join(f"{m.type}\t{m.value}\n" for m in outcome.matches or [])
-    return f"type\tvalue\n{lines}".encode()
 
 
 def as_result(o: Outcome) -> dict[str, Any]:

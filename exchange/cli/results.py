@@ -1,10 +1,19 @@
 """What a session gave, as JSON and for people."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import typer
+
+from exchange.agreement import Rung
+from exchange.cli import export
+from exchange.cli.home import check_writable
 from exchange.cli.output import say
+from exchange.config import Home, write_atomic
 from exchange.disclosure import Found
+from exchange.export import MatchResult, format_of, render
 from exchange.indicators import Indicator, IndicatorType
 from exchange.indicators.context import Context
 
@@ -79,6 +88,42 @@ def show_matches(
                 say((" " * 21 + summary(context), "dim"))
         if len(rows) > SHOWN:
             say((" " * 19 + f"and {len(rows) - SHOWN:,} more: --out FILE writes all", "dim"))
+
+
+def writer(
+    home: Home, out: Path, rung: Rung, as_json: bool
+) -> Callable[[MatchResult, Mapping[str, Any]], None]:
+    """What writes a result into a file, in the form that the file's name asks for.
+
+    What may be wrong with the file or with our keys is found here: afterwards the session is spent.
+
+    Raises:
+        ConfigError: the file cannot be written, or the key of our identifiers cannot be used.
+    """
+    check_writable(out)
+    form = format_of(out.name)
+    if form is None:
+        return lambda result, told: write_atomic(
+            out, _as_file(result, told if out.suffix == ".json" else None)
+        )
+    if rung.level < Rung.OVERLAP.level:
+        raise typer.BadParameter(f"a match of {rung} has no items to write as {form}", param_hint="--out")
+    ids = export.identifiers(home)
+
+    def write(result: MatchResult, _told: Mapping[str, Any]) -> None:
+        selected = export.selection(home, result)
+        write_atomic(out, render(form, selected, ids))
+        if not as_json:
+            export.show_selected(selected)
+
+    return write
+
+
+def _as_file(result: MatchResult, told: Mapping[str, Any] | None) -> bytes:
+    if told is not None:
+        return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+    lines = "".join(f"{m.type}\t{m.value}\n" for m in result.items)
+    return f"type\tvalue\n{lines}".encode()
 
 
 def summary(context: Context) -> str:

@@ -8,7 +8,7 @@ intent; and every intent is closed by what became of it, whatever ends the sessi
 from exchange.disclosure.ahead import Warmed, warm
 from exchange.disclosure.committing import commit
 from exchange.disclosure.contact import Greeting, Link
-from exchange.disclosure.desk import Answer, Desk, Found, Outcome, Proposal, agreement_of
+from exchange.disclosure.desk import Answer, Desk, Estimated, Found, Learned, Outcome, Proposal, agreement_of
 from exchange.disclosure.found import fits, found_of
 from exchange.disclosure.initiator import Ours, Wish, allows, match, ours_for
 from exchange.disclosure.judging import judge_ours, judge_peer
@@ -23,10 +23,12 @@ __all__ = [
     "Answer",
     "Channel",
     "Desk",
+    "Estimated",
     "Found",
     "Greeting",
     "ItemSet",
     "Items",
+    "Learned",
     "Ledger",
     "Link",
     "Ours",

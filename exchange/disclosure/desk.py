@@ -67,6 +67,7 @@ class Desk:
         guard_key: 32 secret bytes, from which canaries and the salts of our commitments come.
         throttle: what one peer can make us write.
         seal: what is done with the ledger after every session.
+        keep: what is done with what a session told us.
     """
 
     member: str
@@ -86,6 +87,7 @@ class Desk:
     guard_key: bytes = field(repr=False)
     throttle: Throttle = field(default_factory=Throttle)
     seal: Callable[[], None] = lambda: None
+    keep: Callable[["Learned"], None] = lambda _learned: None
 
     def member_named(self, peer: str) -> Member:
         """Somebody on the roster in force.
@@ -232,6 +234,33 @@ class Delta:
     base: str
     new_ours: int
     new_peer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What one session told us, to be kept until our operator has seen it.
+
+    Attributes:
+        session: its id, in hex.
+        peer: the other member.
+        direction: our part: ``initiator`` or ``responder``.
+        time: when, RFC 3339.
+        rung: of the ladder.
+        protocol: its name.
+        over: where a sum was asked for, what was added up.
+        types: of which types.
+        found: what we learned.
+    """
+
+    session: str
+    peer: str
+    direction: str
+    time: str
+    rung: Rung
+    protocol: str
+    over: str
+    types: tuple[IndicatorType, ...]
+    found: Found = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

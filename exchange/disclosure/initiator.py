@@ -46,7 +46,7 @@ class Wish:
         output: whether the sender is to learn it too.
         purpose: why.
         below: the session that this one climbs from, 32 bytes or none.
-        over: where a sum is wanted, what is added up.
+        over: what is added up, should a sum be asked for.
         turned: whether the peer is to be the receiver.
     """
 
@@ -279,6 +279,11 @@ def taken(desk: Desk, peer: str, role: str, agreement: Agreement) -> dict[str, A
     return {"correlation": load(rows)}
 
 
+def over_of(wish: Wish) -> str:
+    """What a sum would be over; ``""`` where none is asked for."""
+    return wish.over if wish.rung is Rung.SUM else ""
+
+
 def proposal_of(
     desk: Desk, wish: Wish, policy: Policy, padded: int, *, ready: Ready | None = None
 ) -> Proposal:
@@ -299,7 +304,7 @@ def proposal_of(
         policy_hash=policy.hash,
         policy_revision=policy.revision,
         below=wish.below,
-        over=wish.over,
+        over=over_of(wish),
         turned=wish.turned,
         software=desk.software,
         deadline_s=desk.limits.deadline_s,
@@ -330,7 +335,7 @@ def allows(desk: Desk, peer: str, wish: Wish, ours: int) -> bool:
     """Whether our own policy would allow a session, as far as that can be told before the peer is asked."""
     request = Request(
         peer=peer, direction="initiator", rung=wish.rung, types=wish.types, protocol=wish.protocol,
-        output=wish.output, our_size=ours, peer_size_padded=None, purpose=wish.purpose, over=wish.over,
+        output=wish.output, our_size=ours, peer_size_padded=None, purpose=wish.purpose, over=over_of(wish),
         turned=wish.turned,
     )  # fmt: skip
     now = desk.clock()

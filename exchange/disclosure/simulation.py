@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from exchange.agreement import size_class
 from exchange.disclosure.desk import Desk
-from exchange.disclosure.initiator import Ours, Wish, ours_for
+from exchange.disclosure.initiator import Ours, Wish, ours_for, over_of
 from exchange.disclosure.planting import planted_for
 from exchange.indicators import IndicatorType, Tlp
 from exchange.policy import (
@@ -106,7 +106,7 @@ def simulate(desk: Desk, peer: str, wish: Wish, *, answering: bool, peer_padded:
         our_size=ours.offer.size + canaries,
         peer_size_padded=padded,
         purpose=wish.purpose,
-        over=wish.over,
+        over=over_of(wish),
         turned=wish.turned,
         role="member" if member is None else str(member.role),
     )

@@ -46,7 +46,7 @@ def test_a_rung_is_climbed_on_a_condition(filled):
     intents = [e.what for e in entries(bob) if e.kind is Kind.INTENT]
     assert [what["rung"] for what in intents] == ["size", "cardinality", "overlap", "cardinality"]
     assert [what.get("below") for what in intents] == [None, None, climbed["below"]["session"], None]
-    for wrong in ("size", "sum >= 20", "size >= -1"):
+    for wrong in ("size", "context >= 20", "size >= -1"):
         cosight(alice, "match", "bob", "--if", wrong, code=2)
 
 
