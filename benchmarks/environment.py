@@ -8,13 +8,13 @@ from pathlib import Path
 OUT = Path(__file__).parent / "out"
 
 
-def interpreter(name: str, pinned: str) -> Path:
-    """The interpreter of the environment with one package, made on first use."""
+def interpreter(name: str, *pinned: str) -> Path:
+    """The interpreter of the environment with these packages, made on first use."""
     home = OUT / name
     python = home / "bin" / "python"
     if not (home / ".done").exists():
-        print(f"making an environment for {pinned} ...", file=sys.stderr)
+        print(f"making an environment for {', '.join(pinned)} ...", file=sys.stderr)
         venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", pinned], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *pinned], check=True)
         (home / ".done").touch()
     return python

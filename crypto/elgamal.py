@@ -95,7 +95,8 @@ def blinded_sum(
     _check_list(chosen, np.bool_)
     if len(chosen) != len(ciphertexts):
         raise ParameterError("each ciphertext is chosen or not")
-    return _native.elgamal_sum(public_key, ciphertexts, chosen, draw_scalars(rng, _SUM_SCALARS))
+    flags = chosen.view(np.uint8)
+    return _native.elgamal_sum(public_key, ciphertexts, flags, draw_scalars(rng, _SUM_SCALARS))
 
 
 def decrypt(key: PrivateKey, ciphertext: bytes) -> bytes:

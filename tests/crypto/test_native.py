@@ -132,6 +132,7 @@ def test_the_module_itself_refuses_what_python_should_have() -> None:
     key, blinded = oprf.generate_key(Mode.VOPRF), oprf.bulk_blind(ITEMS)[1]
     secret = elgamal.generate_key()
     pairs = elgamal.encrypt(secret, np.zeros(10, np.uint64))
+    blind, _ = elgamal.blinded_sum(secret.public_key, pairs, np.zeros(10, np.bool_))
     for call in (
         lambda: _native.rows_sort(strided),
         lambda: _native.rows_unique(np.zeros((3, 0), np.uint8)),
@@ -149,11 +150,12 @@ def test_the_module_itself_refuses_what_python_should_have() -> None:
         lambda: _native.elgamal_key(bytes(64)),
         lambda: _native.elgamal_encrypt(secret, np.arange(6, dtype=np.uint64)[::2], None),
         lambda: _native.elgamal_encrypt(secret, np.arange(2, dtype=np.uint64), b"\1" * 64),
-        lambda: _native.elgamal_sum(secret.public_key, ITEMS, np.ones(20, np.bool_), None),
-        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(9, np.bool_), None),
-        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(20, np.bool_)[::2], None),
-        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(10, np.bool_), bytes(128)),
+        lambda: _native.elgamal_sum(secret.public_key, ITEMS, np.ones(20, np.uint8), None),
+        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(9, np.uint8), None),
+        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(20, np.uint8)[::2], None),
+        lambda: _native.elgamal_sum(secret.public_key, pairs, np.ones(10, np.uint8), bytes(128)),
         lambda: _native.elgamal_decrypt(secret, bytes(65)),
+        lambda: _native.elgamal_open(blind, ITEMS[0].tobytes(), 2**64 - 1),
         lambda: _native.hashing_keyed_values(*packed, np.array([1, 4], np.uint64)),
         lambda: _native.hashing_keyed_values(*packed, np.array([2, 1, 3], np.uint64)),
         lambda: _native.hashing_keyed_values(*packed, np.array([1, 2], np.uint64)),

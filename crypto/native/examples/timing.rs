@@ -14,13 +14,14 @@
 //! Measured by hand, on a machine that does nothing else, and never in CI: a busy one fails or excuses anybody.
 //! A pass says that no leak was seen on this processor, with this compiler, at these secrets.
 //!
-//! Subjects are where a secret decides: products with `delta`, the comparison of the answer in `vole`, and products
-//! of points with a scalar, of whose 252 free bits 128 are compared, in the upper half.
+//! Subjects are where a secret decides: products with `delta`, the comparison of the answer in `vole`, products of
+//! points with a scalar, of whose 252 free bits 128 are compared, in the upper half, and which points are added up.
 //! Not here: `tagset`, which looks up our tags in those that the peer sent, and is not constant time. The peer's
 //! are public to us; with output `receiver` nothing is sent afterwards, with `both` the peer is told what was
 //! found. `docs/threat-model.md` has it among what was not measured.
 #![forbid(unsafe_code)]
 
+use _native::batch::Backend;
 use _native::curve25519::{self, Scalar};
 use _native::prg::Prg;
 use _native::vole::{Receiver, ANSWER_BYTES};
@@ -85,6 +86,15 @@ fn main() -> ExitCode {
             bytes[16..].copy_from_slice(&word.to_le_bytes());
             let scalar = Scalar::draw(Some(&bytes)).expect("any bytes are a scalar");
             black_box(curve25519::multiply(&points, &scalar).expect("no point of small order"));
+        });
+    }
+
+    // A bit of the word for each point.
+    let points = Backend::detect().hash(&[[7; 64]; 128]);
+    for (name, fixed) in [("0", 0), ("all ones", u128::MAX)] {
+        well &= !leaks(&format!("Points::chosen_sum, {name}"), &mut random, fixed, |word| {
+            let chosen: [bool; 128] = std::array::from_fn(|at| word >> at & 1 == 1);
+            black_box(points.chosen_sum(&chosen));
         });
     }
 

@@ -6,8 +6,8 @@
 //! Who encrypts here also decrypts, and knows `k`: `tK + vG` is one multiple of the generator. All encodings of
 //! tables are of doubles (`oprf` says why), so scalars are halved first.
 //!
-//! What depends on a secret takes a time that does not: scalars go through constant-time functions, a sum
-//! passes over every ciphertext, chosen or not, and `logarithm` searches its whole range wherever the answer is.
+//! Nothing secret decides how long anything takes: scalars go through constant-time functions, a sum passes over
+//! every ciphertext, chosen or not, and `logarithm` searches its whole range wherever the answer is.
 #![forbid(unsafe_code)]
 
 use crate::batch::Backend;
@@ -24,6 +24,8 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// Bytes of a ciphertext: `tG`, then `tK + vG`.
 pub const CIPHERTEXT_BYTES: usize = 2 * ELEMENT_BYTES;
+/// No larger total is searched for: `2^40` takes a second or two, and 145 MiB.
+pub const MAX_LIMIT: u64 = 1 << 40;
 /// Scalars that a sum draws.
 const SUM_DRAWS: usize = 2;
 
@@ -58,14 +60,14 @@ pub fn encrypt(backend: Backend, key: &PrivateKey, values: &[u64], draws: Option
     if draws.is_some_and(|draws| draws.len() != values.len() * WIDE_BYTES) {
         return Err(Error::Parameter(format!("a ciphertext takes {WIDE_BYTES} random bytes")));
     }
-    let mut out = vec![0; values.len() * CIPHERTEXT_BYTES];
+    let (k, mut out) = (&key.scalar, vec![0; values.len() * CIPHERTEXT_BYTES]);
     for_each_chunk(&mut out, CIPHERTEXT_BYTES, |range, out| {
         let draws = draws.map(|draws| &draws[range.start * WIDE_BYTES..range.end * WIDE_BYTES]);
         let drawn = scalars::draw(draws, range.len())?;
         let mut halves = Zeroizing::new(Vec::with_capacity(2 * range.len())); // never grows: no copy is left
         for (t, value) in drawn.iter().zip(&values[range]) {
             halves.push(t.div_by_2());
-            halves.push((key.scalar * t + Scalar::from(*value)).div_by_2());
+            halves.push((k * t + Scalar::from(*value)).div_by_2());
         }
         backend.multiples(backend.generator(), &halves).encode_doubles(out);
         Ok(())
@@ -87,13 +89,14 @@ pub fn sum(
     let drawn = scalars::draw(draws, SUM_DRAWS)?;
     let (blind, t) = (Blind(drawn[0]), &drawn[1]);
     let fresh = [RistrettoPoint::mul_base(t), public * t + RistrettoPoint::mul_base(&blind.0)];
+    let fresh = Zeroizing::new(fresh); // with what is sent, it would tell the sum
     let total = ciphertexts
         .par_chunks(CHUNK * CIPHERTEXT_BYTES)
         .zip(chosen.par_chunks(CHUNK))
         .enumerate()
         .map(|(chunk, (rows, chosen))| chosen_sum(backend, rows, chosen, chunk * CHUNK))
         .try_reduce(|| [RistrettoPoint::identity(); 2], |a, b| Ok(plus(&a, &b)))?;
-    Ok((blind, encode(&plus(&total, &fresh))))
+    Ok((blind, encode(&plus(&Zeroizing::new(total), &fresh))))
 }
 
 /// The sum of the chosen ones of a chunk, whose first row has the number `first`.
@@ -109,12 +112,15 @@ fn chosen_sum(backend: Backend, rows: &[u8], chosen: &[bool], first: usize) -> R
 /// The element that a ciphertext holds.
 pub fn decrypt(key: &PrivateKey, ciphertext: &[u8; CIPHERTEXT_BYTES]) -> Result<[u8; ELEMENT_BYTES]> {
     let (ephemeral, payload) = ciphertext.split_at(ELEMENT_BYTES);
-    let element = decode(payload)? - decode(ephemeral)? * key.scalar;
-    Ok(element.compress().to_bytes())
+    let (k, ephemeral) = (&key.scalar, decode(ephemeral)?);
+    Ok((decode(payload)? - ephemeral * k).compress().to_bytes())
 }
 
 /// The number behind a decrypted sum, if it is at most `limit`.
 pub fn open(blind: &Blind, element: &[u8; ELEMENT_BYTES], limit: u64) -> Result<Option<u64>> {
+    if limit > MAX_LIMIT {
+        return Err(Error::Parameter("the limit of a total is at most 2^40".into()));
+    }
     logarithm(decode(element)? - RistrettoPoint::mul_base(&blind.0), limit)
 }
 
@@ -299,6 +305,14 @@ mod tests {
                 total[at..at + ELEMENT_BYTES].copy_from_slice(&bad);
                 assert!(matches!(decrypt(&key, &total), Err(Error::Decode(_))));
             }
+        }
+    }
+
+    #[test]
+    fn a_limit_that_would_take_all_memory_is_refused() {
+        let element = RISTRETTO_BASEPOINT_POINT.compress().to_bytes();
+        for limit in [MAX_LIMIT + 1, u64::MAX] {
+            assert!(matches!(open(&Blind(Scalar::ONE), &element, limit), Err(Error::Parameter(_))));
         }
     }
 

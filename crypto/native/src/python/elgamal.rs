@@ -65,15 +65,16 @@ pub(super) fn elgamal_sum(
     py: Python<'_>,
     public_key: &[u8],
     ciphertexts: Input<'_>,
-    chosen: PyReadonlyArray1<'_, bool>,
+    chosen: PyReadonlyArray1<'_, u8>,
     draws: Option<&[u8]>,
 ) -> PyResult<(ElgamalBlind, [u8; CIPHERTEXT_BYTES])> {
     if ciphertexts.shape() != [chosen.len(), CIPHERTEXT_BYTES] {
         return Err(parameter("a sum takes rows of 64 bytes, and whether each is chosen"));
     }
     let rows = bytes(&ciphertexts)?;
-    let chosen = chosen.as_slice().map_err(|_| parameter("an array of choices is not contiguous"))?;
-    let (blind, sum) = py.detach(|| elgamal::sum(backend(), public_key, rows, chosen, draws))?;
+    let flags = chosen.as_slice().map_err(|_| parameter("an array of choices is not contiguous"))?;
+    let flags: Vec<bool> = flags.iter().map(|flag| flag & 1 == 1).collect(); // whatever bytes Python has there
+    let (blind, sum) = py.detach(|| elgamal::sum(backend(), public_key, rows, &flags, draws))?;
     Ok((ElgamalBlind(blind), sum))
 }
 
