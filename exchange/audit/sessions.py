@@ -77,6 +77,7 @@ def past_of(session: Session) -> Past:
             matched=_maybe(_first(what, "matched", "estimated", "at_least")),
             exact="at_least" not in what,
             total=_maybe(what.get("total")),
+            turned="turned" in what,
             epsilon_milli=count(what.get("epsilon_milli", 0)),
             closed=result is not None and result.kind is Kind.DISCLOSED,
         )

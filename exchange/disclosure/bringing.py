@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from crypto import hashing, labels
 from crypto.hashing import HASH_BYTES
 from crypto.psi import DISCOVERED, Brings
+from crypto.psi.base import LABEL_CLASSES
 from crypto.rows import Rows
 from crypto.sealing import LENGTH_BYTES
 from crypto.sketch import sketch
 from exchange.agreement import Agreement
 from exchange.disclosure import epochs
 from exchange.disclosure.books import Entry
+from exchange.disclosure.desk import Answer
 from exchange.disclosure.planting import Planted, plant, planted_for
 from exchange.disclosure.world import ItemSet
-from exchange.errors import CosightError
+from exchange.errors import CosightError, PeerMisbehaved
 from exchange.indicators.context import Context
+from exchange.policy.request import BANDED, NOISY
 from exchange.policy.terms import Told
 
 MOST = 65_535
@@ -60,6 +63,24 @@ def material(entry: Entry, agreement: Agreement) -> tuple[ItemSet, dict[str, Any
         assert told is not None  # the policy was asked
         return items, {"contexts": encoded(_said(entry, items.ids), told)}
     return items, {}
+
+
+def check_answer(protocol: str, answer: Answer) -> None:
+    """Refuse an answer that lacks what the sender of such a session has to say.
+
+    Raises:
+        PeerMisbehaved: it does.
+    """
+    found = DISCOVERED.get(protocol)
+    lacking = {
+        "the size of a context": found is not None
+        and found.brings is Brings.CONTEXTS
+        and answer.label_bytes not in LABEL_CLASSES,
+        "bands": protocol == BANDED and not answer.bands,
+        "noise": protocol == NOISY and not answer.epsilon_milli,
+    }
+    if (missing := next((what for what, lacks in lacking.items() if lacks), None)) is not None:
+        raise PeerMisbehaved(f"the peer's answer does not say: {missing}")
 
 
 def put_in(entry: Entry) -> ItemSet:

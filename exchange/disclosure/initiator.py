@@ -14,7 +14,7 @@ from exchange.agreement import Agreement, Rung, Stage, size_class
 from exchange.disclosure import epochs
 from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
-from exchange.disclosure.bringing import material, put_in
+from exchange.disclosure.bringing import check_answer, material, put_in
 from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle_at_once, settle_due
 from exchange.disclosure.desk import Answer, Desk, Found, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
@@ -389,6 +389,7 @@ def _agreed(entry: Entry, answer: Answer, ours: Standing) -> Agreement:
             hint="raise limits.max_rows in config.toml if this machine has the memory",
         )
     epochs.check_answer(entry.going_on, answer.responder_new)
+    check_answer(entry.proposal.protocol, answer)
     committed = None if entry.shown is None else entry.shown.committed
     if answer.set != (b"" if committed is None else committed.root):
         raise PeerMisbehaved("the peer is bound to another set than it has shown", code="set-changed")

@@ -24,6 +24,7 @@ class Past:
         matched: how many matched, where we know it.
         exact: whether that is the number itself; else it is at least that.
         total: the sum over what matched, where we know it.
+        turned: whether the responder was the receiver.
         epsilon_milli: privacy loss that our noise allowed, in thousandths.
         closed: whether it ran to its end.
     """
@@ -39,13 +40,15 @@ class Past:
     matched: int | None = None
     exact: bool = True
     total: int | None = None
+    turned: bool = False
     epsilon_milli: int = 0
     closed: bool = False
 
     @property
     def asked(self) -> int:
         """How many values the peer can have asked about: all that it declared, where it was to learn."""
-        answers = self.direction == "responder" and self.rung is not Rung.SIZE
+        sent = (self.direction == "initiator") is self.turned
+        answers = sent and self.rung is not Rung.SIZE
         return (self.peer_padded or 0) if answers or self.charge else 0
 
 
