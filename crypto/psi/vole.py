@@ -220,8 +220,10 @@ def _learn(
     mine = keys.order[found].astype(np.int64)
 
     def private() -> Rows:
-        in_order = found[np.argsort(mine)][: np.count_nonzero(mine < len(own.origin))]
-        return np.ascontiguousarray(_native.psi_private(decoded, keys, coin)[in_order])
+        at = np.full(params.n_r, -1)
+        at[mine] = found
+        at = at[: len(own.origin)]
+        return np.ascontiguousarray(_native.psi_private(decoded, keys, coin)[at[at >= 0]])
 
     return own.matches(mine), private
 
