@@ -1,19 +1,18 @@
-"""``indicators``, ``lookup``, ``feeds`` and ``forget``: what we hold, and from whom."""
+"""``indicators``, ``feeds`` and ``forget``: what we hold, and from whom."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from exchange.cli import SHARE, app
 from exchange.cli.home import open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
-from exchange.indicators import IndicatorType, Refused, recognise
+from exchange.indicators import IndicatorType
 from exchange.node import open_store, utc_now
 from exchange.store import Store
-from exchange.store.held import Held
 
 BARRED = {
     "p15-warning-list": ("warning-list", "on a warning list that blocks"),
@@ -56,43 +55,6 @@ def indicators(
 
     held_back = {BARRED[rule][0]: n for rule, n in barred.items()}
     emit(as_json, {"indicators": rows, "in_a_match": distinct, "held_back": held_back}, show)
-
-
-@app.command(rich_help_panel=SHARE)
-def lookup(
-    values: Annotated[list[str], typer.Argument(help="Indicators, defanged or not.")],
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Say what our own sources say of an indicator. Nothing leaves this machine."""
-    found: list[dict[str, Any]] = []
-    with _store(home) as store:
-        for text in values:
-            try:
-                one = recognise(text)
-            except Refused as refused:
-                found.append({"value": text, "type": None, "reason": refused.reason, "sources": []})
-            else:
-                told = [_told(held) for held in store.held([one])[0]]
-                found.append({"value": one.value, "type": str(one.type), "reason": None, "sources": told})
-
-    def show() -> None:
-        for one in found:
-            if one["reason"]:
-                say((one["value"], "bold"), "  no indicator: ", one["reason"])
-                continue
-            say((one["value"], "bold"), f"  {one['type']}", "" if one["sources"] else ": we do not hold it")
-            for told in one["sources"]:
-                own = ", our own sighting" if told["own"] else ""
-                since = f"TLP:{told['tlp']}, first imported {told['first_imported']}{own}"
-                say(f"  {told['source']} {told['feed']}: {since}")
-                for key, value in told["context"].items():
-                    say(
-                        (f"    {key:<11} ", "dim"),
-                        ", ".join(value) if isinstance(value, list) else str(value),
-                    )
-
-    emit(as_json, {"values": found}, show)
 
 
 @app.command(rich_help_panel=SHARE)
@@ -145,12 +107,3 @@ def _store(home: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
-
-
-def _told(held: Held) -> dict[str, Any]:
-    return {
-        "source": held.source, "feed": held.feed, "own": held.own, "tlp": str(held.tlp),
-        "first_imported": held.first_imported.isoformat(timespec="seconds"),
-        "last_imported": held.last_imported.isoformat(timespec="seconds"),
-        "context": held.context.to_json(),
-    }  # fmt: skip
