@@ -333,7 +333,7 @@ class Store:
         """
         with reading(self._engine) as connection:
             bars = Bars(connection, self._terms(now, admission))
-            return said(connection, bars, and_(_of(types), bars.travels()))
+            return said(connection, bars, _of(types))
 
     def state(self, *, now: datetime) -> bytes:
         """32 bytes that change with every import, list and day: what may enter changes with these.

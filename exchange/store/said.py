@@ -49,12 +49,13 @@ def said(connection: Connection, bars: Bars, chosen: ColumnElement[bool]) -> Sai
     Args:
         connection: to the store.
         bars: what keeps observations back.
-        chosen: which indicators.
+        chosen: which indicators, of those that enter.
     """
+    entering = select(indicator.c.id).where(chosen, bars.travels()).correlate(None)
     query = (
         select(observation.c.indicator_id, observation.c.context_id)
         .join(indicator, indicator.c.id == observation.c.indicator_id)
-        .where(chosen, bars.lets(), observation.c.context_id.is_not(None))
+        .where(observation.c.indicator_id.in_(entering), bars.lets(), observation.c.context_id.is_not(None))
         .order_by(observation.c.indicator_id)
     )
     places: dict[tuple[int, ...], int] = {}
