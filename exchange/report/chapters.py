@@ -1,5 +1,6 @@
 """The chapters on one session: what was learned, who and why, what went in, what came of it, and how."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from exchange.report.figures import input_plot, ranges_plot, share_plot
@@ -238,6 +239,7 @@ def _output(s: dict[str, Any], content: dict[str, Any]) -> list[Block]:
             "Output",
             (
                 ("matched", _matched(out)),
+                *_blurred(out),
                 ("the count that we told the peer", "none" if told is None else f"at most {told:,}"),
                 ("we learned", out["learned_by_us"] or "nothing is recorded"),
                 ("the peer learned at most", out["learned_by_peer"] or "nothing is recorded"),
@@ -255,9 +257,23 @@ def _output(s: dict[str, Any], content: dict[str, Any]) -> list[Block]:
     ]
 
 
+def _blurred(out: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What rungs between the sizes and the overlap gave, and what they were given under."""
+    if out["total"] is not None:
+        yield f"the sum of the {out['over']} of what matched", f"{out['total']:,}, from our own result"
+    elif out["over"]:
+        yield "a sum was over", out["over"]
+    if out["epsilon_milli"] is not None:
+        yield "our noise on the count", f"epsilon {out['epsilon_milli'] / 1000:g}"
+
+
 def _matched(out: dict[str, Any]) -> str:
     if out["matched"] is not None:
         return f"{out['matched']:,}, from our own result"
+    if out["estimated"] is not None:
+        return f"about {out['estimated']:,}, from our own result: an estimate, or a number with noise"
+    if out["at_least"] is not None:
+        return f"at least {out['at_least']:,}, from our own result: the lower end of a band"
     if out["matched_at_most"] is not None:
         return f"at most {out['matched_at_most']:,}, from the receipt that the peer signed"
     return "not known to us"

@@ -4,7 +4,7 @@ One row for each rung, protocol, role and output that this version runs; a test 
 rungs that there are. ``docs/threat-model.md`` and the protocols' pages argue for each of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.agreement import Rung, Stage
 
@@ -99,24 +99,149 @@ _SENDER_COUNTED = Statement(
         "It could make the number smaller, and larger only with items of the other side that it can name.",
     ),
 )
+_SAME_ANSWER = (
+    "Compared with an earlier session, whether the other side's set has changed. Asked again of the same "
+    "sets, the answer is the same."
+)
+_ROUGH = (
+    "How many indicators are shared, between two bounds; of a small overlap of large sets next to nothing."
+)
+_SLOTS = (
+    "With altered software it could learn which of its slots are equal, and so up to 4,096 shared indicators."
+)
+_SINGLE = (
+    "Where one indicator is shared, its number. Compared with an earlier session, the number on what was "
+    "added or dropped in between, if that is shared."
+)
+_CHOSEN = (
+    "It could choose which of the other side's numbers are added, and so read those on a few indicators, "
+    "or on some thirty where the numbers are small."
+)
+_RANGE = (
+    "It could say any number of an indicator, and with one that is out of range see whether the run "
+    "fails: then that indicator was shared. The failed run is in the ledger of the other side."
+)
+_KEPT = (
+    "If it kept what it should delete, it could test a later indicator against an earlier set of the "
+    "other side within the epoch, for one row each."
+)
+_RECEIVER_ESTIMATES = Statement(
+    learned="How similar the two sets are, from how many of 4,096 slots of two sketches are equal.",
+    infers=(
+        _SHARED_SIZES,
+        _ROUGH,
+        _SAME_ANSWER,
+    ),
+    cheat=(
+        "It could test 4,096 guesses, each against one slot: of a large set few indicators win one.",
+        _SLOTS,
+    ),
+)
+_RECEIVER_BANDED = Statement(
+    learned="Between which two numbers lies how many indicators are shared.",
+    infers=(
+        _SHARED_SIZES,
+        "Where it adds shared indicators of its own from session to session, when the band changes.",
+    ),
+    cheat=(_GUESS, "With altered software it learns the number.", _UNMASK),
+)
+_RECEIVER_NOISY = Statement(
+    learned="How many indicators are shared, give or take noise of the other side.",
+    infers=(
+        _SHARED_SIZES,
+        "Asked often enough, the number itself: the budget of the policy bounds that.",
+    ),
+    cheat=(_GUESS, "With altered software it learns the number without the noise.", _UNMASK),
+)
+_RECEIVER_SUMS = Statement(
+    learned="How many of its own indicators the other side holds too, and the sum of the other side's "
+    "numbers on them; not which.",
+    infers=(
+        _SHARED_SIZES,
+        _SINGLE,
+    ),
+    cheat=(
+        _GUESS,
+        _UNMASK,
+        _CHOSEN,
+    ),
+)
+_SENDER_SUMMED = Statement(
+    learned=_SENDER_ALONE.learned,
+    infers=_SENDER_ALONE.infers,
+    cheat=(
+        _INVENT,
+        _RANGE,
+    ),
+)
+_ALSO_CONTEXT = " And what the other side says about each of them, in the fields that its policy names."
+_UNREADABLE = (
+    "Of what is not shared it got what the other side says in sealed form, which opens with nothing that it "
+    "has: its key is gone with the run."
+)
+
+
+def _with_contexts(receiver: Statement, *infers: str) -> Statement:
+    return Statement(receiver.learned + _ALSO_CONTEXT, (*receiver.infers, *infers), receiver.cheat)
+
+
+def _sends_contexts(sender: Statement) -> Statement:
+    return Statement(
+        sender.learned, sender.infers, (*sender.cheat, "It could say what it likes about an indicator.")
+    )
+
+
 _RECEIVER_TELLS = {
     "voprf": Statement(_RECEIVER_EXACT.learned, _RECEIVER_EXACT.infers, (*_RECEIVER_EXACT.cheat, _OMIT)),
     "vole": Statement(_RECEIVER_BULK.learned, _RECEIVER_BULK.infers, (*_RECEIVER_BULK.cheat, _OMIT)),
 }
+_EPOCH = (
+    "Within the epoch: which of the shared indicators the other side added or dropped since the last session."
+)
+_LEVEL = "How much changed since the last session of the epoch, in four levels."
+_RECEIVER_EPOCH = Statement(
+    _RECEIVER_EXACT.learned,
+    (*_RECEIVER_EXACT.infers, _EPOCH, _LEVEL),
+    (
+        *_RECEIVER_EXACT.cheat,
+        _KEPT,
+    ),
+)
+_SENDER_EPOCH = Statement(_SENDER_ALONE.learned, (*_SENDER_ALONE.infers, _LEVEL), _SENDER_ALONE.cheat)
 
 STATEMENTS: dict[tuple[Rung, str, str, str], Statement] = {
     (Rung.SIZE, ANY, RECEIVER, ANY): _SIZE,
     (Rung.SIZE, ANY, SENDER, ANY): _SIZE,
+    (Rung.ESTIMATE, "estimate", RECEIVER, "receiver"): _RECEIVER_ESTIMATES,
+    (Rung.ESTIMATE, "estimate", SENDER, "receiver"): _SENDER_COUNTED,
     (Rung.CARDINALITY, "cardinality", RECEIVER, "receiver"): _RECEIVER_COUNTS,
     (Rung.CARDINALITY, "cardinality", SENDER, "receiver"): _SENDER_COUNTED,
+    (Rung.CARDINALITY, "cardinality-banded", RECEIVER, "receiver"): _RECEIVER_BANDED,
+    (Rung.CARDINALITY, "cardinality-banded", SENDER, "receiver"): _SENDER_COUNTED,
+    (Rung.CARDINALITY, "cardinality-noisy", RECEIVER, "receiver"): _RECEIVER_NOISY,
+    (Rung.CARDINALITY, "cardinality-noisy", SENDER, "receiver"): _SENDER_COUNTED,
+    (Rung.SUM, "sum", RECEIVER, "receiver"): _RECEIVER_SUMS,
+    (Rung.SUM, "sum", SENDER, "receiver"): _SENDER_SUMMED,
     (Rung.OVERLAP, "voprf", RECEIVER, "receiver"): _RECEIVER_EXACT,
     (Rung.OVERLAP, "voprf", RECEIVER, "both"): _RECEIVER_TELLS["voprf"],
     (Rung.OVERLAP, "voprf", SENDER, "receiver"): _SENDER_ALONE,
     (Rung.OVERLAP, "voprf", SENDER, "both"): _SENDER_TOLD,
+    (Rung.OVERLAP, "voprf-epoch", RECEIVER, "receiver"): _RECEIVER_EPOCH,
+    (Rung.OVERLAP, "voprf-epoch", SENDER, "receiver"): _SENDER_EPOCH,
     (Rung.OVERLAP, "vole", RECEIVER, "receiver"): _RECEIVER_BULK,
     (Rung.OVERLAP, "vole", RECEIVER, "both"): _RECEIVER_TELLS["vole"],
     (Rung.OVERLAP, "vole", SENDER, "receiver"): _SENDER_ALONE,
     (Rung.OVERLAP, "vole", SENDER, "both"): _SENDER_TOLD,
+    (Rung.CONTEXT, "voprf-context", RECEIVER, "receiver"): _with_contexts(_RECEIVER_EXACT, _UNREADABLE),
+    (Rung.CONTEXT, "voprf-context", RECEIVER, "both"): _with_contexts(_RECEIVER_TELLS["voprf"], _UNREADABLE),
+    (Rung.CONTEXT, "voprf-context", SENDER, "receiver"): _sends_contexts(_SENDER_ALONE),
+    (Rung.CONTEXT, "voprf-context", SENDER, "both"): _sends_contexts(_SENDER_TOLD),
+    (Rung.CONTEXT, "vole-context", RECEIVER, "receiver"): _with_contexts(_RECEIVER_BULK, _UNREADABLE),
+    (Rung.CONTEXT, "vole-context", RECEIVER, "both"): _with_contexts(_RECEIVER_TELLS["vole"], _UNREADABLE),
+    (Rung.CONTEXT, "vole-context", SENDER, "receiver"): _sends_contexts(_SENDER_ALONE),
+    (Rung.CONTEXT, "vole-context", SENDER, "both"): _sends_contexts(_SENDER_TOLD),
+    (Rung.CONTEXT, "context-asked", RECEIVER, "both"): _with_contexts(_RECEIVER_TELLS["voprf"]),
+    (Rung.CONTEXT, "context-asked", SENDER, "both"): _sends_contexts(_SENDER_TOLD),
 }
 """By rung, protocol, role and output."""
 
@@ -160,6 +285,34 @@ ADVERSARIES = {
         errors="The number is wrong with probability at most 2^-40.",
         limits=_NO_CHOICE,
     ),
+    "sum": Adversary(
+        model="Semi-honest: neither side proves anything. A receiver with altered software learns at most "
+        "the overlap, and the numbers on a few indicators.",
+        assumptions="One-more gap Diffie-Hellman on Curve25519, decisional Diffie-Hellman on ristretto255, "
+        "random oracle. Not post-quantum.",
+        errors="The count is wrong with probability at most 2^-40; the sum follows from it.",
+        limits=_NO_CHOICE,
+    ),
+}
+ADVERSARIES |= {
+    "estimate": replace(
+        ADVERSARIES["cardinality"],
+        model="Semi-honest, for the promise that no more than an estimate is learned. A receiver with "
+        "altered software learns up to 4,096 shared indicators, never more than the overlap.",
+        errors="The stated bounds hold in 99 of 100 sessions.",
+    ),
+    "cardinality-banded": ADVERSARIES["cardinality"],
+    "cardinality-noisy": replace(
+        ADVERSARIES["cardinality"],
+        errors="The noise is discrete Laplace, cut off where less than 2^-40 of it lies.",
+    ),
+    "voprf-epoch": replace(
+        ADVERSARIES["voprf"],
+        limits=f"The key of the other side lives for an epoch, not for a session. {_NO_CHOICE}",
+    ),
+    "voprf-context": ADVERSARIES["voprf"],
+    "context-asked": ADVERSARIES["voprf"],
+    "vole-context": ADVERSARIES["vole"],
 }
 """By protocol."""
 

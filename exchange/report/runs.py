@@ -90,10 +90,15 @@ class Run:
 
     @property
     def receives(self) -> bool:
-        """Whether we are the receiver: whoever dials is."""
+        """Whether we are the receiver: whoever dials is, unless the session is turned."""
         if self.agreement is None:
-            return self.direction == "initiator"
+            return (self.direction == "initiator") is not self.turned
         return (self.agreement.receiver == self.agreement.initiator) == (self.direction == "initiator")
+
+    @property
+    def turned(self) -> bool:
+        """Whether the responder was to be the receiver."""
+        return "turned" in self.intent.what
 
     @property
     def peer_learns(self) -> bool:
@@ -135,14 +140,14 @@ class Run:
     @property
     def charge(self) -> int:
         """What counts against the budget: what the peer signed to have matched, else the worst case."""
-        if self.direction == "responder" and self.told is not None:
+        if self.direction == "responder" and not self.turned and self.told is not None:
             return min(self.at_stake, self.told)
         return self.at_stake
 
     @property
     def asked(self) -> int:
         """How many values the peer can have asked about: all that it declared, where it was to learn."""
-        answers = self.direction == "responder" and self.rung is not Rung.SIZE
+        answers = not self.receives and self.rung is not Rung.SIZE
         return (self.number("peer_padded") or 0) if answers or self.charge else 0
 
 

@@ -189,6 +189,11 @@ def _output(run: Run, policy: Stated) -> dict[str, Any]:
     return {
         "matched": run.number("matched"),
         "matched_at_most": run.told,
+        "at_least": run.number("at_least"),
+        "estimated": run.number("estimated"),
+        "total": run.number("total"),
+        "over": str(run.said("over") or ""),
+        "epsilon_milli": run.number("epsilon_milli"),
         "learned_by_us": str(run.said("learned_by_us") or ""),
         "learned_by_peer": str(run.said("learned_by_peer") or ""),
         "told_peer": _told_peer(run),
@@ -224,7 +229,7 @@ def _bounds(run: Run) -> dict[str, int | str | None]:
 
 def _known(run: Run) -> tuple[int | None, str]:
     """How many of ours the peer learned of, where somebody says so, and who."""
-    if run.direction == "responder" and run.peer_learns and run.told is not None:
+    if run.direction == "responder" and not run.turned and run.peer_learns and run.told is not None:
         return run.charge, "receipt"
     matched = run.number("matched")
     if run.receives and run.peer_learns and matched is not None:

@@ -7,7 +7,7 @@ import pytest
 from crypto.psi import DISCOVERED, Output
 from exchange.agreement import Rung, Stage
 from exchange.disclosure import fits
-from exchange.policy import ADMISSION_RULES, RUNNABLE
+from exchange.policy import ADMISSION_RULES
 from exchange.policy.request import OVERFIT
 from exchange.policy.tables import BASES as BASES_OF_POLICY
 from exchange.report.learned import ADVERSARIES, RECEIVER, SENDER, STATEMENTS, statement
@@ -16,7 +16,7 @@ from tests.architecture.tree import ROOT
 
 RUNS = [
     (rung, name, role, str(output))
-    for rung, (name, protocol), role in product(sorted(RUNNABLE), DISCOVERED.items(), (RECEIVER, SENDER))
+    for rung, (name, protocol), role in product(Rung, DISCOVERED.items(), (RECEIVER, SENDER))
     for output in Output
     if fits(protocol, rung, output)
 ]
@@ -33,7 +33,7 @@ def test_there_is_a_statement_on_every_run(rung: Rung, protocol: str, role: str,
 
 def test_no_statement_is_on_what_does_not_exist() -> None:
     assert {protocol for _, protocol, _, _ in STATEMENTS} <= {*DISCOVERED, "*"}
-    assert {rung for rung, *_ in STATEMENTS} == set(RUNNABLE)
+    assert {rung for rung, *_ in STATEMENTS} == set(Rung)
     assert set(ADVERSARIES) == set(DISCOVERED)
     assert statement(Rung.CONTEXT, "voprf", RECEIVER, "receiver", Stage.WHOLE) is None
 
