@@ -1,7 +1,7 @@
 """The composition root: the only place that builds objects out of a home."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -25,9 +25,10 @@ from exchange.disclosure import (
     ours_for,
     warm,
 )
+from exchange.disclosure.asking import Answered, ask
 from exchange.disclosure.publishing import Built, Edition, publish
 from exchange.errors import ConfigError, LedgerError, PeerRefused
-from exchange.indicators import IndicatorType
+from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Verification
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.seal import ALGORITHM
@@ -39,6 +40,7 @@ from exchange.store import Store
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
 from exchange.store.epochs import Epochs
+from exchange.store.fetched import Fetched
 from exchange.store.guard import guard_key, seal_seed
 from exchange.store.ledger import LedgerReader
 from exchange.store.policies import home_policy
@@ -98,6 +100,7 @@ class Node:
         sealed = home.settings.seal == ALGORITHM
         self._seal_key = MLDSA44PrivateKey.from_seed_bytes(seal_seed(home)) if sealed else None
         self._recorded = Recorded(self.ledger.roster_epoch(), self.ledger.policy())
+        self.publications = Publications(home)
         self.desk = Desk(
             member=home.member,
             alliance=self.alliance.alliance,
@@ -116,8 +119,8 @@ class Node:
             guard_key=guard_key(home),
             seal=self._seal,
             keep=Results(home).keep,
+            shelf=self.publications,
         )
-        self.publications = Publications(home)
         Epochs(home).expire()
         self._measured = Measured(home.path / "measured.json", machine(SOFTWARE))
         self._roster()
@@ -245,6 +248,29 @@ class Node:
         """
         async with self._link(peer, address) as link:
             return await warm(self.desk, peer, wish, n, link)
+
+    async def query(
+        self,
+        peer: str,
+        questions: Sequence[Indicator],
+        *,
+        purpose: str = "",
+        confirm: bool = False,
+        address: str | None = None,
+        progress: Callable[[int], None] = lambda _count: None,
+    ) -> Answered:
+        """Ask the filter that a peer publishes, at least one question: see ``exchange.disclosure.asking``.
+
+        Raises:
+            PolicyRefusal, PeerError: as for a match.
+        """
+        distinct = list(dict.fromkeys(questions))
+        async with self._link(peer, address) as link:
+            await asyncio.to_thread(commit, self.desk)
+            return await ask(
+                self.desk, peer, distinct, link, Fetched(self.home),
+                purpose=purpose, confirm=confirm, progress=progress,
+            )  # fmt: skip
 
     def publish(self, edition: Edition, *, progress: Callable[[int], None] = lambda _count: None) -> Built:
         """Publish our set as a filter, or the next filter of the epoch.

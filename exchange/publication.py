@@ -28,6 +28,8 @@ MAX_FILE_BYTES = 1 << 36
 EARLY = timedelta(minutes=5)
 """How far the publisher's clock may be ahead of ours."""
 _HASH_BYTES = 32
+_HEAD_BYTES, _TAG_BYTES = 4096, 16
+"""No filter is larger than a table of whole tags, apart from the smallest."""
 _WORD = re.compile(r"[a-z0-9][a-z0-9./-]{0,63}")
 
 
@@ -95,7 +97,7 @@ class Publication:
             and 1 <= self.number < MAX_ROWS
             and 1 <= self.items < MAX_ROWS
             and padme(self.items) == self.items
-            and 0 < self.size <= MAX_FILE_BYTES
+            and 0 < self.size <= _HEAD_BYTES + _TAG_BYTES * self.items
             and 0 < self.made < self.expires <= self.made + MAX_DAYS * 86_400
         )
         if not sound:

@@ -73,6 +73,7 @@ def past_of(session: Session) -> Past:
             types=tuple(map(IndicatorType, _list(intent.what["types"]))),
             ours=sum(entered.values()) if isinstance(entered, dict) else count(intent.what["ours_padded"]),
             peer_padded=_maybe(what.get("peer_padded")),
+            questions=_maybe(what.get("asked")),
             charge=charge(session),
             matched=_maybe(_first(what, "matched", "estimated", "at_least")),
             exact="at_least" not in what,

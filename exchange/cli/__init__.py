@@ -52,7 +52,7 @@ MODULES = {
 """Where each command is, in the order in which they are first needed."""
 ALSO = {
     "alliance": ("administration",),
-    "filter": ("filter_published", "filter_files"),
+    "filter": ("filter_published", "filter_query", "filter_files"),
     "policy": ("decisions", "simulate"),
 }
 

@@ -12,6 +12,7 @@ from exchange.agreement import Agreement, Rung, Stage
 from exchange.disclosure.desk import Desk, Found, Learned, Proposal
 from exchange.disclosure.drive import Progress, in_thread
 from exchange.disclosure.epochs import GoingOn, State
+from exchange.disclosure.questions import Tally
 from exchange.disclosure.standing import Shown
 from exchange.disclosure.world import Channel
 from exchange.errors import CosightError, PeerExceededLimit, PeerRefused
@@ -44,6 +45,7 @@ class Entry:
         planted: how many canaries enter besides.
         going_on: what the session goes on from, where it does.
         left: what the run left for the next session, once it is over.
+        asked: how many questions were asked, where there were single ones and all of them are known.
         open: whether there is an intent that awaits its result.
     """
 
@@ -54,7 +56,7 @@ class Entry:
     policy: Policy
     agreement: Agreement | None = None
     peer_signature: bytes = b""
-    channel: Channel | None = None
+    channel: Channel | Tally | None = None
     progress: Progress = field(default_factory=Progress)
     shown: Shown | None = None
     admission: Admission = field(default_factory=Admission)
@@ -62,6 +64,7 @@ class Entry:
     planted: int = 0
     going_on: GoingOn | None = None
     left: State | None = None
+    asked: int | None = None
     open: bool = False
 
     @property
@@ -188,7 +191,7 @@ class Entry:
         count = told(matched, mode)
         return {} if count is None else {"told": count}
 
-    def _transcript(self, channel: Channel) -> str:
+    def _transcript(self, channel: Channel | Tally) -> str:
         """The hash of all messages of the run, the same at both sides."""
         sent, received = channel.digests()
         ours_first = self.direction == "initiator"
@@ -207,8 +210,8 @@ class Entry:
         """The most items of ours that the peer can learn of in this session, as far as it is known."""
         agreement = self.agreement
         request = self.request(None if agreement is None else agreement.padded_of(self.peer))
-        most = at_stake(request)
-        return self.ours or 0 if most is None else most
+        known = (n for n in (at_stake(request), self.asked) if n is not None)
+        return min(known, default=self.ours or 0)
 
     def _run(self, *, aborted: bool = False) -> dict[str, Any]:
         """What the agreement pinned and what the run moved, as far as it came."""

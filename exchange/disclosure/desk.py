@@ -14,6 +14,7 @@ from crypto.psi import Band, Noisy, Output
 from exchange import agreement as agreements
 from exchange.agreement import Agreement, Rung, Stage
 from exchange.config import Limits
+from exchange.disclosure.shelf import Shelf
 from exchange.disclosure.world import EpochStates, Items, Ledger, Sketches, Stash
 from exchange.errors import NotAuthorised
 from exchange.identity.roster import Member
@@ -68,6 +69,7 @@ class Desk:
         throttle: what one peer can make us write.
         seal: what is done with the ledger after every session.
         keep: what is done with what a session told us.
+        shelf: the filters that we publish; None where we publish none.
     """
 
     member: str
@@ -88,6 +90,7 @@ class Desk:
     throttle: Throttle = field(default_factory=Throttle)
     seal: Callable[[], None] = lambda: None
     keep: Callable[["Learned"], None] = lambda _learned: None
+    shelf: Shelf | None = None
 
     def member_named(self, peer: str) -> Member:
         """Somebody on the roster in force.

@@ -26,6 +26,7 @@ from exchange.disclosure.initiator import (
     role_of,
 )
 from exchange.disclosure.judging import judge_peer
+from exchange.disclosure.leases import Leases, check_words
 from exchange.disclosure.planting import planted_for
 from exchange.disclosure.settling import MAX_DUE, Settled, Settlement, countersign, overdue
 from exchange.disclosure.standing import Standing, check, set_in, standing
@@ -35,6 +36,7 @@ from exchange.indicators import PROFILE
 from exchange.ledger.document import Document, DocumentKind
 from exchange.policy import History, decide
 from exchange.policy.request import BANDED, NOISY
+from exchange.publication import PROTOCOL
 
 log = logging.getLogger(__name__)
 OFFER_LIFE = timedelta(seconds=60)
@@ -66,6 +68,7 @@ class Responder:
         self._running: dict[bytes, str] = {}
         self._judging: set[asyncio.Task[Any]] = set()
         self._lock = asyncio.Lock()
+        self.leases = Leases(desk)
 
     def greet(self, peer: str, log_size: int) -> Greeting:
         """Show our log from the length on that the peer has seen, and say how much we have seen of its own.
@@ -119,8 +122,11 @@ class Responder:
         )
         agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned, set_in(shown))
         entry.agreement = agreement
+        lease = self.leases.make(entry, agreement) if proposal.protocol == PROTOCOL else None
         entry.intend(padded)
-        if proposal.rung is Rung.SIZE and proposal.stage is not Stage.AHEAD:
+        if lease is not None:
+            self.leases.open(lease)
+        elif proposal.rung is Rung.SIZE and proposal.stage is not Stage.AHEAD:
             entry.disclosed()
         else:
             self._offers[proposal.session] = Offer(entry, agreement, self._desk.clock() + OFFER_LIFE)
@@ -135,7 +141,7 @@ class Responder:
             LedgerError: the ledger cannot be written.
         """
         async with self._lock:
-            running = asked.session in self._running or asked.session in self._offers
+            running = asked.session in self._running or self._is_open(asked.session)
             return await in_thread(countersign, self._desk, peer, asked, running=running)
 
     async def run(
@@ -221,6 +227,7 @@ class Responder:
         now = self._desk.clock()
         for session in [s for s, offer in self._offers.items() if offer.expires <= now]:
             self._offers.pop(session).entry.aborted("expired")
+        self.leases.expire()
 
     async def close(self) -> None:
         """Close every offer: the node stops."""
@@ -232,6 +239,11 @@ class Responder:
     def _close(self) -> None:
         for session in list(self._offers):
             self._offers.pop(session).entry.aborted("stopped")
+        self.leases.close()
+
+    def _is_open(self, session: bytes) -> bool:
+        """Whether an agreement waits for the peer."""
+        return session in self._offers or self.leases.holds(session)
 
     def _record(self, entry: Entry, refusal: SessionRefused) -> None:
         """Write a refusal down, within bounds: a peer must not be able to fill our disk."""
@@ -251,11 +263,9 @@ class Responder:
         limits = desk.limits
         if not 1 <= p.padded <= limits.max_rows or not 1 <= p.deadline_s <= limits.deadline_s:
             raise SessionRefused("the declared size or deadline is over our limit", code="too-large")
-        if p.session in self._offers or desk.ledger.has_session(p.session.hex()):
+        if self._is_open(p.session) or desk.ledger.has_session(p.session.hex()):
             raise SessionRefused("the session was seen before", code="session-replayed")
-        busy = [offer.entry.peer for offer in self._offers.values()] + list(self._running.values())
-        if len(busy) >= limits.max_sessions or busy.count(entry.peer) >= limits.max_sessions_per_peer:
-            raise SessionRefused("too many sessions at once", code="busy")
+        self._check_room(entry)
         now = desk.clock()
         history = desk.ledger.history(entry.peer, now)
         self._allow(entry, history)  # first without our size: to refuse takes no time that depends on it
@@ -266,6 +276,10 @@ class Responder:
             raise SessionRefused("the peer owes the receipts of earlier sessions", code="receipt-due")
         if p.stage is Stage.AHEAD:
             return  # our set does not matter, and nothing of it shows
+        if p.protocol == PROTOCOL:
+            self.leases.offer(entry, history, now)
+            self._allow(entry, history)
+            return
         entry.admission = admitted(entry.policy, entry.peer, history, now)
         entry.offer = desk.items.offer(p.types, now=now, admission=entry.admission)
         entry.planted = len(planted_for(desk, entry.policy, entry.peer, p.types, p.rung))
@@ -273,6 +287,16 @@ class Responder:
             padded = size_class(entry.ours or 0)
             entry.going_on = epochs.answering(desk, entry.peer, p, lambda: put_in(entry), padded)
         self._allow(entry, history)
+
+    def _check_room(self, entry: Entry) -> None:
+        """Refuse what would be too much at once."""
+        if entry.proposal.protocol == PROTOCOL:
+            self.leases.check_room(entry.peer)
+            return
+        limits = self._desk.limits
+        busy = [offer.entry.peer for offer in self._offers.values()] + list(self._running.values())
+        if len(busy) >= limits.max_sessions or busy.count(entry.peer) >= limits.max_sessions_per_peer:
+            raise SessionRefused("too many sessions at once", code="busy")
 
     def _check_log(self, entry: Entry, shown: Standing) -> None:
         """Refuse a peer whose log does not continue the one that we saw."""
@@ -337,6 +361,9 @@ def _check_words(p: Proposal) -> None:
     """Refuse what we do not speak."""
     if p.profile != PROFILE:
         raise SessionRefused("the peer uses another canonical profile", code="profile-mismatch")
+    if p.protocol == PROTOCOL:
+        check_words(p)
+        return
     if p.protocol not in DISCOVERED:
         raise SessionRefused("the peer asks for a protocol that we do not have", code="protocol-unknown")
     if not fits(DISCOVERED[p.protocol], p.rung, p.output):

@@ -143,6 +143,7 @@ _WHAT: dict[str, Check] = {
     "at_stake": _count,
     "transcript": _hash,
     "told": _count,
+    "asked": _count,
     # What a rung between the sizes and the overlap gave, or what it rests on.
     "at_least": _count,
     "estimated": _count,

@@ -20,6 +20,7 @@ class Past:
         types: types of indicators that went in.
         ours: how many items we put in.
         peer_padded: what the peer declared; None where it did not come so far.
+        questions: how many values the peer asked about one by one; None where it was not so.
         charge: the most items of ours that the peer can have learned of.
         matched: how many matched, where we know it.
         exact: whether that is the number itself; else it is at least that.
@@ -36,6 +37,7 @@ class Past:
     types: tuple[IndicatorType, ...]
     ours: int
     peer_padded: int | None = None
+    questions: int | None = None
     charge: int = 0
     matched: int | None = None
     exact: bool = True
@@ -46,10 +48,11 @@ class Past:
 
     @property
     def asked(self) -> int:
-        """How many values the peer can have asked about: all that it declared, where it was to learn."""
+        """How many values the peer can have asked about, where it was to learn: no more than it declared."""
         sent = (self.direction == "initiator") is self.turned
         answers = sent and self.rung is not Rung.SIZE
-        return (self.peer_padded or 0) if answers or self.charge else 0
+        most = self.peer_padded or 0
+        return min(most, most if self.questions is None else self.questions) if answers or self.charge else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,9 +146,10 @@ class Run:
 
     @property
     def asked(self) -> int:
-        """How many values the peer can have asked about: all that it declared, where it was to learn."""
+        """How many values the peer can have asked about, where it was to learn: no more than it declared."""
         answers = not self.receives and self.rung is not Rung.SIZE
-        return (self.number("peer_padded") or 0) if answers or self.charge else 0
+        most, questions = self.number("peer_padded") or 0, self.number("asked")
+        return min(most, most if questions is None else questions) if answers or self.charge else 0
 
 
 @dataclass(frozen=True, slots=True)

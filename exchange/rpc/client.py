@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from random import random
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, cast
@@ -13,8 +14,9 @@ from google.protobuf.message import Message as Protobuf
 
 from exchange.agreement import Agreement
 from exchange.disclosure import Answer, Channel, Greeting, Proposal, Settled, Settlement, Standing
+from exchange.disclosure.questions import Described, Evaluated, Questions, Wanted
 from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
-from exchange.rpc import messages
+from exchange.rpc import filters, messages
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
 from exchange.rpc.server import SERVICE, compute_allowance_s
@@ -32,6 +34,8 @@ OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""How long is waited, once or twice over, before a busy peer is asked again."""
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError)
 """What gRPC may raise on writing to a call that the peer has ended."""
 
@@ -153,6 +157,59 @@ class PeerLink:
         request = messages.settlement_to_wire(settlement)
         return messages.settled_from_wire(await self._unary("Settle", request, pb.SettleReply))
 
+    async def ask(self, questions: Questions) -> Evaluated:
+        """Ask, and ask again while the peer has no seat for us.
+
+        Raises:
+            PeerRefused: the peer said no.
+            PeerUnavailable: it cannot be reached.
+            PeerMisbehaved: its answer is malformed.
+        """
+        request = filters.questions_to_wire(questions)
+        for wait_s in WAITS_S:
+            try:
+                reply = await self._unary("Ask", request, pb.AskReply)
+            except PeerRefused as e:
+                if e.code != "busy":
+                    raise
+                await asyncio.sleep(wait_s * (1 + random()))  # noqa: S311  # spreads those who wait
+            else:
+                return filters.evaluated_from_wire(reply, questions)
+        return filters.evaluated_from_wire(await self._unary("Ask", request, pb.AskReply), questions)
+
+    @asynccontextmanager
+    async def download(self, wanted: Wanted) -> AsyncIterator[tuple[Described, AsyncIterator[bytes]]]:
+        """Fetch: what is described, and the bytes that follow, which the caller counts.
+
+        Raises:
+            PeerRefused: the peer said no.
+            PeerUnavailable: it cannot be reached, or falls silent.
+            PeerMisbehaved: what comes is malformed.
+        """
+        opened: Any = self._channel.unary_stream(f"/{SERVICE}/Download")
+        call = opened(filters.wanted_to_wire(wanted).SerializeToString())
+
+        async def replies() -> AsyncIterator[pb.DownloadReply]:
+            while True:
+                try:
+                    async with asyncio.timeout(self._idle_s):
+                        with _faults(self._peer):
+                            data = await call.read()
+                except TimeoutError:
+                    raise PeerUnavailable(f"{self._peer} fell silent", code="peer-stalled") from None
+                if data is grpc.aio.EOF:
+                    return
+                yield self._parsed(pb.DownloadReply, data)
+
+        came = replies()
+        try:
+            first = await anext(came, None)
+            if first is None:
+                raise PeerUnavailable(f"{self._peer} closed the download", code="peer-closed")
+            yield filters.described_from_wire(first), (filters.chunk_from_wire(reply) async for reply in came)
+        finally:
+            call.cancel()
+
     @asynccontextmanager
     async def run(self, agreement: Agreement, signature: bytes) -> AsyncIterator[Channel]:
         """Open the run of an agreement; leaving the context ends the call."""
@@ -199,8 +256,11 @@ class PeerLink:
         call: Any = self._channel.unary_unary(f"/{SERVICE}/{method}")
         with _faults(self._peer):
             data = await call(request.SerializeToString(), timeout=self._timeout_s)
+        return self._parsed(reply, data)
+
+    def _parsed(self, kind: type[messages.P], data: bytes) -> messages.P:
         try:
-            return messages.parse(reply, data)
+            return messages.parse(kind, data)
         except SessionRefused as e:
             raise PeerMisbehaved(f"{self._peer} gave an answer that cannot be read") from e
 

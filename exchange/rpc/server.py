@@ -1,11 +1,11 @@
-"""The server of a node: four calls, each authorised against the roster, each refused with one code."""
+"""The server of a node: a few calls, each authorised against the roster, each refused with one code."""
 
 import asyncio
 import logging
 import secrets
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any
 
 import grpc
@@ -23,9 +23,10 @@ from exchange.errors import (
 )
 from exchange.identity import certificates
 from exchange.indicators import PROFILE
-from exchange.rpc import messages
+from exchange.rpc import filters, messages
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
+from exchange.rpc.seats import Seats
 from exchange.rpc.status import STATUS, outward
 from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame
@@ -48,42 +49,15 @@ MAX_CALLS = 64
 MAX_CALLS_EACH = 16
 """Open calls in one name, as many as one connection carries. TLS holds a caller to its name by the constraint
 in its intermediate."""
+MAX_ASKS = 256
+MAX_ASKS_EACH = 64
+"""Open calls with questions: they are small, and there may be many at once."""
 MAX_STRANGERS = 16
 MAX_STRANGERS_EACH = 2
 """Open greetings of those who are not on our roster (yet, or any more)."""
 REQUEST_S = 5
 """Longest wait for the request of a short call, in seconds; ``idle_s`` where that is less."""
 SWEEP_S = 10
-
-
-class Seats:
-    """Counts open calls, so that no caller holds so many that none are left for others.
-
-    Args:
-        each: most calls of one caller.
-        total: most calls of all.
-    """
-
-    def __init__(self, *, each: int, total: int) -> None:
-        self._each = each
-        self._total = total
-        self._taken: Counter[str] = Counter()
-
-    @contextmanager
-    def taken_by(self, caller: str) -> Iterator[None]:
-        """Hold one seat.
-
-        Raises:
-            SessionRefused: there is none for this caller; with the code ``busy``.
-        """
-        if self._taken[caller] >= self._each or self._taken.total() >= self._total:
-            raise SessionRefused("too many calls are open already", code="busy")
-        self._taken[caller] += 1
-        try:
-            yield
-        finally:
-            self._taken[caller] -= 1
-            self._taken += Counter()  # forgets who holds none
 
 
 class Server:
@@ -104,6 +78,7 @@ class Server:
         self._sweeper: asyncio.Task[None] | None = None
         self._calls: set[asyncio.Task[Any]] = set()
         self._seats = Seats(each=MAX_CALLS_EACH, total=MAX_CALLS)
+        self._asks = Seats(each=MAX_ASKS_EACH, total=MAX_ASKS)
         self._strangers = Seats(each=MAX_STRANGERS_EACH, total=MAX_STRANGERS)
 
     async def start(self, listen: str) -> int:
@@ -112,8 +87,8 @@ class Server:
         Raises:
             ConfigError: the address cannot be bound.
         """
-        server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-        # All are streams for us, though three carry one message each way: gRPC would read a unary request
+        server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS + MAX_ASKS)
+        # All are streams for us, though most carry one message each way: gRPC would read a unary request
         # before it calls us, and wait for it for ever. Requests come as bytes and are decoded under our
         # guard, for one code whatever they hold.
         calls: dict[str, Any] = {
@@ -123,6 +98,8 @@ class Server:
                 ("Propose", self._propose),
                 ("Run", self._run),
                 ("Settle", self._settle),
+                ("Download", self._download),
+                ("Ask", self._ask),
             )
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
@@ -225,6 +202,27 @@ class Server:
 
         await self._guard(context, answer)
 
+    async def _download(self, _requests: Any, context: Any) -> None:
+        async def answer() -> None:
+            peer = await self._caller(context)
+            request = messages.parse(pb.DownloadRequest, await self._request(context))
+            served = await self._responder.leases.download(peer, filters.wanted_from_wire(request))
+            replies = chain([filters.served_to_wire(served)], filters.chunks(served))
+            while (reply := await asyncio.to_thread(next, replies, None)) is not None:
+                async with asyncio.timeout(self._idle_s):
+                    await _write(context, reply.SerializeToString())
+
+        await self._guard(context, answer)
+
+    async def _ask(self, _requests: Any, context: Any) -> None:
+        async def answer() -> None:
+            peer = await self._caller(context)
+            request = messages.parse(pb.AskRequest, await self._request(context))
+            reply = await self._responder.leases.ask(peer, filters.questions_from_wire(request))
+            await _write(context, filters.evaluated_to_wire(reply).SerializeToString())
+
+        await self._guard(context, answer, self._asks)
+
     async def _request(self, context: Any) -> bytes:
         """The one message of a short call."""
         async with asyncio.timeout(min(REQUEST_S, self._idle_s)):
@@ -283,7 +281,9 @@ class Server:
         except CosightError as e:  # somebody else's bad roster does not decide whether the caller is known
             log.warning("rosters offered by a caller were not taken up: %s", e)
 
-    async def _guard(self, context: Any, answer: Callable[[], Awaitable[None]]) -> None:
+    async def _guard(
+        self, context: Any, answer: Callable[[], Awaitable[None]], seats: Seats | None = None
+    ) -> None:
         """Give a call its seat, and turn what goes wrong into one code for the peer and one line in our log.
 
         The seat is kept until the refusal is sent: a caller can delay that by not reading.
@@ -294,7 +294,7 @@ class Server:
         task.add_done_callback(self._calls.discard)
         with ExitStack() as seat:
             try:
-                seat.enter_context(self._seats.taken_by(self._name(context)))
+                seat.enter_context((seats or self._seats).taken_by(self._name(context)))
                 await answer()
                 return  # noqa: TRY300
             except CosightError as e:

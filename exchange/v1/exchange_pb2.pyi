@@ -158,3 +158,63 @@ class SettleReply(_message.Message):
     receipt: bytes
     consistency: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, receipt: _Optional[bytes] = ..., consistency: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class DownloadRequest(_message.Message):
+    __slots__ = ("session", "signature", "have", "partial", "offset")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    HAVE_FIELD_NUMBER: _ClassVar[int]
+    PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    signature: bytes
+    have: bytes
+    partial: bytes
+    offset: int
+    def __init__(self, session: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., have: _Optional[bytes] = ..., partial: _Optional[bytes] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class DownloadReply(_message.Message):
+    __slots__ = ("described", "chunk")
+    DESCRIBED_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    described: Described
+    chunk: bytes
+    def __init__(self, described: _Optional[_Union[Described, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class Described(_message.Message):
+    __slots__ = ("publication", "signature", "form", "size", "offset")
+    PUBLICATION_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    FORM_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    publication: bytes
+    signature: bytes
+    form: str
+    size: int
+    offset: int
+    def __init__(self, publication: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., form: _Optional[str] = ..., size: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class AskRequest(_message.Message):
+    __slots__ = ("session", "signature", "blinded", "buckets", "done")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    BLINDED_FIELD_NUMBER: _ClassVar[int]
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    signature: bytes
+    blinded: bytes
+    buckets: _containers.RepeatedScalarFieldContainer[int]
+    done: bool
+    def __init__(self, session: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., blinded: _Optional[bytes] = ..., buckets: _Optional[_Iterable[int]] = ..., done: _Optional[bool] = ...) -> None: ...
+
+class AskReply(_message.Message):
+    __slots__ = ("evaluated", "proof", "buckets")
+    EVALUATED_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    evaluated: bytes
+    proof: bytes
+    buckets: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, evaluated: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., buckets: _Optional[_Iterable[bytes]] = ...) -> None: ...

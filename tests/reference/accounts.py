@@ -215,7 +215,8 @@ def guesses(export: Export, session: dict[str, Map]) -> int:
     ):
         return 0
     peer = "responder" if intent["direction"] == "initiator" else "initiator"
-    return int(export.document(named)[f"{peer}_padded"])
+    declared = int(export.document(named)[f"{peer}_padded"])
+    return min(declared, what(result).get("asked", declared))
 
 
 def charge(session: dict[str, Map]) -> int:

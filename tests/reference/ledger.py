@@ -23,7 +23,7 @@ OF_INTENT = (
 )
 OF_RESULT = (
     "at_stake ours_padded peer_padded matched told transcript bytes_sent bytes_received messages_sent"
-    " peer_signature by rule"
+    " peer_signature by rule asked"
 )
 SESSION = "session peer direction"
 KINDS = {  # what an entry must hold and may hold, and the same of its `what`
@@ -61,7 +61,7 @@ WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 SIZES = (
     "seq size epoch revision padded ours_padded count canaries at_stake log_size peer_epoch peer_set_padded"
-    " peer_padded matched told bytes_sent bytes_received messages_sent"
+    " peer_padded matched told bytes_sent bytes_received messages_sent asked"
 )
 COUNTS = set(SIZES.split())
 TOGETHER = {"log_size", "log_root"}, {"peer_epoch", "peer_set", "peer_set_padded"}

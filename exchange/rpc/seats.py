@@ -1,0 +1,37 @@
+"""Seats at the table of a server: how many calls are open, of one caller and of all."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from exchange.errors import SessionRefused
+
+
+class Seats:
+    """Counts open calls, so that no caller holds so many that none are left for others.
+
+    Args:
+        each: most calls of one caller.
+        total: most calls of all.
+    """
+
+    def __init__(self, *, each: int, total: int) -> None:
+        self._each = each
+        self._total = total
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def taken_by(self, caller: str) -> Iterator[None]:
+        """Hold one seat.
+
+        Raises:
+            SessionRefused: there is none for this caller; with the code ``busy``.
+        """
+        if self._taken[caller] >= self._each or self._taken.total() >= self._total:
+            raise SessionRefused("too many calls are open already", code="busy")
+        self._taken[caller] += 1
+        try:
+            yield
+        finally:
+            self._taken[caller] -= 1
+            self._taken += Counter()  # forgets who holds none
