@@ -46,7 +46,7 @@ class Edition:
         kind: of filter.
         fpr: how often it may seem to hold what it does not.
         types: types of indicators; those that we hold and everybody may have, if left out.
-        audience: the members that may ask; all that our policy lets, if left out.
+        audience: the members that may ask; those before or all, as far as our policy lets, if left out.
         days: how long a new epoch is.
         renew: whether to begin a new epoch though the old one is not over.
     """
@@ -104,7 +104,7 @@ def publish(
             before if before is not None and before.publication.covers(now) and not edition.renew else None
         )
         edition = _completed(edition, goes_on)
-        chosen = _chosen(desk, edition, members, now)
+        chosen = _chosen(desk, edition, members, goes_on, now)
         items = desk.items.item_set(chosen.types, now=now, admission=chosen.admission).rows
         if len(items) != chosen.offer.size:
             raise CosightError("our set changed while it was counted", code="set-changed", hint="build again")
@@ -143,21 +143,24 @@ def _completed(edition: Edition, before: Published | None) -> Edition:
     completed = replace(edition, kind=kind, fpr=edition.fpr or usual)
     if before is None:
         return completed
-    types, audience = edition.types or before.publication.types, edition.audience or before.audience
-    return replace(completed, types=types, audience=audience)
+    return replace(completed, types=edition.types or before.publication.types)
 
 
-def _chosen(desk: Desk, edition: Edition, members: Collection[str], now: datetime) -> Chosen:
+def _chosen(
+    desk: Desk, edition: Edition, members: Collection[str], before: Published | None, now: datetime
+) -> Chosen:
     """What enters for everybody who may ask: what would enter for each of them alone."""
     policy = desk.policy()
-    audience = edition.audience or tuple(sorted(m for m in members if may_ask(policy, m, now)))
+    able = sorted(m for m in members if may_ask(policy, m, now))
+    usual = able if before is None else [m for m in able if m in before.audience]
+    audience = edition.audience or tuple(usual)
     if not audience:
         raise PolicyRefusal(
             "our policy lets nobody ask a filter of ours", code="policy-refused",
             hint=f'terms need protocols = ["{PROTOCOL}"], the direction responder and reveal = "overlap"',
         )  # fmt: skip
     for member in audience:
-        if member not in members or not may_ask(policy, member, now):
+        if member not in able:
             raise PolicyRefusal(
                 f"our policy does not let {member} ask a filter of ours", code="policy-refused"
             )

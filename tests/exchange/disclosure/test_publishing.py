@@ -270,3 +270,13 @@ def test_rates_that_a_kind_cannot_have_are_refused(alice, shelf):
         build(alice, shelf, kind=Kind.BLOOM, fpr=2.0**-60)
     assert caught.value.code == "filter-parameters"
     assert shelf.current() is None
+
+
+def test_who_may_ask_stays_but_for_those_who_may_no_longer(alice, shelf):
+    assert build(alice, shelf, audience=("bob",)).published.audience == ("bob",)
+    assert build(alice, shelf).published.audience == ("bob",)
+    assert build(alice, shelf, audience=MEMBERS).published.audience == MEMBERS
+    left = publish(alice.desk, shelf, Edition(), ["carol"])
+    assert left.published.audience == ("carol",)
+    with pytest.raises(PolicyRefusal):
+        publish(alice.desk, shelf, Edition(), ["dave"])
