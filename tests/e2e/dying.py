@@ -3,7 +3,8 @@
 ``python -m tests.e2e.dying N COMMAND...``
 
 The moments are counted from the first: before and after every entry of the ledger, between its commit and its
-head file, around every message of a run, and before every reply of a short call.
+head file, around every message of a run and whatever is kept for the next one, and before every reply of a
+short call.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from exchange.cli import main
 from exchange.rpc import client, server
 from exchange.rpc.channel import FrameChannel
 from exchange.store.correlations import Correlations
+from exchange.store.epochs import Epochs
 from exchange.store.ledger.head import Head
 from exchange.store.ledger.writer import LedgerStore
 
@@ -64,6 +66,8 @@ if __name__ == "__main__":
         (Head, "write"),
         (FrameChannel, "send"),
         (Correlations, "take"),
+        (Epochs, "put"),
+        (Epochs, "_prune"),
         (server, "_write"),
         (client.PeerLink, "_unary"),
     ):
