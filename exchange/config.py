@@ -133,6 +133,7 @@ class Limits:
         idle_s: longest silence of a peer within a session, in seconds.
         max_rows: most rows that a peer may declare.
         max_sessions, max_sessions_per_peer: most sessions at once, in all and with one peer.
+        max_context_mib: most MiB that the contexts of one session may take, filled up.
         epoch_days, epoch_runs: how old a key of ``voprf-epoch`` gets, and how many sessions it is for.
     """
 
@@ -141,6 +142,7 @@ class Limits:
     max_rows: int = 1 << 22
     max_sessions: int = 4
     max_sessions_per_peer: int = 2
+    max_context_mib: int = 4096
     epoch_days: int = 7
     epoch_runs: int = 50
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto import hashing, labels, rows, sketch
+from crypto import hashing, labels, rows, sealing, sketch
 from crypto.errors import ParameterError
 from crypto.group import Rng
 from crypto.rows import Rows
@@ -18,9 +18,7 @@ from crypto.session import Message, Role
 ITEM_BYTES = 32
 CONTEXT_BYTES = 32
 MATCH_PROOF_BYTES = 16
-LABEL_CLASSES = tuple(1 << bits for bits in range(6, 17))
-"""What a context is filled up to: from 64 bytes to 64 KiB."""
-MAX_LABEL_BYTES = LABEL_CLASSES[-1]
+MAX_LABEL_BYTES = sealing.LABEL_CLASSES[-1]
 MAX_EPSILON_MILLI = 16_000
 MAX_BANDS = 32
 

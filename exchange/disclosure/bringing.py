@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from crypto import hashing, labels
 from crypto.hashing import HASH_BYTES
 from crypto.psi import DISCOVERED, Brings
-from crypto.psi.base import LABEL_CLASSES
 from crypto.rows import Rows
-from crypto.sealing import LENGTH_BYTES
+from crypto.sealing import LABEL_CLASSES
 from crypto.sketch import sketch
 from exchange.agreement import Agreement
 from exchange.disclosure import epochs
@@ -22,7 +21,7 @@ from exchange.disclosure.books import Entry
 from exchange.disclosure.desk import Answer
 from exchange.disclosure.planting import Planted, plant, planted_for
 from exchange.disclosure.world import ItemSet
-from exchange.errors import CosightError, PeerMisbehaved
+from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved
 from exchange.indicators.context import Context
 from exchange.policy.request import BANDED, NOISY
 from exchange.policy.terms import Told
@@ -65,12 +64,19 @@ def material(entry: Entry, agreement: Agreement) -> tuple[ItemSet, dict[str, Any
     return items, {}
 
 
-def check_answer(protocol: str, answer: Answer) -> None:
+def check_answer(protocol: str, answer: Answer, most_bytes: int) -> None:
     """Refuse an answer that lacks what the sender of such a session has to say.
 
     Raises:
         PeerMisbehaved: it does.
+        PeerExceededLimit: its contexts are more than we take.
     """
+    if answer.padded * answer.label_bytes > most_bytes:
+        raise PeerExceededLimit(
+            "the peer's contexts would take more than our limit",
+            code="too-large",
+            hint="raise limits.max_context_mib in config.toml, or match fewer types",
+        )
     found = DISCOVERED.get(protocol)
     lacking = {
         "the size of a context": found is not None
@@ -124,7 +130,7 @@ def encoded(contexts: Iterable[Context], told: Told) -> list[bytes]:
 
 def _encoded(said: Mapping[str, Any], told: Told) -> bytes:
     said = {name: value for name, value in said.items() if name in told.fields}
-    room = told.bytes - LENGTH_BYTES
+    room = told.bytes
     for name in (None, *LEFT_OUT_FIRST):
         if name in said:
             said = {key: value for key, value in said.items() if key != name} | {"cut": True}

@@ -389,7 +389,7 @@ def _agreed(entry: Entry, answer: Answer, ours: Standing) -> Agreement:
             hint="raise limits.max_rows in config.toml if this machine has the memory",
         )
     epochs.check_answer(entry.going_on, answer.responder_new)
-    check_answer(entry.proposal.protocol, answer)
+    check_answer(entry.proposal.protocol, answer, desk.limits.max_context_mib << 20)
     committed = None if entry.shown is None else entry.shown.committed
     if answer.set != (b"" if committed is None else committed.root):
         raise PeerMisbehaved("the peer is bound to another set than it has shown", code="set-changed")

@@ -120,6 +120,10 @@ class Responder:
             responder_new=0 if entry.going_on is None else entry.going_on.new,
             **_stated(entry),
         )
+        if padded * unsigned.label_bytes > self._desk.limits.max_context_mib << 20:
+            too_large = SessionRefused("our contexts would take more than our limit", code="too-large")
+            self._record(entry, too_large)
+            raise too_large
         agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned, set_in(shown))
         entry.agreement = agreement
         lease = self.leases.make(entry, agreement) if proposal.protocol == PROTOCOL else None

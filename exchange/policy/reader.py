@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from crypto.psi.base import LABEL_CLASSES, MAX_BANDS, MAX_EPSILON_MILLI, are_bands
+from crypto.psi.base import MAX_BANDS, MAX_EPSILON_MILLI, are_bands
+from crypto.sealing import LABEL_CLASSES
 from exchange.agreement import MAX_ROWS, OVER, Rung
 from exchange.identity.keys import is_strong
 from exchange.indicators import IndicatorType, Tlp

@@ -181,13 +181,26 @@ _UNREADABLE = (
 )
 
 
+_LATER = "Who can compute discrete logarithms one day could test guesses on it and read what fits."
+_OVERFIT_READ = (
+    "With an overfitted store it reads that of up to about 1.21 values for each one it declared; none can be "
+    "added after the store was sent."
+)
+_SPOIL = (
+    "It could spoil what it says about some indicators and see whether the run fails: then one of them was "
+    "shared, not which. The failed run is in the ledger of the other side."
+)
+
+
 def _with_contexts(receiver: Statement, *infers: str) -> Statement:
     return Statement(receiver.learned + _ALSO_CONTEXT, (*receiver.infers, *infers), receiver.cheat)
 
 
-def _sends_contexts(sender: Statement) -> Statement:
+def _sends_contexts(sender: Statement, *cheat: str) -> Statement:
     return Statement(
-        sender.learned, sender.infers, (*sender.cheat, "It could say what it likes about an indicator.")
+        sender.learned,
+        sender.infers,
+        (*sender.cheat, "It could say what it likes about an indicator.", *cheat),
     )
 
 
@@ -232,14 +245,19 @@ STATEMENTS: dict[tuple[Rung, str, str, str], Statement] = {
     (Rung.OVERLAP, "vole", RECEIVER, "both"): _RECEIVER_TELLS["vole"],
     (Rung.OVERLAP, "vole", SENDER, "receiver"): _SENDER_ALONE,
     (Rung.OVERLAP, "vole", SENDER, "both"): _SENDER_TOLD,
-    (Rung.CONTEXT, "voprf-context", RECEIVER, "receiver"): _with_contexts(_RECEIVER_EXACT, _UNREADABLE),
-    (Rung.CONTEXT, "voprf-context", RECEIVER, "both"): _with_contexts(_RECEIVER_TELLS["voprf"], _UNREADABLE),
-    (Rung.CONTEXT, "voprf-context", SENDER, "receiver"): _sends_contexts(_SENDER_ALONE),
-    (Rung.CONTEXT, "voprf-context", SENDER, "both"): _sends_contexts(_SENDER_TOLD),
-    (Rung.CONTEXT, "vole-context", RECEIVER, "receiver"): _with_contexts(_RECEIVER_BULK, _UNREADABLE),
-    (Rung.CONTEXT, "vole-context", RECEIVER, "both"): _with_contexts(_RECEIVER_TELLS["vole"], _UNREADABLE),
-    (Rung.CONTEXT, "vole-context", SENDER, "receiver"): _sends_contexts(_SENDER_ALONE),
-    (Rung.CONTEXT, "vole-context", SENDER, "both"): _sends_contexts(_SENDER_TOLD),
+    **{
+        (Rung.CONTEXT, protocol, role, output): said
+        for protocol, exact, tells, stays in (
+            ("voprf-context", _RECEIVER_EXACT, _RECEIVER_TELLS["voprf"], _LATER),
+            ("vole-context", _RECEIVER_BULK, _RECEIVER_TELLS["vole"], _OVERFIT_READ),
+        )
+        for role, output, said in (
+            (RECEIVER, "receiver", _with_contexts(exact, _UNREADABLE, stays)),
+            (RECEIVER, "both", _with_contexts(tells, _UNREADABLE, stays)),
+            (SENDER, "receiver", _sends_contexts(_SENDER_ALONE, _SPOIL)),
+            (SENDER, "both", _sends_contexts(_SENDER_TOLD)),
+        )
+    },
     (Rung.CONTEXT, "context-asked", RECEIVER, "both"): _with_contexts(_RECEIVER_TELLS["voprf"]),
     (Rung.CONTEXT, "context-asked", SENDER, "both"): _sends_contexts(_SENDER_TOLD),
 }
@@ -263,6 +281,7 @@ class Adversary:
     limits: str
 
 
+_ONE_BIT = "A sender that spoils rows gets one answer of yes or no, and is named."
 _NO_CHOICE = "No protocol of this kind stops a party from choosing what it puts in, and there is no fairness."
 ADVERSARIES = {
     "voprf": Adversary(
@@ -294,6 +313,14 @@ ADVERSARIES = {
         limits=_NO_CHOICE,
     ),
 }
+
+
+def _sealing(engine: Adversary, *limits: str) -> Adversary:
+    """What an engine holds out against where it carries contexts."""
+    errors = f"{engine.errors} A false match ends the run."
+    return replace(engine, errors=errors, limits=" ".join((engine.limits, *limits)))
+
+
 ADVERSARIES |= {
     "estimate": replace(
         ADVERSARIES["cardinality"],
@@ -310,9 +337,9 @@ ADVERSARIES |= {
         ADVERSARIES["voprf"],
         limits=f"The key of the other side lives for an epoch, not for a session. {_NO_CHOICE}",
     ),
-    "voprf-context": ADVERSARIES["voprf"],
-    "context-asked": ADVERSARIES["voprf"],
-    "vole-context": ADVERSARIES["vole"],
+    "voprf-context": _sealing(ADVERSARIES["voprf"], _ONE_BIT),
+    "context-asked": _sealing(ADVERSARIES["voprf"]),
+    "vole-context": _sealing(ADVERSARIES["vole"], _ONE_BIT),
 }
 """By protocol."""
 

@@ -11,7 +11,7 @@ from crypto.sketch import SLOTS
 from exchange.agreement import Rung
 from exchange.disclosure import Learned, Responder, bringing, match
 from exchange.disclosure.bringing import encoded, numbers
-from exchange.errors import PeerMisbehaved, PeerRefused
+from exchange.errors import PeerExceededLimit, PeerMisbehaved, PeerRefused
 from exchange.indicators import Tlp
 from exchange.indicators.context import Context
 from exchange.policy.terms import Told
@@ -96,7 +96,7 @@ class TestContexts:
         assert b'"cut":true' in cut
         assert b"cut" not in whole
         assert bringing.read(least) == Context(malware=("mirai",), confidence=7)
-        assert all(len(made) <= size - 4 for made, size in ((whole, 1024), (cut, 512), (least, 64)))
+        assert all(len(made) <= size for made, size in ((whole, 1024), (cut, 512), (least, 64)))
         assert encoded([Context()], Told(fields, 64)) == [b""]
 
     @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ class TestTurned:
         (Rung.CARDINALITY, "cardinality-noisy", {"epsilon_milli": 0}),
         (Rung.CARDINALITY, "cardinality-noisy", {"epsilon_milli": 1 << 30}),
         (Rung.CONTEXT, "voprf-context", {"label_bytes": 63}),
-        (Rung.CONTEXT, "voprf-context", {"label_bytes": 1 << 30}),
+        (Rung.CONTEXT, "voprf-context", {"label_bytes": 1 << 17}),
     ],
 )
 async def test_an_answer_that_the_rung_cannot_use_is_the_peers_fault(rung, protocol, answer) -> None:
@@ -209,3 +209,16 @@ async def test_a_responder_says_only_what_the_rung_needs() -> None:
         assert bool(answer.label_bytes) is (brings is Brings.CONTEXTS)
         assert bool(answer.bands) is (protocol == "cardinality-banded")
         assert bool(answer.epsilon_milli) is (protocol == "cardinality-noisy")
+
+
+async def test_contexts_that_would_take_too_much_are_refused_on_either_side() -> None:
+    alice, bob, wire = desks()
+    object.__setattr__(bob.desk, "limits", replace(bob.limits, max_context_mib=0))
+    with pytest.raises(PeerRefused):
+        await match(alice.desk, "bob", wished(Rung.CONTEXT, "voprf-context"), wire)
+    assert bob.books.story()[-1] == ("refused", "too-large")
+    object.__setattr__(bob.desk, "limits", bob.limits)
+    object.__setattr__(alice.desk, "limits", replace(alice.limits, max_context_mib=0))
+    with pytest.raises(PeerExceededLimit):
+        await match(alice.desk, "bob", wished(Rung.CONTEXT, "voprf-context"), wire)
+    assert alice.books.story()[-1] == ("aborted", "too-large")
