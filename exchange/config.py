@@ -17,8 +17,7 @@ from typing import Any, Self
 from exchange.errors import ConfigError
 
 DEFAULT_LISTEN = "127.0.0.1:7443"
-IDENTITY_KEY, LOG_KEY, CA_KEY = "identity", "log", "ca"
-NODE_KEYS = (IDENTITY_KEY, LOG_KEY, CA_KEY)
+NODE_KEYS = IDENTITY_KEY, LOG_KEY, CA_KEY = "identity", "log", "ca"
 SEALS = ("off", "ml-dsa-44")
 WARNING_LIST_MODES = ("block", "inform", "off")
 ROOT_KEY = "root"
@@ -129,11 +128,10 @@ class Limits:
     """What peers may cost this node.
 
     Attributes:
-        deadline_s: longest duration of a session, in seconds.
-        idle_s: longest silence of a peer within a session, in seconds.
+        deadline_s, idle_s: longest duration of a session, and longest silence in it, in seconds.
         max_rows: most rows that a peer may declare.
         max_sessions, max_sessions_per_peer: most sessions at once, in all and with one peer.
-        max_context_mib: most MiB that the contexts of one session may take, filled up.
+        max_context_mib: most MiB that the contexts of a session may take.
         epoch_days, epoch_runs: how old a key of ``voprf-epoch`` gets, and how many sessions it is for.
     """
 

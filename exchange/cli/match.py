@@ -174,7 +174,12 @@ def _check_words(reveal: Rung, protocol: str, output: Output, purpose: str) -> N
     if protocol not in {AUTO, *DISCOVERED}:
         raise typer.BadParameter(f"there is no protocol {protocol!r}", param_hint="--protocol")
     if protocol != AUTO and not fits(DISCOVERED[protocol], reveal, output):
-        raise typer.BadParameter(f"{protocol} does not reveal {reveal}", param_hint="--protocol")
+        fault = f"{protocol} does not reveal {reveal}"
+        if fits(DISCOVERED[protocol], reveal, Output.BOTH):
+            fault = f"with {protocol} the peer learns what is shared too: add --both"
+        elif fits(DISCOVERED[protocol], reveal, Output.RECEIVER):
+            fault = f"{protocol} tells the result to who dials alone"
+        raise typer.BadParameter(fault, param_hint="--protocol")
     if len(purpose) > MAX_TEXT or not purpose.isprintable():
         raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
 
