@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from blake3 import blake3
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crypto import curve25519, elgamal, labels, rows, session, shuffled
 from crypto.errors import DecodeError, ParameterError, PeerFault, ProtocolError
@@ -20,6 +22,7 @@ from tests.reference.arrays import packed, unpacked
 from tests.reference.ristretto import GENERATOR, ORDER, decode
 
 OURS, THEIRS = [1, 2, 3, 4], [3, 4, 5]
+numbered = st.lists(st.sampled_from([*range(4), *range(256, 260)]), max_size=12)
 
 
 def values(*numbers: int):
@@ -86,6 +89,17 @@ def test_a_thousand_items() -> None:
     theirs = {n: n * 77 % (MAX_VALUE + 1) for n in range(500, 1500)}
     expected = sum(theirs[n] for n in range(500, 1000))
     assert run(list(range(1000)), theirs, (1100, 1200)) == Total(500, expected)
+
+
+@given(numbered, numbered, st.data())
+def test_matches_are_found_as_by_looking(theirs, ours, data) -> None:
+    """Rows that share their first eight bytes, repeat, and stand at either end."""
+    width = data.draw(st.sampled_from([1, 5, 8, 9, 24]))
+    row = {n: (n >> 8).to_bytes(1, "big") * (width - 1) + bytes([n & 7]) for n in {*theirs, *ours}}
+    own = sorted(row[n] for n in theirs)
+    other = [row[n] for n in ours] or [b"\xff" * width]
+    expected = [mine in other and own.index(mine) == at for at, mine in enumerate(own)]
+    assert protocol._among(packed(own, width), packed(other, width)).tolist() == expected
 
 
 def derived(label: str) -> bytes:
