@@ -81,7 +81,7 @@ def test_totals(ours: list[int], theirs: dict[int, int], expected: Total) -> Non
 
 def test_of_equal_items_the_first_one_counts() -> None:
     p = params(4, 4)
-    role = protocol.sender(items(1, 2, 1, 1), p, values=values(10, 20, 7, 8))
+    role = protocol.sender(items(1, 1, 2, 1), p, values=values(10, 7, 20, 8))
     assert session.run(protocol.receiver(items(1, 1, 2), p), role)[0] == Total(2, 30)
 
 
