@@ -47,8 +47,11 @@ def change_level(changed: int, padded: int) -> int | None:
 
 
 def reserve(padded: int) -> int:
-    """How many tags of nothing the sender's table has besides: as many as the highest level takes away."""
-    return max(LEAST, -(-padded // LEVELS[-1]))
+    """How many tags of nothing the sender's table has besides: twice as many as the highest level takes away.
+
+    So a set may grow by a sixteenth beyond its first declared size before it needs another table.
+    """
+    return 2 * max(LEAST, -(-padded // LEVELS[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Epoch:
     Attributes:
         context: 32 bytes, the context of the first run; every tag depends on them.
         n_r: the receiver's declared size in the first run.
-        n_s: the sender's; it never puts in more.
+        n_s: the sender's.
         stat_sec: in bits, for all that is compared in the epoch.
         runs: how many there were.
         rows_r: rows that the receiver has shown in them.
@@ -158,6 +161,15 @@ class SenderState:
     tags: Rows = field(repr=False)
     fillers: Rows = field(repr=False)
 
+    def check(self, came: int, went: int, level: int) -> None:
+        """Refuse a change that this state cannot carry.
+
+        Raises:
+            EpochEnded: it is above the level, or there are too few fillers to take away beside what went.
+        """
+        if max(came, went) > level or level - went > len(self.fillers):
+            raise EpochEnded("more has changed than a run from this state can carry")
+
     def to_bytes(self) -> bytes:
         """The encoding."""
         return _dump(_SENDER, self.epoch, self.seed, (self.items, self.tags, self.fillers))
@@ -186,8 +198,8 @@ def _load(kind: bytes, data: bytes) -> tuple[Epoch, bytes, Rows, Rows, Rows]:
     except (struct.error, ParameterError) as e:
         raise DecodeError("no state of an epoch begins so") from e
     ends = [_HEAD.size, n * ITEM_BYTES, n * epoch.width, others * epoch.width]
-    whole = epoch.table if kind == _RECEIVER else epoch.table - n
-    if found != kind or n > max(n_r, n_s) or others != whole or sum(ends) != len(data):
+    whole, most = (epoch.table, ROOM * n_r) if kind == _RECEIVER else (epoch.table - n, epoch.table)
+    if found != kind or n > most or others != whole or sum(ends) != len(data):
         raise DecodeError("no state of an epoch has such a shape")
     parts = (np.frombuffer(data, np.uint8, ends[i], sum(ends[:i])) for i in (1, 2, 3))
     items, tags, rest = (

@@ -11,7 +11,7 @@ can be linked (docs/protocols/voprf-epoch.md says exactly how).
 
 Adversary: malicious, as ``voprf``. The receiver's rows are bounded by all that it has blinded in the epoch.
 
-Cost: of a whole run that of ``voprf``, and a sixteenth of the tags more. Of a later one, by new row of the
+Cost: of a whole run that of ``voprf``, and an eighth of the tags more. Of a later one, by new row of the
 receiver 64 bytes and three multiplications, by changed row of the sender two tags and one multiplication.
 
 Source: as ``voprf``; the differences and their levels are our own (docs/adr/0010).
@@ -214,8 +214,7 @@ def _difference(
     own = np.ascontiguousarray(items[rows.unique(items)])
     kept, before = rows.join(own, state.items)
     fresh, went = np.delete(own, kept, axis=0), np.delete(state.tags, before, axis=0)
-    if max(len(fresh), len(went)) > level or len(own) > epoch.n_s:
-        raise EpochEnded("more has changed than agreed on")
+    state.check(len(fresh), len(went), level)
     filler_key = hashing.derive_key(labels.EPOCH_FILLER, state.seed, epoch.runs.to_bytes(8, "big"))
     counted = np.arange(level, dtype=">u8").view(np.uint8).reshape(level, 8)
     filling = hashing.keyed_rows(filler_key, counted)[: level - len(fresh)]

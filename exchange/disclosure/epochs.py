@@ -190,20 +190,20 @@ def _going_on(
     if state.epoch.runs >= desk.limits.epoch_runs:
         raise EpochEnded("the epoch has had all its runs")
     items = load()
-    if isinstance(state, SenderState) and len(items.rows) > state.epoch.n_s:
-        raise EpochEnded("our set outgrew the epoch")
-    level = change_level(_changed(state, items), padded)
+    came, went = _changed(state, items)
+    level = change_level(max(came, went) if isinstance(state, SenderState) else came, padded)
     if level is None:
         raise EpochEnded("too much has changed")
+    if isinstance(state, SenderState):
+        state.check(came, went, level)
     return GoingOn(bytes.fromhex(kept.session), state, began, items, level)
 
 
-def _changed(state: State, items: ItemSet) -> int:
-    """How many rows of ours are new; where we are the sender, or gone, whichever is more."""
+def _changed(state: State, items: ItemSet) -> tuple[int, int]:
+    """How many rows of ours are new, and how many gone."""
     own = np.ascontiguousarray(items.rows[rows.unique(items.rows)])
     kept = len(rows.join(own, state.items)[0])
-    came, went = len(own) - kept, len(state.items) - kept
-    return max(came, went) if isinstance(state, SenderState) else came
+    return len(own) - kept, len(state.items) - kept
 
 
 def _name_of(types: tuple[IndicatorType, ...]) -> bytes:

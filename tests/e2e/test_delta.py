@@ -12,6 +12,7 @@ from tests.e2e.conftest import feed
 from tests.e2e.nodes import cosight, entries, homeless, import_values, serve, story
 from tests.e2e.test_match import values
 from tests.exchange.audit.world import rewritten
+from tests.reference import audit as reference
 
 pytestmark = pytest.mark.slow
 DELTA = ("--protocol", "voprf-epoch")
@@ -102,6 +103,7 @@ def test_the_auditor_accepts_what_was_so_and_finds_a_charge_that_was_not(days, t
         cosight(home, "ledger", "export", str(folder))
     checked = homeless("verify", *map(str, folders))
     assert (checked["ok"], checked["sessions"], checked["problems"]) == (True, 6, [])
+    assert reference.audit({folder.name: read(folder) for folder in folders}) == []
 
     def cheaper(leaves: list[Leaf]) -> list[Leaf]:
         return [
@@ -116,8 +118,10 @@ def test_the_auditor_accepts_what_was_so_and_finds_a_charge_that_was_not(days, t
 
     key = node_keys(bob).log
     for forge, what in ((cheaper, "puts at stake"), (without_base, "not in the log before it")):
-        forged = audit({"bob": rewritten(read(folders[1]), key, forge)})
-        assert any(what in problem.what for problem in forged.problems), forged.problems
+        forged = {"bob": rewritten(read(folders[1]), key, forge)}
+        problems = audit(forged).problems
+        assert any(what in problem.what for problem in problems), problems
+        assert reference.audit(forged)[0].seq == problems[0].seq
 
 
 def test_a_policy_that_does_not_list_it_is_obeyed(days):

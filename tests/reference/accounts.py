@@ -196,10 +196,45 @@ def within_budget(export: Export, session: dict[str, Map], seq: int) -> None:
         need(not asks or asked + asks <= terms.get(name, asked + asks), f"more {name} than allowed", seq=seq)
     ours = sum(what(intent).get("entered", {}).values()) + what(intent).get("canaries", 0)
     stake = min(ours, asks * 121 // 100 if what(intent)["protocol"] == "vole" else asks)
+    stake = (new_rows(export, session) or stake) if asks else 0
     if stake and "share" in terms:
         since = timedelta(days=terms["share"]["days"])
         learned = sum(charge(s) for s in before if now - when(s["intent"]) <= since)
         need(learned + stake <= terms["share"]["most"] * ours, "more of our set than allowed", seq=seq)
+
+
+def new_rows(export: Export, session: dict[str, Map]) -> int:
+    """The new rows of both sides; 0 where a session goes on from none."""
+    entry = session.get("result", session["intent"])
+    if "agreement" not in entry:
+        return 0
+    agreement = export.document(entry["agreement"])
+    return int(agreement["initiator_new"] + agreement["responder_new"])
+
+
+def bases(export: Export) -> None:
+    """A session goes on from one that was disclosed before, and is charged for what is new."""
+    for entry in export.entries:
+        if entry["kind"] not in {"intent", "disclosed", "aborted"} or "agreement" not in entry:
+            continue
+        seq = entry["seq"]
+        with reading("leaves", seq):
+            session, agreement = export.sessions[entry["session"]], export.document(entry["agreement"])
+            if not agreement["base"]:
+                continue
+            base = export.sessions.get(agreement["base"].hex(), {})
+            there = base.get("result", {"seq": seq, "kind": ""})
+            need(there["seq"] < seq and there["kind"] == "disclosed", "it goes on from nothing", seq=seq)
+            for name in ("peer", "direction"):
+                need(base["intent"][name] == entry[name], f"another {name} than before", seq=seq)
+            before = export.document(there["agreement"])
+            for name in ("protocol", "rung", "types", "profile", "receiver"):
+                need(before[name] == agreement[name], f"another {name} than before", seq=seq)
+            charged = {agreement["initiator_new"] + agreement["responder_new"]}
+            if entry["kind"] == "aborted" and what(entry).get("learned_by_peer") == "size":
+                charged.add(0)
+            right = session["intent"]["direction"] == "initiator" or what(entry)["at_stake"] in charged
+            need(right, "it puts another number at stake", seq=seq)
 
 
 def guesses(export: Export, session: dict[str, Map]) -> int:
@@ -293,4 +328,4 @@ def shared(mine: dict[str, Map], other: dict[str, Map]) -> None:
         need(mine["receipt"]["receipt"] == other["receipt"]["receipt"], "they have another receipt")
 
 
-CHECKS = (documents, receipts, seals, witnesses, decisions, reports)
+CHECKS = (documents, receipts, seals, witnesses, decisions, bases, reports)
