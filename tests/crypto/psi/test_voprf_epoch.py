@@ -172,7 +172,7 @@ def test_the_largest_change_of_all_levels(first):
 
 
 def test_a_sender_may_grow_by_a_sixteenth_beyond_its_first_size():
-    day, p = run(range(10), range(1000), params(sizes=(128, 1000))), params((32, 63), (128, 1100))
+    day, p = run(range(10), range(1000), params(sizes=(128, 1000))), params((32, 63), (128, 1200))
     for n in range(1000, 1084, 21):
         day = run(range(10), range(n + 21), p, day[1:3])
         honest(day, range(10), range(n + 21))
