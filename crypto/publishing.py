@@ -58,6 +58,19 @@ def tags_of(outputs: Rows, public_key: bytes) -> Rows:
     return np.ascontiguousarray(keyed_rows(key, outputs)[:, :TAG_BYTES])
 
 
+def names_of(items: Rows, seed: bytes) -> Rows:
+    """What a publisher remembers items by, beside their tags: nothing to whoever has not the seed.
+
+    Args:
+        items: ``(n, w)`` uint8.
+        seed: of the epoch.
+
+    Returns:
+        ``(n, 16)`` uint8.
+    """
+    return np.ascontiguousarray(keyed_rows(derive_key(labels.FILTER_ITEM, seed), items)[:, :TAG_BYTES])
+
+
 def filling(seed: bytes, count: int) -> Rows:
     """Tags that stand for nothing: the first ``count`` of the epoch, always the same ones.
 

@@ -28,7 +28,7 @@ from exchange.policy import Admission, Offer, Policy, Terms
 from exchange.publication import PROTOCOL, Kind, Publication
 
 ID_BYTES = 16
-"""Bytes of an item's hash that its tag is remembered by."""
+"""Bytes of the name that an item's tag is remembered by."""
 _AT_ONCE = 1 << 15
 _BUILDERS: dict[Kind, Callable[[Rows, float], Filter]] = {
     Kind.GOLOMB: Golomb.build, Kind.BLOOM: Bloom.build, Kind.SORTED: Sorted.build,
@@ -115,7 +115,7 @@ def publish(
             shelf.begin(epoch, secrets.token_bytes(oprf.PROOF_BYTES // 2))
         seed = shelf.seed(epoch)
         key = publishing.epoch_key(seed, epoch)
-        known, new = _tagged(key, items, shelf.known(epoch), progress)
+        known, new = _tagged(key, seed, items, shelf.known(epoch), progress)
         spare = publishing.filling(seed, size_class(len(items)) - len(items))
         tags = rows.sort(np.concatenate([known[:, ID_BYTES:], spare]))
         made, encoded = _built(edition, tags)
@@ -226,9 +226,11 @@ def _terms(policy: Policy, member: str) -> Terms:
     return found[1]
 
 
-def _tagged(key: PrivateKey, items: Rows, known: Rows, progress: Callable[[int], None]) -> tuple[Rows, int]:
-    """Each item's first bytes with its tag, and how many tags were not known before."""
-    ids = np.ascontiguousarray(items[:, :ID_BYTES])
+def _tagged(
+    key: PrivateKey, seed: bytes, items: Rows, known: Rows, progress: Callable[[int], None]
+) -> tuple[Rows, int]:
+    """Each item's name with its tag, and how many tags were not known before."""
+    ids = publishing.names_of(items, seed)
     here, there = rows.join(ids, np.ascontiguousarray(known[:, :ID_BYTES]))
     tagged = np.empty((len(items), ID_BYTES + TAG_BYTES), np.uint8)
     tagged[:, :ID_BYTES] = ids

@@ -13,7 +13,8 @@ MAX_QUESTIONS = 256
 """Questions in one call."""
 MAX_BUCKETS = 64
 """Buckets in one call: some hundred kilobytes of tags."""
-BULK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 17
+"""Of a file on its way: what is lost at most when a download breaks off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

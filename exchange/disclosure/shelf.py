@@ -37,7 +37,7 @@ class Files:
         delta: what changed since the filter before, encoded, or ``b""``.
         base: digest of that filter, or ``b""``.
         tags: all tags, ascending.
-        known: for each item the first bytes of its hash, and its tag.
+        known: the name of each item, and its tag.
     """
 
     encoded: bytes = field(repr=False)

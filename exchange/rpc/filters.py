@@ -9,7 +9,7 @@ from crypto.group import ELEMENT_BYTES
 from crypto.oprf import PROOF_BYTES
 from crypto.rows import Rows
 from exchange.disclosure.questions import (
-    BULK_BYTES,
+    CHUNK_BYTES,
     MAX_BUCKETS,
     MAX_QUESTIONS,
     Described,
@@ -24,7 +24,7 @@ from exchange.rpc.messages import HASH_BYTES, NONCE_BYTES, SIGNATURE_BYTES
 from exchange.v1 import exchange_pb2 as pb
 
 FORMS = {"nothing", "delta", "whole"}
-MAX_BUCKET_BYTES = 1 << 20
+MAX_CHUNK_BYTES = MAX_BUCKET_BYTES = 1 << 20
 """Tags of one bucket: far more than bad luck can bring together."""
 
 
@@ -80,7 +80,7 @@ def chunk_from_wire(m: pb.DownloadReply) -> bytes:
     Raises:
         PeerMisbehaved: it is malformed.
     """
-    if m.WhichOneof("kind") != "chunk" or not 0 < len(m.chunk) <= BULK_BYTES:
+    if m.WhichOneof("kind") != "chunk" or not 0 < len(m.chunk) <= MAX_CHUNK_BYTES:
         raise PeerMisbehaved("the peer's download is malformed")
     return m.chunk
 
@@ -152,7 +152,7 @@ def chunks(served: Served) -> Iterator[pb.DownloadReply]:
     with served.file as file:
         size = served.size
         while size:
-            data = file.read(min(size, BULK_BYTES))
+            data = file.read(min(size, CHUNK_BYTES))
             if not data:
                 raise SessionRefused("the file of this filter is gone", code="not-ready")
             size -= len(data)

@@ -1,7 +1,7 @@
 """What we publish as filters: the file that is in force, what changed on the way, the secrets behind it.
 
 A folder an epoch. What an epoch consists of is written first, then ``current.json``, which names it: a crash
-between leaves what was in force. The seed of an epoch, its tags and the hashes that they belong to are
+between leaves what was in force. The seed of an epoch, its tags and what they belong to are
 readable by nobody but us; with the epoch they are deleted, so that what is stolen later opens nothing of it.
 """
 

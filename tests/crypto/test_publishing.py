@@ -56,6 +56,16 @@ def test_filling_begins_alike_however_much_there_is():
     assert not np.array_equal(publishing.filling(bytes(32), 10), many[:10])
 
 
+def test_names_of_items_are_of_one_epoch():
+    seed = hashlib.sha256(b"seed").digest()
+    names = publishing.names_of(ITEMS, seed)
+    assert names.shape == (300, 16)
+    assert np.array_equal(names[:10], publishing.names_of(ITEMS[:10], seed))
+    assert len(rows.unique(names)) == 300
+    others = [publishing.names_of(ITEMS, bytes(32)), publishing.filling(seed, 300), ITEMS[:, :16].copy()]
+    assert [len(rows.join(names, other)[0]) for other in others] == [0, 0, 0]
+
+
 @pytest.mark.parametrize("n", [0, 1, 127, 128, 255, 256, 1000, 40_000])
 def test_buckets_hold_every_tag_once(n):
     tags = rows.sort(np.frombuffer(os.urandom(16 * n), np.uint8).reshape(-1, 16))

@@ -14,6 +14,7 @@ class Tap:
         target: the address.
         stop_after: when so many bytes came from whoever connected, nothing passes any more, either way, and
             the connections stay open until one end closes its own.
+        answers: whether the bytes to whoever connected are counted instead.
 
     Attributes:
         address: where to connect instead.
@@ -21,7 +22,7 @@ class Tap:
         received: every byte to it.
     """
 
-    def __init__(self, target: str, *, stop_after: int | None = None) -> None:
+    def __init__(self, target: str, *, stop_after: int | None = None, answers: bool = False) -> None:
         host, _, port = target.rpartition(":")
         self._target = host, int(port)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -34,6 +35,7 @@ class Tap:
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.sent = bytearray()
         self.received = bytearray()
+        self._counted = self.received if answers else self.sent
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -73,10 +75,10 @@ class Tap:
         with self._changed:
             if not self._flowing.is_set():
                 return b""
-            if kept is self.sent and self._stop_after is not None:
+            if kept is self._counted and self._stop_after is not None:
                 data = data[: self._stop_after - len(kept)]
             kept += data
-            if len(self.sent) == self._stop_after:
+            if len(self._counted) == self._stop_after:
                 self._flowing.clear()
                 self._changed.notify_all()
             return data

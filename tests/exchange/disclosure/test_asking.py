@@ -109,7 +109,7 @@ async def test_a_new_epoch_is_fetched_whole(pair: Pair):
 async def test_what_broke_off_is_gone_on_with(tmp_path: Path, monkeypatch):
     from exchange.rpc import filters  # noqa: PLC0415
 
-    monkeypatch.setattr(filters, "BULK_BYTES", 500)
+    monkeypatch.setattr(filters, "CHUNK_BYTES", 500)
     pair = Pair.make(tmp_path)
     pair.publish(kind=Kind.SORTED)
     pair.line.chunk = breaks(3)
