@@ -1,4 +1,4 @@
-"""ThreatFox on eight days against Sekio: a day costs at most a twentieth of a whole run and finds the same."""
+"""ThreatFox on eight days against Sekio: a day costs a twentieth of a whole run at most, with one result."""
 
 import gzip
 import secrets
