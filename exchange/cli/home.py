@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from exchange.cli.member_file import open_light
 from exchange.cli.output import say, stderr
 from exchange.config import Home, write_atomic
 from exchange.errors import ConfigError, MembershipError
@@ -16,12 +17,13 @@ from exchange.store.alliance import Alliance, node_keys
 
 
 def open_home(path: Path) -> Home:
-    """The home at this path, ``~`` and all.
+    """The home at this path, ``~`` and all; of the file of a light member, the one that belongs to it.
 
     Raises:
         ConfigError: there is none, or it is not usable.
     """
-    return Home.open(path.expanduser())
+    at = path.expanduser()
+    return open_light(at) if at.is_file() else Home.open(at)
 
 
 def open_keys(path: Path) -> tuple[Home, NodeKeys]:

@@ -1,9 +1,5 @@
 """``light``: a member without a node, in one file."""
 
-import os
-import stat
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +8,11 @@ import typer
 
 from exchange.cli import SET_UP, app
 from exchange.cli.home import confirm, open_home, read_file, write_file
+from exchange.cli.member_file import PassphraseOption, asked_passphrase, read_light, secret_file
 from exchange.cli.membership import YesOption
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stderr, stdout, table
-from exchange.config import read_secret, write_atomic, write_once
-from exchange.errors import ConfigError, MembershipError
+from exchange.config import write_atomic, write_once
+from exchange.errors import ConfigError
 from exchange.identity import files, joining
 from exchange.identity.encoding import Kind
 from exchange.identity.keys import NodeKeys
@@ -32,17 +29,9 @@ app.add_typer(light_app, name="light", rich_help_panel=SET_UP)
 
 DEFAULT_FILE = Path("member.cosight")
 REQUEST = Path("join-request.cosight")
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 FileOption = Annotated[
     Path, typer.Option("--alliance", help="The one file of the member: keys, rosters, policy.")
-]
-PassphraseOption = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="COSIGHT_PASSPHRASE_FILE",
-        help="The passphrase of the file is in here (mode 0600); if left out, a person is asked for it.",
-    ),
 ]
 
 
@@ -135,23 +124,13 @@ def show_(
     _report(alliance, read_light(alliance, passphrase_file, as_json), as_json)
 
 
-def read_light(file: Path, passphrase_file: Path | None, as_json: bool) -> LightMember:
-    """The light member in a file; a person is asked for the passphrase where nothing else says it.
-
-    Raises:
-        ConfigError: the file cannot be read, or others can read it.
-        MembershipError: it is no such file, damaged, or the passphrase is missing or another one.
-    """
-    return LightMember.read(_secret_file(file), lambda: _passphrase(passphrase_file, as_json))
-
-
 def _take_up(file: Path, approval: bytes, passphrase_file: Path | None, as_json: bool) -> None:
     """Put the rosters of an approval into the file, which stays sealed or open as it was."""
-    data = _secret_file(file)
+    data = secret_file(file)
     given: list[str] = []
 
     def passphrase() -> str:
-        given.append(_passphrase(passphrase_file, as_json))
+        given.append(asked_passphrase(passphrase_file, as_json))
         return given[0]
 
     light = LightMember.read(data, passphrase)
@@ -172,7 +151,7 @@ def _report(file: Path, light: LightMember, as_json: bool) -> None:
         if m.id != light.member
     ]
     result = {
-        "file": str(file), "sealed": is_sealed(_secret_file(file)), "member": light.member,
+        "file": str(file), "sealed": is_sealed(secret_file(file)), "member": light.member,
         "admitted": light.member in roster.by_id, "alliance": roster.alliance, "epoch": roster.epoch,
         "alliance_fingerprint": joining.alliance_fingerprint(chain),
         "fingerprint": joining.own_fingerprint(roster.alliance, light.member, light.keys),
@@ -203,43 +182,8 @@ def _exists(file: Path) -> ConfigError:
     )
 
 
-def _secret_file(file: Path) -> bytes:
-    """The bytes of the file; of one that is far too long, enough to be refused."""
-    try:
-        with file.open("rb") as stream:
-            exposed = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & _OTHERS
-            data = b"" if exposed else stream.read(files.MAX_FILE_BYTES + 1)
-    except OSError as e:
-        raise ConfigError(f"cannot read {file}: {e.strerror}", code="file-unreadable") from e
-    if exposed:
-        raise ConfigError(
-            f"{file} can be read by others than its owner", code="key-exposed", hint=f"run: chmod 600 {file}"
-        )
-    return data
-
-
 def _new_passphrase(file: Path | None, as_json: bool, *, seal: bool) -> str | None:
     """What is to seal a new file; ``None``: nothing."""
     if file is None and not seal:
         return None
-    return _passphrase(file, as_json, twice=True)
-
-
-def _passphrase(file: Path | None, as_json: bool, *, twice: bool = False) -> str:
-    if file is not None:
-        return _line(file)
-    if as_json or not sys.stderr.isatty():
-        raise MembershipError(
-            "the file needs a passphrase, and nobody can be asked", code="passphrase-missing",
-            hint="say --passphrase-file FILE",
-        )  # fmt: skip
-    ask: Callable[..., str] = typer.prompt
-    return ask("Passphrase of the file", hide_input=True, confirmation_prompt=twice, err=True)
-
-
-def _line(file: Path) -> str:
-    """The first line of a file that nobody else can read."""
-    try:
-        return read_secret(file).decode().partition("\n")[0].rstrip("\r")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{file} holds no passphrase: not UTF-8") from None
+    return asked_passphrase(file, as_json, twice=True)

@@ -12,7 +12,7 @@ import typer
 from exchange.agreement import MAX_TEXT, Rung
 from exchange.cli import SHARE, app
 from exchange.cli.home import open_home
-from exchange.cli.light import PassphraseOption, read_light
+from exchange.cli.member_file import PassphraseOption, StateOption, read_light
 from exchange.cli.output import (
     DEFAULT_HOME,
     HomeOption,
@@ -30,7 +30,7 @@ from exchange.disclosure import Wish
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType, Refused, defang, recognise
 from exchange.indicators.observed import Observed, observe
-from exchange.light import Asked, Told, ask, default_folder, reachable, sift, unpack
+from exchange.light import Asked, Told, alone, ask, default_folder, reachable, sift, unpack
 from exchange.node import Node, open_store, utc_now
 from exchange.store.held import Held
 from exchange.store.warninglists import node_lists
@@ -67,16 +67,14 @@ def lookup(
         typer.Option("--address", help="MEMBER=HOST:PORT, where the roster's is not right; may be repeated."),
     ] = None,
     purpose: Annotated[str, typer.Option(help="Why; a member's policy may ask for it.")] = "",
-    state: Annotated[
-        Path | None, typer.Option(help="The folder of what was asked; under XDG_STATE_HOME if left out.")
-    ] = None,
+    state: StateOption = None,
     passphrase_file: PassphraseOption = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Say what our own sources say of an indicator, without asking anybody. Or ask others: --alliance."""
     if alliance is None:
-        if members or types or addresses or purpose or state:
+        if members or types or addresses or purpose:
             raise typer.BadParameter("only together with it", param_hint="--alliance")
         _own(values, home, as_json)
         return
@@ -88,7 +86,7 @@ def lookup(
     opened = unpack(light, folder)
     seen = _seen(values, as_json)
     asked, skipped = _sifted(seen, types, opened)
-    with Node(opened, items=asked) as node:
+    with alone(folder), Node(opened, items=asked) as node:
         whom = list(dict.fromkeys(members or reachable(node, where)))
         wish = Wish(
             rung=Rung.OVERLAP, types=tuple(sorted(asked.types(now=utc_now()))), protocol=DEFAULT_PROTOCOL,

@@ -6,13 +6,22 @@ intent is in its ledger before the first byte, receipts are signed, logs are com
 
 from exchange.light.asked import Asked, sift
 from exchange.light.asking import Told, ask, reachable
-from exchange.light.folder import OWN_NETWORK, LightHome, default_folder, light_policy, pack, unpack
+from exchange.light.folder import (
+    OWN_NETWORK,
+    LightHome,
+    alone,
+    default_folder,
+    light_policy,
+    pack,
+    unpack,
+)
 
 __all__ = [
     "OWN_NETWORK",
     "Asked",
     "LightHome",
     "Told",
+    "alone",
     "ask",
     "default_folder",
     "light_policy",

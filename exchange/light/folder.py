@@ -5,10 +5,12 @@ who the member is, not from the file's bytes: whoever gets a newer file goes on 
 folder for the same member would begin a second ledger, and every peer would see that as a fork.
 """
 
+import fcntl
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -128,6 +130,25 @@ def unpack(light: LightMember, folder: Path) -> LightHome:
     Alliance.begin(home, light.rosters[:1])
     Alliance(home, light.keys, utc_now).adopt(light.rosters)
     return LightHome(home.path, home.settings, light.pem)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other command asks from this folder; none does as long as the context lasts.
+
+    A peer that is shown two states of one log at the same time may see the older one last, and that looks
+    like a log that was cut.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as e:
+        raise ConfigError(f"cannot write {folder}: {e.strerror or e}", hint="choose another --state") from e
+    with os.fdopen(descriptor) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def pack(home: Home, now: datetime) -> LightMember:
