@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 
 from crypto.hashing import item_rows
-from crypto.psi import Output
+from crypto.psi import DISCOVERED, Output
 from exchange.agreement import Rung
 from exchange.disclosure import Wish
 from exchange.indicators import IndicatorType
@@ -70,9 +70,15 @@ def spellings(kind: IndicatorType, value: str) -> Iterator[bytes]:
     yield value.replace(".", "[.]").encode()
 
 
+def said_of(house: str) -> str:
+    """What a house says of its canaries, and of nothing else."""
+    return f"said-only-by-{hashlib.sha512(house.encode()).hexdigest()[68:80]}"
+
+
 def found(house: str, data: bytes) -> list[str]:
-    """Which canaries of a house are spelt somewhere in these bytes."""
-    return [
+    """Which canaries of a house are spelt somewhere in these bytes, or what it says of them."""
+    said = said_of(house)
+    return [said] * (said.encode() in data) + [
         value
         for kind, value in canaries(house).items()
         if any(len(s) >= 8 and s in data for s in spellings(kind, value))
@@ -102,8 +108,13 @@ def memory_of(pid: int) -> bytes:
 @pytest.fixture
 def planted(homes):
     for home in homes:
-        import_values(home, [*SHARED, *canaries(home.member).values()])
-        (home.path / "feed.txt").unlink()
+        plain, told = home.path / "feed.txt", home.path / "told.csv"
+        import_values(home, SHARED)
+        rows = "".join(f"{value},{said_of(home.member)}\n" for value in canaries(home.member).values())
+        told.write_text(f"value,malware\n{rows}")
+        cosight(home, "import", str(told))
+        plain.unlink()
+        told.unlink()
     return homes
 
 
@@ -139,7 +150,7 @@ def in_clear(monkeypatch) -> bytearray:
 def test_the_search_finds_what_is_there(planted):
     """Else the tests below would prove nothing."""
     for home in planted:
-        everything = list(canaries(home.member).values())
+        everything = [said_of(home.member), *canaries(home.member).values()]
         assert found(home.member, files_of(home)) == everything
         other = next(h.member for h in planted if h is not home)
         assert found(other, files_of(home)) == []
@@ -155,14 +166,27 @@ def test_the_search_finds_what_is_there(planted):
             assert value in found("alice", b"before " + spelt + b" after")
 
 
-@pytest.mark.parametrize("output", list(Output))
-async def test_on_the_wire_and_in_clear(planted, in_clear, output):
+RUNS = [
+    pytest.param(protocol, output, turned, id=f"{protocol.name}-{output}{'-turned' * turned}")
+    for protocol in DISCOVERED.values()
+    for output in Output
+    for turned in (False, True)
+    if output in protocol.outputs and not (turned and protocol.name != "voprf")
+]
+
+
+@pytest.mark.parametrize(("protocol", "output", "turned"), RUNS)
+async def test_on_the_wire_and_in_clear(planted, in_clear, protocol, output, turned):
     alice, bob = planted
     with serve(bob) as node, Tap(node.address) as tap, Node(alice) as ours:
-        wish = Wish(rung=Rung.OVERLAP, types=tuple(sorted(IndicatorType)), output=output)
+        wish = Wish(
+            rung=Rung(protocol.reveals), types=tuple(sorted(IndicatorType)), output=output,
+            protocol=protocol.name, over="sightings", turned=turned,
+        )  # fmt: skip
         outcome = await ours.match("bob", wish, address=tap.address)
         memory = memory_of(node.process.pid)
-    assert {m.value for m in outcome.matches or []} == set(SHARED)
+    if outcome.matches is not None:
+        assert {m.value for m in outcome.matches} == set(SHARED)
     assert len(in_clear) > outcome.sent + outcome.received > 2 * 32 * len(SHARED)
     assert len(tap.sent) > outcome.sent
     assert len(tap.received) > outcome.received
@@ -174,12 +198,17 @@ async def test_on_the_wire_and_in_clear(planted, in_clear, output):
     for shared in SHARED:  # not even what matches is ever spelt
         assert shared.encode() not in in_clear
     assert b"tests.example.com" in memory
+    assert said_of("alice").encode() not in memory
     for kind, value in canaries("alice").items():
         assert value.encode() not in memory
         assert item_rows(kind, [value])[0].tobytes()[:PIECE] not in memory
 
 
-@pytest.mark.parametrize("flags", [(), ("--both",)], ids=["receiver", "both"])
+@pytest.mark.parametrize(
+    "flags",
+    [(), ("--both",), ("--both", "strict"), ("--reveal", "context", "--both")],
+    ids=["receiver", "both", "strict", "context"],
+)
 def test_in_files_logs_and_output(planted, flags):
     alice, bob = planted
     with serve(bob) as node:
