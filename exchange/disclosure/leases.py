@@ -165,12 +165,7 @@ class Leases:
         """
         lease = self._lease(peer, questions.session)
         async with lease.turn:
-            await in_thread(self._check, lease, questions.signature)
-            self._count(lease, questions)
-            answer = await in_thread(self._answer, lease, questions)
-            if questions.done:
-                await in_thread(self._end, lease, "done")
-            return answer
+            return await in_thread(self._ask, lease, questions)
 
     def expire(self) -> None:
         """End the leases whose time is over."""
@@ -203,6 +198,15 @@ class Leases:
         if lease is None or lease.entry.peer != peer:
             raise SessionRefused("there is no such lease", code="session-unknown")
         return lease
+
+    def _ask(self, lease: Lease, questions: Questions) -> Evaluated:
+        """All of one call: a thread that waits for its turn costs more than a question."""
+        self._check(lease, questions.signature)
+        self._count(lease, questions)
+        answer = self._answer(lease, questions)
+        if questions.done:
+            self._end(lease, "done")
+        return answer
 
     def _check(self, lease: Lease, signature: bytes) -> None:
         """Whether this call may go on: signed, in time, under the policy of the agreement."""
