@@ -36,6 +36,7 @@ KINDS = frozenset(
 """The types that are told apart in a log. Others need a line of their own and a type."""
 
 _BLOCK = 1 << 20
+_SHORTEST_DIGEST = 32
 _GZIP = b"\x1f\x8b"
 _DOT = r"(?:\.|\[\.\]|\(\.\)|\[dot\]|\\\.)"
 _LABEL = r"[\w-]{1,63}"
@@ -104,8 +105,13 @@ def _values(block: str) -> set[str]:
     """The values in some lines, as they are spelt. Words that stand there twice are looked at once."""
     if "\\/" in block:
         block = block.replace("\\/", "/")  # as JSON may write a slash
-    words = "\n".join(set(block.split()))
+    words = "\n".join(word for word in set(block.split()) if _may_hold_one(word))
     return {text for match in _VALUE.findall(words) if (text := _stripped(match))}
+
+
+def _may_hold_one(word: str) -> bool:
+    """Whether it is worth looking closely: most words of most logs are not."""
+    return "." in word or ":" in word or len(word) >= _SHORTEST_DIGEST or "]" in word
 
 
 def _stripped(text: str) -> str:
