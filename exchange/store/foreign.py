@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,6 +143,9 @@ class ForeignFilters:
             made.rename(target)
             sync_directory(self.folder)
         except OSError as e:
-            shutil.rmtree(made, ignore_errors=True)
+            with suppress(OSError):  # unless another is in its place by now
+                gone.rename(target)
             raise ConfigError(f"cannot write {target}: {e.strerror or e}") from e
-        shutil.rmtree(gone, ignore_errors=True)
+        finally:
+            for left in (made, gone):
+                shutil.rmtree(left, ignore_errors=True)
