@@ -68,11 +68,7 @@ class Epochs:
         Raises:
             StoreError: the folder cannot be read.
         """
-        try:
-            files = list(self._folder.iterdir()) if self._folder.is_dir() else []
-        except OSError as e:
-            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
-        dated = sorted(((_written(file), file.name) for file in files), reverse=True)
+        dated = sorted(((_written(file), file.name) for file in self._files()), reverse=True)
         names = (_NAME.fullmatch(name) for _, name in dated)
         found = [Kept(m[1], m[2], m[3]) for m in names if m is not None]
         return [k for k in found if (k.role, k.peer) == (role, peer)]
@@ -121,11 +117,10 @@ class Epochs:
         """Delete what no session can go on from any more, because its epoch is over.
 
         Raises:
-            StoreError: it cannot be deleted.
+            StoreError: it cannot be deleted, or the folder not be read.
         """
         first = time() - self.home.settings.limits.epoch_days * _DAY_S
-        files = list(self._folder.iterdir()) if self._folder.is_dir() else []
-        self._delete([file for file in files if _written(file) < first])
+        self._delete([file for file in self._files() if _written(file) < first])
 
     def drop(self, kept: Kept) -> None:
         """Delete one.
@@ -138,8 +133,15 @@ class Epochs:
     def _prune(self, role: str, peer: str) -> None:
         """Delete all of a role with a peer but the newest, and what was left half-written long ago."""
         old = [self._folder / kept.name for kept in self.kept(role, peer)[KEPT[role] :]]
-        abandoned = [file for file in self._folder.glob(".*") if _written(file) < time() - _ABANDONED_S]
+        hidden = [file for file in self._files() if file.name.startswith(".")]
+        abandoned = [file for file in hidden if _written(file) < time() - _ABANDONED_S]
         self._delete(old + abandoned)
+
+    def _files(self) -> list[Path]:
+        try:
+            return list(self._folder.iterdir()) if self._folder.is_dir() else []
+        except OSError as e:
+            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
 
     def _delete(self, files: list[Path]) -> None:
         try:

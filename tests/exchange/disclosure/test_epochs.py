@@ -1,6 +1,7 @@
 """Sessions that go on from one another: what the ledger charges, and what follows where a state is lost."""
 
 import logging
+import random
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from exchange.disclosure import Wish, match
 from exchange.disclosure.epochs import _HEAD
 from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, SessionRefused, StoreError
 from exchange.indicators import IndicatorType
+from exchange.store.epochs import Kept
 from tests.exchange.disclosure.desks import WISH, Side, Wire, pair
 from tests.exchange.disclosure.test_disclosure import ask, proposal
 
@@ -223,6 +225,29 @@ async def test_small_sets_and_one_off_protocols_go_on_from_nothing():
     before = states(alice)
     assert (await match(alice.desk, "bob", WISH, wire)).delta is None
     assert states(alice) == before
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_ten_days_of_chance(seed):
+    """Words come and go, few or many; states are lost, or fall back to those of a day before."""
+    chance = random.Random(seed)
+    alice, bob, wire = sides()
+    yesterday: list[dict[Kept, bytes]] = [{}, {}]
+    went_on = 0
+    for day in range(10):
+        for side in (alice, bob):
+            held, many = side.items.words, chance.choice([0, 3, 20, 32, 33, 120])
+            gone = set(chance.sample(held, min(many, len(held) // 2)))
+            new = words(*(chance.randrange(600) for _ in range(many)))
+            side.items.words = list(dict.fromkeys([*(w for w in held if w not in gone), *new]))
+        for side, before in zip((alice, bob), yesterday, strict=True):
+            fate = chance.random()
+            lost = {} if fate < 0.1 else before if fate < 0.25 else None
+            yesterday[side is bob] = dict(side.epochs.states)
+            side.epochs.states = side.epochs.states if lost is None else dict(lost)
+        outcome = await run(alice, bob, wire, hours=day)
+        went_on += outcome.delta is not None
+    assert went_on
 
 
 # --- a lying peer
