@@ -32,7 +32,7 @@ from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Verification
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.seal import ALGORITHM
-from exchange.planning import AUTO, Measured, Plan, choose, machine
+from exchange.planning import AUTO, COUNTS, DEFAULTS, Measured, Plan, choose, machine
 from exchange.policy import Condition, Past, Policy
 from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
@@ -50,17 +50,6 @@ from exchange.store.sketches import SketchFiles
 from exchange.store.warninglists import node_lists
 from exchange.version import SOFTWARE
 
-DEFAULTS = {
-    Rung.SIZE: "voprf",
-    Rung.ESTIMATE: "estimate",
-    Rung.CARDINALITY: "cardinality",
-    Rung.SUM: "sum",
-    Rung.OVERLAP: "voprf",
-    Rung.CONTEXT: "voprf-context",
-}
-"""What is proposed where there is nothing to choose, or nothing that may be: the decision then says why."""
-COUNTS = ("cardinality", "cardinality-banded", "cardinality-noisy")
-"""The protocols that count, the one that says most first."""
 WITH_CONTEXTS = "-context"
 """What the names of the engines end with where they carry contexts."""
 

@@ -24,11 +24,23 @@ import numpy as np
 
 from crypto import session
 from crypto.psi import PROTOCOLS, Params, Protocol
+from exchange.agreement import Rung
 from exchange.config import write_atomic
 from exchange.errors import ConfigError
 
 log = logging.getLogger(__name__)
 AUTO = "auto"
+DEFAULTS = {
+    Rung.SIZE: "voprf",
+    Rung.ESTIMATE: "estimate",
+    Rung.CARDINALITY: "cardinality",
+    Rung.SUM: "sum",
+    Rung.OVERLAP: "voprf",
+    Rung.CONTEXT: "voprf-context",
+}
+"""What is proposed where there is nothing to choose, or nothing that may be: the decision then says why."""
+COUNTS = ("cardinality", "cardinality-banded", "cardinality-noisy")
+"""The protocols that count, the one that says most first."""
 FIRST_RATE = 12.5e6
 """Bytes a second that a link is taken for before anything was measured: 100 Mbit/s."""
 _ROUNDS = 2

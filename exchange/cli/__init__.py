@@ -104,8 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def spelled_out(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with the value of ``--both`` where it was left out: typer has no such options."""
+    """The arguments, with the value of ``match --both`` where it was left out: typer has no such options."""
     given = list(arguments)
+    if next((word for word in given if not word.startswith("-")), "") != "match":
+        return given
     for i in reversed(range(len(given))):
         if given[i] == "--both" and given[i + 1 : i + 2] not in (["proof"], ["strict"]):
             given.insert(i + 1, "proof")

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from crypto.psi import DISCOVERED, Output
-from exchange.agreement import Rung, size_class
+from exchange.agreement import OVER, Rung, size_class
 from exchange.cli import ACCOUNT, app
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
 from exchange.cli.policies import find_home, history_of, home_if_any, role_of, types_or_all, utc_now
 from exchange.indicators import PROFILE, IndicatorType
+from exchange.planning import DEFAULTS
 from exchange.policy import (
     Difference,
     Policy,
@@ -105,7 +106,10 @@ def explain_(
     types: TypesOption = None,
     answering: Annotated[bool, typer.Option("--answering", help="The peer dials, and learns.")] = False,
     both: Annotated[bool, typer.Option("--both", help="The other side learns the result too.")] = False,
-    protocol: Annotated[str, typer.Option(help=", ".join(DISCOVERED))] = "voprf",
+    protocol: Annotated[
+        str | None, typer.Option(help=", ".join(DISCOVERED), show_default="the first for the level")
+    ] = None,
+    over: Annotated[str, typer.Option(help="What a sum adds up: " + ", ".join(OVER) + ".")] = OVER[0],
     our_size: Annotated[int | None, typer.Option(min=0, help="How many items we would put in.")] = None,
     peer_size: Annotated[
         int | None, typer.Option(min=0, help="How many the peer would; counts as its size class.")
@@ -141,7 +145,8 @@ def explain_(
         direction="responder" if answering else "initiator",
         rung=reveal,
         types=types_or_all(types, policy, peer),
-        protocol=protocol,
+        protocol=protocol or DEFAULTS[reveal],
+        over=over if reveal is Rung.SUM else "",
         output=Output.BOTH if both else Output.RECEIVER,
         our_size=our_size,
         peer_size_padded=None if peer_size is None else size_class(peer_size),

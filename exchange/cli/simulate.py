@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from crypto.psi import DISCOVERED, Output
-from exchange.agreement import Rung, size_class
+from exchange.agreement import OVER, Rung, size_class
 from exchange.cli.home import open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table, waiting
 from exchange.cli.policies import types_or_all
@@ -21,6 +21,7 @@ from exchange.disclosure import Simulation, Wish, simulate
 from exchange.disclosure.simulation import Budget
 from exchange.indicators import IndicatorType, Tlp
 from exchange.node import Node
+from exchange.planning import DEFAULTS
 from exchange.store.policies import home_policy, read_policy
 
 _FROM = {
@@ -55,7 +56,10 @@ def simulate_(
     ] = None,
     answering: Annotated[bool, typer.Option("--answering", help="The peer dials, and learns.")] = False,
     both: Annotated[bool, typer.Option("--both", help="The other side learns the result too.")] = False,
-    protocol: Annotated[str, typer.Option(help=", ".join(DISCOVERED))] = "voprf",
+    protocol: Annotated[
+        str | None, typer.Option(help=", ".join(DISCOVERED), show_default="the first for the level")
+    ] = None,
+    over: Annotated[str, typer.Option(help="What a sum adds up: " + ", ".join(OVER) + ".")] = OVER[0],
     peer_size: Annotated[
         int | None,
         typer.Option(min=0, help="How many items the peer would put in; counts as its size class."),
@@ -73,7 +77,10 @@ def simulate_(
         held = () if types or answering else desk.items.types(now=desk.clock())
         asked = tuple(sorted(held)) or types_or_all(types, policy, peer)
         output = Output.BOTH if both else Output.RECEIVER
-        wish = Wish(rung=reveal, types=asked, protocol=protocol, output=output, purpose=purpose)
+        wish = Wish(
+            rung=reveal, types=asked, protocol=protocol or DEFAULTS[reveal], output=output,
+            purpose=purpose, over=over,
+        )  # fmt: skip
         padded = None if peer_size is None else size_class(peer_size)
         with waiting("counting what would enter", as_json):
             found = simulate(desk, peer, wish, answering=answering, peer_padded=padded)

@@ -188,7 +188,9 @@ def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:
     with serve(bob) as served:
         dial = ["match", "bob", "--address", served.address]
         result = holds(
-            "match", cosight(*dial, "--out", out, "--json", home=alice.path), optional={"condition", "below"}
+            "match",
+            cosight(*dial, "--out", out, "--json", home=alice.path),
+            optional={"condition", "below", "turned"},
         )
         size = cosight(*dial, "--reveal", "size", "--type", "ipv4", "--json", home=alice.path).json
         both = cosight(*dial, "--both", home=alice.path)
