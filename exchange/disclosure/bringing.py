@@ -1,7 +1,7 @@
 """What a role takes besides its items: a sketch of them, or of each a number or a context."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from crypto import hashing, labels
 from crypto.hashing import HASH_BYTES
 from crypto.psi import DISCOVERED, Brings
+from crypto.psi.sum import MAX_VALUE
 from crypto.rows import Rows
 from crypto.sealing import LABEL_CLASSES
 from crypto.sketch import sketch
@@ -26,7 +27,7 @@ from exchange.indicators.context import Context
 from exchange.policy.request import BANDED, NOISY
 from exchange.policy.terms import Told
 
-MOST = 65_535
+MOST = MAX_VALUE
 """The largest number of one item in a sum; a larger one counts as this."""
 LEFT_OUT_FIRST = ("comment", "tags", "phases", "techniques", "malware", "producer")
 """In which order a context is cut that is longer than the policy lets it be."""
@@ -113,13 +114,13 @@ def numbers(contexts: Iterable[Context], over: str) -> NDArray[np.uint64]:
     return np.array([unsaid if n is None else min(n, MOST) for n in said], np.uint64)
 
 
-def encoded(contexts: Iterable[Context], told: Told) -> list[bytes]:
+def encoded(contexts: Sequence[Context], told: Told) -> list[bytes]:
     """Contexts as they travel: JSON with sorted keys, of the fields that the policy names.
 
     Of a context that is longer than the policy lets it be, whole fields are left out, those in which words
     are free first; it says so in ``cut``.
     """
-    known: dict[int, bytes] = {}
+    known: dict[int, bytes] = {}  # most items share theirs with others, as the same object
     found = []
     for context in contexts:
         if id(context) not in known:

@@ -37,6 +37,8 @@ version = 1
 #
 # May be left out, as may many more:
 # values_per_year = 50_000_000                 # how many guesses the peer has in 365 days
+# bands = [0, 1, 10, 100, 1000]                # for the protocol cardinality-banded: what we tell of a count
+# context = { fields = ["confidence", "malware"], bytes = 1024 }    # for reveal = "context": what we say
 # purposes = ["shared incident response"]      # then one of these must be stated
 # valid_from = 2026-01-01                      # days in UTC, both included
 # valid_until = 2026-12-31
