@@ -39,6 +39,7 @@ class Dealings:
         past: what the policy asks, by session.
         unsettled: the sessions that have no receipt, by session.
         seen: the longest state of the peer's log.
+        seen_at: when it was shown, UTC.
         commitments: the peer's set as it was shown, one for each of its epochs, oldest first.
     """
 
@@ -46,6 +47,7 @@ class Dealings:
     past: dict[str, Past] = field(default_factory=dict)
     unsettled: dict[str, Session] = field(default_factory=dict)
     seen: Seen | None = None
+    seen_at: datetime | None = None
     commitments: list[PeerCommitment] = field(default_factory=list)
 
     def take(self, leaves: Sequence[Leaf]) -> None:
@@ -72,6 +74,7 @@ class Dealings:
             size = count(what["log_size"])
             if self.seen is None or size > self.seen.size:  # a receipt may speak of an older state
                 self.seen = Seen(size, bytes.fromhex(str(what["log_root"])))
+                self.seen_at = moment(leaf.time)
         if what.keys() >= {"peer_epoch", "peer_set", "peer_set_padded"}:
             epoch, padded = count(what["peer_epoch"]), count(what["peer_set_padded"])
             if not self.commitments or epoch > self.commitments[-1].epoch:

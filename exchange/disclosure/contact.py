@@ -13,7 +13,7 @@ from exchange.disclosure.drive import in_thread
 from exchange.disclosure.settling import MAX_AT_ONCE, SettlingLink, accept, due, settlement
 from exchange.disclosure.standing import Shown, Stale, Standing, check
 from exchange.disclosure.world import Channel
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable
+from exchange.errors import CosightError, LedgerError, PeerMisbehaved, PeerRefused, PeerUnavailable
 from exchange.ledger import receipt
 from exchange.ledger.document import Document, DocumentKind
 
@@ -72,9 +72,10 @@ async def greet(desk: Desk, peer: str, link: Link) -> Contact:
     """
     for _ in range(ATTEMPTS):
         seen = await asyncio.to_thread(desk.ledger.seen, peer)
-        greeting = await link.greet(0 if seen is None else seen.size)
+        asked = 0 if seen is None else seen.size
+        greeting = await link.greet(asked)
         try:
-            shown = await in_thread(check, desk, peer, greeting.standing)
+            shown = await in_thread(check, desk, peer, greeting.standing, asked=asked)
         except Stale:
             continue  # another session of ours with this peer was faster
         except PeerMisbehaved as e:
@@ -123,5 +124,9 @@ async def settle(desk: Desk, session: str, contact: Contact) -> bool:
         except PeerMisbehaved as e:
             await in_thread(alarm, desk, booked.intent.peer, e.code, desk.policy(), session=session)
             return False
+        except LedgerError:  # another session of ours with this peer may have been first
+            known = await asyncio.to_thread(desk.ledger.session, session)
+            if known is None or known.receipt is None:
+                raise
         return True
     return False

@@ -7,6 +7,7 @@ Source: C2SP tlog-witness (a new checkpoint is accepted with a consistency proof
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from exchange.agreement import size_class
 from exchange.disclosure.desk import Desk
@@ -17,6 +18,8 @@ from exchange.ledger.tree import Seen
 
 MAX_PROOF = 128
 """Hashes in a proof, and more than any log can need."""
+AT_ONCE = timedelta(seconds=60)
+"""How long after one session another one that began before it may show us an older state of a log."""
 NOTHING = Seen(0, tree.EMPTY_ROOT)
 
 
@@ -99,8 +102,18 @@ def standing(desk: Desk, old_size: int) -> Standing:
     )
 
 
-def check(desk: Desk, peer: str, shown: Standing) -> Shown:
+def check(desk: Desk, peer: str, shown: Standing, *, asked: int | None = None) -> Shown:
     """Check what a peer shows of its log against what we have seen of it.
+
+    Two sessions with one peer at once may show us its log in another order than they read it. What is older
+    by that is not a second history: it is answered to what we asked before the other session had its answer;
+    or, where the peer begins, the newer state came a moment ago.
+
+    Args:
+        desk: who we are.
+        peer: whose log it is.
+        shown: what it shows.
+        asked: from which length on we asked it to show its log; None where it shows it unasked.
 
     Raises:
         Stale: we have seen more than the proof begins with.
@@ -109,6 +122,10 @@ def check(desk: Desk, peer: str, shown: Standing) -> Shown:
     before = desk.ledger.seen(peer) or NOTHING
     checkpoint = _checkpoint(desk, peer, shown.note)
     if checkpoint.size < before.size:
+        if shown.old_size < before.size and (
+            shown.old_size == asked or (asked is None and _just_now(desk, peer))
+        ):
+            raise Stale(f"{peer} shows its log as it was before another session of ours with it")
         raise forked(f"the log of {peer} has {checkpoint.size} entries, we have seen {before.size}")
     if shown.old_size != before.size:
         raise Stale(f"{peer} shows its log from another entry on than we have seen last")
@@ -116,6 +133,12 @@ def check(desk: Desk, peer: str, shown: Standing) -> Shown:
         raise forked(f"the log of {peer} is not the one that we have seen {before.size} entries of")
     committed = _committed(shown, checkpoint) if shown.commitment else None
     return Shown(Seen(checkpoint.size, checkpoint.root), committed)
+
+
+def _just_now(desk: Desk, peer: str) -> bool:
+    """Whether the longest state of a peer's log was shown to us a moment ago."""
+    last = desk.ledger.seen_at(peer)
+    return last is not None and desk.clock() - last < AT_ONCE
 
 
 def set_in(shown: Standing) -> bytes:

@@ -111,6 +111,9 @@ class Ledger(Protocol):
     def seen(self, peer: str) -> Seen | None:
         """The longest state of a peer's log that it has shown us."""
 
+    def seen_at(self, peer: str) -> datetime | None:
+        """When it showed us that state."""
+
     def peer_commitment(
         self, peer: str, by: datetime | None = None
     ) -> tuple[int, bytes, int, datetime] | None:

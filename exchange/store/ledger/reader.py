@@ -197,6 +197,15 @@ class LedgerReader:
         with self._dealings_with(peer) as (_, known):
             return known.seen
 
+    def seen_at(self, peer: str) -> datetime | None:
+        """Return when that state was shown to us.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._dealings_with(peer) as (_, known):
+            return known.seen_at
+
     def peer_commitment(self, peer: str, by: datetime | None = None) -> PeerCommitment | None:
         """Return a peer's committed set as it was shown to us, None where none was.
 

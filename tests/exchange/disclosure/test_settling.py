@@ -13,7 +13,7 @@ from exchange.agreement import Agreement, Rung
 from exchange.cli.local import ALLOW_ALL
 from exchange.disclosure import Responder, Wish, match, standing, warm
 from exchange.disclosure.settling import MAX_DUE, due, settlement
-from exchange.disclosure.standing import check
+from exchange.disclosure.standing import Stale, check
 from exchange.errors import (
     LedgerError,
     PeerMisbehaved,
@@ -267,6 +267,39 @@ async def test_a_second_history_is_found_by_the_peer_at_the_next_session(tmp_pat
     assert guards(witness) == ["log-forked"]
     evidence = [d for d in witness.books.documents() if d.kind == "note"]
     assert len(evidence) == 1
+
+
+@pytest.mark.parametrize("where", ["greet", "propose", "settle"])
+async def test_two_sessions_at_once_are_no_second_history(where):
+    """What one session showed comes after what another one of the same two has shown meanwhile."""
+    alice, bob, wire = pair()
+    await match(alice.desk, "bob", WISH, wire)
+    between = Wire(alice, bob, wire.responder)
+    real, waiting = getattr(wire, where), [1]
+
+    async def late(*asked):
+        answer = None if where != "greet" else await real(*asked)
+        if waiting:
+            waiting.pop()
+            assert (await match(alice.desk, "bob", WISH, between)).settled
+        return await real(*asked) if answer is None else answer
+
+    setattr(wire, where, late)
+    assert (await match(alice.desk, "bob", WISH, wire)).settled
+    assert guards(alice) == guards(bob) == []
+    assert len(receipts(alice)) == len(receipts(bob)) == 3
+
+
+async def test_an_older_log_is_one_again_a_minute_later():
+    alice, bob, wire = pair()
+    await match(alice.desk, "bob", WISH, wire)
+    old = standing(alice.desk, 1)
+    await match(alice.desk, "bob", WISH, wire)
+    with pytest.raises(Stale):
+        check(bob.desk, "alice", old)
+    bob.later(seconds=61)
+    with pytest.raises(PeerMisbehaved):
+        check(bob.desk, "alice", old)
 
 
 async def test_what_is_shown_is_checked(tmp_path):
