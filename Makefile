@@ -27,6 +27,10 @@ bench: build  ## throughput of the kernel, runs beside openmined-psi and spu, fi
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.curve25519
+	$(BIN)/python -m benchmarks.estimate
+	$(BIN)/python -m benchmarks.sum
+	$(BIN)/python -m benchmarks.context
+	$(BIN)/python -m benchmarks.delta
 	$(BIN)/python -m benchmarks.filters
 	$(BIN)/python -m benchmarks.ledger
 

@@ -114,8 +114,8 @@ _SINGLE = (
     "added or dropped in between, if that is shared."
 )
 _CHOSEN = (
-    "It could choose which of the other side's numbers are added, and so read those on a few indicators, "
-    "or on some thirty where the numbers are small."
+    "It could choose whose numbers are added, once a session, those of any indicators of the other side, "
+    "shared or not: and so read those on a few, or on some thirty where the numbers are small."
 )
 _RANGE = (
     "It could say any number of an indicator, and with one that is out of range see whether the run "
@@ -216,7 +216,8 @@ _RECEIVER_EPOCH = Statement(
     _RECEIVER_EXACT.learned,
     (*_RECEIVER_EXACT.infers, _EPOCH, _LEVEL),
     (
-        *_RECEIVER_EXACT.cheat,
+        _GUESS,
+        "It could test what it asked about earlier in the epoch against what is new, each row charged once.",
         _KEPT,
     ),
 )
