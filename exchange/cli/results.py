@@ -44,12 +44,17 @@ def as_found(found: Found, matches: Sequence[Indicator] | None, over: str = "") 
         told["noisy"] = {"count": found.noisy.count, "epsilon": found.noisy.epsilon}
     if (estimate := found.estimate) is not None:
         told["estimate"] = {
-            "shared": dict(zip(("low", "estimate", "high"), estimate.shared, strict=True)),
-            "jaccard": dict(zip(("low", "estimate", "high"), estimate.jaccard, strict=True)),
+            "shared": _bounds(estimate.shared),
+            "jaccard": _bounds(estimate.jaccard),
+            "containment": {"ours": _bounds(estimate.of_ours), "peers": _bounds(estimate.of_peers)},
             "confidence": estimate.confidence,
             "slots": {"equal": estimate.equal, "of": estimate.slots},
         }
     return told
+
+
+def _bounds(values: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip(("low", "estimate", "high"), values, strict=True))
 
 
 def in_words(found: Found, over: str = "") -> tuple[str, str] | None:
@@ -69,7 +74,8 @@ def in_words(found: Found, over: str = "") -> tuple[str, str] | None:
     elif (estimate := found.estimate) is not None:
         low, middle, high = estimate.shared
         sure = f"{estimate.confidence:.0%} sure: {low:,} to {high:,}"
-        words = f"about {middle:,} shared", f"{sure}; Jaccard {estimate.jaccard[1]:.2%}"
+        part = f"{estimate.of_ours[1]:.1%} of ours, {estimate.of_peers[1]:.1%} of theirs"
+        words = f"about {middle:,} shared", f"{sure}; {part}, Jaccard {estimate.jaccard[1]:.2%}"
     elif found.count is not None:
         words = f"{found.count:,} shared", "not told which"
     return words

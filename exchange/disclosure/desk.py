@@ -168,6 +168,8 @@ class Estimated:
         confidence: how often such intervals hold the truth.
         jaccard: least, estimate, most: the shared part of all that either holds.
         shared: least, estimate, most: how many items both hold.
+        of_ours: least, estimate, most: which part of our items that is.
+        of_peers: the same of the peer's.
     """
 
     equal: int
@@ -175,6 +177,8 @@ class Estimated:
     confidence: float
     jaccard: tuple[float, float, float]
     shared: tuple[int, int, int]
+    of_ours: tuple[float, float, float]
+    of_peers: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What a run found, in the words of the use case."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -77,10 +78,17 @@ def _matched(items: ItemSet, output: Matches) -> Found:
 def _estimated(output: Estimate, ours: int, padded: int) -> Estimated:
     least = bisect_left(range(padded + 1), padded, key=size_class)
     jaccard, shared = output.interval(CONFIDENCE), output.shared(ours, least, padded, CONFIDENCE)
+    parts = zip(shared, (padded, (least + padded) / 2, least), strict=True)
     return Estimated(
         equal=output.equal, slots=output.slots, confidence=CONFIDENCE,
         jaccard=(jaccard[0], output.jaccard, jaccard[1]), shared=shared,
+        of_ours=_triple(n / max(ours, 1) for n in shared), of_peers=_triple(n / max(m, 1) for n, m in parts),
     )  # fmt: skip
+
+
+def _triple(parts: Iterable[float]) -> tuple[float, float, float]:
+    low, middle, high = (min(part, 1.0) for part in parts)
+    return low, middle, high
 
 
 def fits(protocol: Protocol, rung: Rung, output: Output) -> bool:

@@ -60,7 +60,10 @@ def decode(data: bytes) -> Learned:
 def _found(told: dict[str, Any]) -> Found:
     ids, said, estimate = told["ids"], told["contexts"], told["estimate"]
     if estimate is not None:
-        estimate = Estimated(**estimate | {name: tuple(estimate[name]) for name in ("jaccard", "shared")})
+        estimate = Estimated(
+            **estimate
+            | {name: tuple(estimate[name]) for name in ("jaccard", "shared", "of_ours", "of_peers")}
+        )
     return Found(
         count=told["count"],
         ids=None if ids is None else np.array(ids, np.int64),
