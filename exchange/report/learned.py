@@ -71,6 +71,24 @@ _SENDER_ALONE = Statement(
     infers=("The true size to within 12 % (within 32 for small sets). Nothing about the overlap.",),
     cheat=(_INVENT, "It could not mark items to learn which of them matched."),
 )
+_RECEIVER_FILTER = Statement(
+    learned="Which of its questions the published filter of the other side holds, or seems to at its rate.",
+    infers=(
+        _SHARED_SIZES,
+        "That the filter does not hold the rest of what it asked.",
+        "Until the epoch ends, whether later filters hold what it asked, and how many items come and go.",
+    ),
+    cheat=(
+        _GUESS,
+        "It could not ask more than it declared: each question is counted before it is answered.",
+        "It could ask about other types than it stated, if the filter holds them.",
+    ),
+)
+_SENDER_FILTER = Statement(
+    learned="How many questions were asked; of each positive that was confirmed, one bucket of its own tags.",
+    infers=("From a confirmation, that some question seemed to be in the filter. Nothing of any other.",),
+    cheat=(_INVENT, "It could not answer under another key than the published one: each answer is proved."),
+)
 _SENDER_TOLD = Statement(
     learned="Which of its own indicators the other side says it holds too.",
     infers=(
@@ -242,6 +260,8 @@ STATEMENTS: dict[tuple[Rung, str, str, str], Statement] = {
     (Rung.OVERLAP, "voprf", SENDER, "both"): _SENDER_TOLD,
     (Rung.OVERLAP, "voprf-epoch", RECEIVER, "receiver"): _RECEIVER_EPOCH,
     (Rung.OVERLAP, "voprf-epoch", SENDER, "receiver"): _SENDER_EPOCH,
+    (Rung.OVERLAP, "filter", RECEIVER, "receiver"): _RECEIVER_FILTER,
+    (Rung.OVERLAP, "filter", SENDER, "receiver"): _SENDER_FILTER,
     (Rung.OVERLAP, "vole", RECEIVER, "receiver"): _RECEIVER_BULK,
     (Rung.OVERLAP, "vole", RECEIVER, "both"): _RECEIVER_TELLS["vole"],
     (Rung.OVERLAP, "vole", SENDER, "receiver"): _SENDER_ALONE,
@@ -323,6 +343,11 @@ def _sealing(engine: Adversary, *limits: str) -> Adversary:
 
 
 ADVERSARIES |= {
+    "filter": replace(
+        ADVERSARIES["voprf"],
+        errors="A positive that was not confirmed is false with the probability that the filter states.",
+        limits=f"The key of the other side lives for an epoch, not for a session. {_NO_CHOICE}",
+    ),
     "estimate": replace(
         ADVERSARIES["cardinality"],
         model="Semi-honest, for the promise that no more than an estimate is learned. A receiver with "

@@ -10,6 +10,7 @@ from exchange.disclosure import fits
 from exchange.policy import ADMISSION_RULES
 from exchange.policy.request import OVERFIT
 from exchange.policy.tables import BASES as BASES_OF_POLICY
+from exchange.publication import PROTOCOL
 from exchange.report.learned import ADVERSARIES, RECEIVER, SENDER, STATEMENTS, statement
 from exchange.report.words import BASES, HELD_BACK, RUNGS
 from tests.architecture.tree import ROOT
@@ -19,7 +20,7 @@ RUNS = [
     for rung, (name, protocol), role in product(Rung, DISCOVERED.items(), (RECEIVER, SENDER))
     for output in Output
     if fits(protocol, rung, output)
-]
+] + [(Rung.OVERLAP, PROTOCOL, role, "receiver") for role in (RECEIVER, SENDER)]
 
 
 @pytest.mark.parametrize(("rung", "protocol", "role", "output"), RUNS)
@@ -32,9 +33,9 @@ def test_there_is_a_statement_on_every_run(rung: Rung, protocol: str, role: str,
 
 
 def test_no_statement_is_on_what_does_not_exist() -> None:
-    assert {protocol for _, protocol, _, _ in STATEMENTS} <= {*DISCOVERED, "*"}
+    assert {protocol for _, protocol, _, _ in STATEMENTS} <= {*DISCOVERED, PROTOCOL, "*"}
     assert {rung for rung, *_ in STATEMENTS} == set(Rung)
-    assert set(ADVERSARIES) == set(DISCOVERED)
+    assert set(ADVERSARIES) == {*DISCOVERED, PROTOCOL}
     assert statement(Rung.CONTEXT, "voprf", RECEIVER, "receiver", Stage.WHOLE) is None
 
 
