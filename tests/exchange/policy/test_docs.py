@@ -9,6 +9,7 @@ from crypto.psi import Output
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
 from exchange.indicators.context import Context
+from exchange.planning import DEFAULTS
 from exchange.policy import ADMISSION_RULES, RULES, Policy, Rung, Terms, decide, parse
 from exchange.policy.tables import BASES, IEP_WORDS
 from tests.architecture.tree import ROOT
@@ -47,6 +48,21 @@ def test_what_a_rung_says_of_us_is_read() -> None:
     assert terms.bands[-1] == 1000
     assert terms.context is not None
     assert {f.name for f in fields(Context)} <= set(re.findall(r"`(\w+)`", PAGE))
+
+
+def test_the_policy_of_the_ladder_lets_every_rung_be_asked() -> None:
+    policy = parse((ROOT / "docs/ladder.md").read_text().partition("```toml\n")[2].partition("```")[0])
+    asked = replace(
+        REQUEST,
+        peer="acme",
+        direction="responder",
+        types=(IndicatorType.DOMAIN,),
+        over="sightings",
+        purpose="",
+    )
+    for rung, protocol in DEFAULTS.items():
+        decision = decide(policy, replace(asked, rung=rung, protocol=protocol), UNKNOWN, NOW)
+        assert decision.allowed or decision.rule == "p8-climb", decision.explanation
 
 
 def test_every_rule_and_key_has_its_line() -> None:
