@@ -39,7 +39,7 @@ def export(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the result of a match for other tools, with our context and under the markings of our sources."""
+    """Write the result of a match for other tools: what we and the peer say, under the markings of both."""
     if as_json and out is None:
         raise typer.BadParameter("standard output has one JSON object: say --out FILE", param_hint="--json")
     floor, ceiling = _marking(tlp, "--tlp"), _marking(tlp_ceiling, "--tlp-ceiling")
@@ -108,6 +108,8 @@ def as_summary(selected: Export, form: Format) -> dict[str, Any]:
         "items": len(selected.items),
         "left_out": selected.left_out,
         "not_held": selected.not_held,
+        "peer_says": sum(item.peer_says is not None for item in selected.items),
+        "peer_left_out": selected.peer_left_out,
         "names_peer": selected.about_peer is not None,
         "by_tlp": {str(t): n for t in Tlp if (n := sum(item.tlp is t for item in selected.items))},
     }
@@ -116,12 +118,18 @@ def as_summary(selected: Export, form: Format) -> dict[str, Any]:
 def show_selected(selected: Export) -> None:
     """Say on standard error what an export does not hold, if it is not all."""
     if selected.left_out:
-        reasons = ", ".join(f"{n:,} by {reason}" for reason, n in selected.left_out.items())
-        say(f"left out: {reasons}", style="yellow", on=stderr)
+        say(f"left out: {_reasons(selected.left_out)}", style="yellow", on=stderr)
     if selected.not_held:
         say(f"{selected.not_held:,} we hold no longer: marked AMBER, without context", style="dim", on=stderr)
+    if selected.peer_left_out:
+        reasons = _reasons(selected.peer_left_out)
+        say(f"what {selected.peer} says is left out: {reasons}", style="yellow", on=stderr)
     if selected.about_peer is None:
         say(f"{selected.peer} is not named: that would be AMBER", style="dim", on=stderr)
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n:,} by {reason}" for reason, n in counts.items())
 
 
 def _show(selected: Export, out: Path | None) -> None:
@@ -150,5 +158,8 @@ def _read(path: Path) -> bytes:
     except OSError as e:
         raise InputError(f"cannot read {path}: {e.strerror}") from e
     if len(data) > _MAX_RESULT_BYTES:
-        raise InputError(f"{path} is longer than {_MAX_RESULT_BYTES >> 20} MiB: no result of a match is")
+        raise InputError(
+            f"{path} is longer than {_MAX_RESULT_BYTES >> 20} MiB",
+            hint="let the match write the export: cosight match PEER --out FILE",
+        )
     return data

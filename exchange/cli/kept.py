@@ -52,7 +52,7 @@ def results(
         matches = _matches(opened, learned)
         told = _as_line(learned) | {"result": as_found(learned.found, matches, learned.over)}
         if write is not None:
-            write(MatchResult(learned.session, learned.peer, tuple(matches or ())), told)
+            write(MatchResult.of(learned.session, learned.peer, matches, learned.found.contexts), told)
         emit(as_json, told, lambda: _show(learned, matches))
 
 

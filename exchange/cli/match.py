@@ -143,7 +143,8 @@ def match(
             run = _run(node, peer, wish, asked, strict=both is Both.STRICT, address=address)
             outcome, lower, turned = asyncio.run(run)
     if write is not None and outcome is not lower:
-        write(MatchResult(outcome.session, outcome.peer, tuple(outcome.matches or ())), as_result(outcome))
+        told = MatchResult.of(outcome.session, outcome.peer, outcome.matches, outcome.found.contexts)
+        write(told, as_result(outcome))
     more = {} if asked is None or lower is None else as_climb(asked, lower, held=outcome is not lower)
     if turned is not None:
         more = {"turned": {"session": turned.session, "settled": turned.settled}}

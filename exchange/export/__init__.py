@@ -1,7 +1,7 @@
 """What a match found, in the forms that other tools read: STIX 2.1, a MISP event, CSV.
 
-Pure: a result and what our store says of it come in, bytes go out. ``select`` decides what may be written and
-under which marking; the writers only write.
+Pure: a result with what the peer says of it, and what our store says, come in, bytes go out. ``select``
+decides what may be written and under which marking; the writers only write.
 """
 
 import json
@@ -11,7 +11,7 @@ from enum import StrEnum
 from exchange.export.ids import KEY_BYTES, Ids
 from exchange.export.misp import event
 from exchange.export.result import MatchResult
-from exchange.export.selection import Export, Said, Shared, select
+from exchange.export.selection import Export, PeerSays, Said, Shared, select
 from exchange.export.stix import bundle
 from exchange.export.table import table
 
@@ -21,6 +21,7 @@ __all__ = [
     "Format",
     "Ids",
     "MatchResult",
+    "PeerSays",
     "Said",
     "Shared",
     "format_of",

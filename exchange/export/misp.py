@@ -1,5 +1,7 @@
 """A MISP event: an attribute for each shared item, sighted by both members.
 
+What the peer says is in the comment of the attribute, which has one marking: that of the more closed of both.
+
 Source: MISP core format (draft-dulaunoy-misp-core-format); types and categories of MISP 2.4 and later.
 """
 
@@ -7,6 +9,7 @@ from typing import Any
 
 from exchange.export.ids import Ids
 from exchange.export.selection import ABOUT_PEERS, Export, Shared, stricter
+from exchange.export.words import cell
 from exchange.indicators import Indicator, IndicatorType
 
 _NETWORK, _PAYLOAD = "Network activity", "Payload delivery"
@@ -50,7 +53,7 @@ def event(export: Export, ids: Ids) -> dict[str, Any]:
     subject = f"{export.member} and {export.peer} both hold" if named else f"{export.member} holds"
     tlp = export.floor if export.about_peer is None else export.about_peer
     for item in export.items:
-        tlp = stricter(tlp, item.tlp)
+        tlp = stricter(tlp, item.tlp_of_all)
     return {
         "Event": {
             "uuid": ids.uuid("misp-event", export.session),
@@ -69,16 +72,16 @@ def event(export: Export, ids: Ids) -> dict[str, Any]:
 
 
 def _attribute(item: Shared, export: Export, ids: Ids) -> dict[str, Any]:
-    told, key = item.context, (str(item.indicator.type), item.indicator.value)
+    told, pap, key = item.context, item.pap_of_all, (str(item.indicator.type), item.indicator.value)
     kind, category, to_ids, value = _typed(item.indicator)
-    tlp = item.tlp if export.about_peer is None else stricter(item.tlp, ABOUT_PEERS)
-    tags = [f"tlp:{tlp.lower()}", *([f"PAP:{told.pap}"] if told.pap else [])]
+    tlp = item.tlp if export.about_peer is None else stricter(item.tlp_of_all, ABOUT_PEERS)
+    tags = [f"tlp:{tlp.lower()}", *([f"PAP:{pap}"] if pap else [])]
     tags += [*told.malware, *told.techniques, *told.phases, *told.tags]
     seen = sorted(t for t in (told.first_seen, told.last_seen) if t is not None)
     attribute = {
         "uuid": ids.uuid("misp-attribute", *key),
         "type": kind, "category": category, "to_ids": to_ids, "value": value,
-        "comment": told.comment or (str(item.indicator.type) if kind == "other" else ""),
+        "comment": _comment(item, export, kind),
         "timestamp": _seconds(export), "distribution": _AS_EVENT,
         "Tag": [{"name": tag} for tag in dict.fromkeys(tags)],
     }  # fmt: skip
@@ -95,6 +98,12 @@ def _attribute(item: Shared, export: Export, ids: Ids) -> dict[str, Any]:
             for who in (export.member, export.peer)
         ]  # fmt: skip
     return attribute
+
+
+def _comment(item: Shared, export: Export, kind: str) -> str:
+    ours = item.context.comment or (str(item.indicator.type) if kind == "other" else "")
+    theirs = "" if item.peer_says is None else cell(export.peer, item.peer_says.context)
+    return "; ".join(filter(None, (ours, theirs)))
 
 
 def _typed(indicator: Indicator) -> tuple[str, str, bool, str]:

@@ -1,12 +1,14 @@
 """The result of a match as ``cosight match --json`` printed it, read back with suspicion."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from exchange.config import is_member_id
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType, Refused, canonicalise
+from exchange.indicators.context import Context
 
 _HINT = "it must be the object that cosight match --json prints, whole and unchanged"
 _TYPES = frozenset(IndicatorType)
@@ -21,11 +23,25 @@ class MatchResult:
         session: identifies the session in both ledgers.
         peer: the other member.
         items: the shared indicators, each once.
+        contexts: what the peer says of each of them, in their order; ``None`` where it says nothing.
     """
 
     session: str
     peer: str
     items: tuple[Indicator, ...]
+    contexts: tuple[Context | None, ...]
+
+    @classmethod
+    def of(
+        cls,
+        session: str,
+        peer: str,
+        items: Sequence[Indicator] | None,
+        contexts: Sequence[Context | None] | None = None,
+    ) -> Self:
+        """What a session told: without items or contexts where its rung tells none."""
+        found = tuple(items or ())
+        return cls(session, peer, found, (None,) * len(found) if contexts is None else tuple(contexts))
 
     @classmethod
     def parse(cls, data: bytes, *, name: str) -> Self:
@@ -55,8 +71,11 @@ class MatchResult:
             raise InputError(f"{name}: this match told no items", hint="match again with: --reveal overlap")
         if not isinstance(items, list):
             raise InputError(f"{name}, result.items: not a list", hint=_HINT)
-        read = (_indicator(item, f"{name}, result.items[{i}]") for i, item in enumerate(items))
-        return cls(session, peer, tuple(dict.fromkeys(read)))
+        read: dict[Indicator, Context | None] = {}
+        for i, item in enumerate(items):
+            place = f"{name}, result.items[{i}]"
+            read.setdefault(_indicator(item, place), _context(item, place))
+        return cls(session, peer, tuple(read), tuple(read.values()))
 
 
 def _indicator(item: Any, place: str) -> Indicator:
@@ -74,3 +93,14 @@ def _indicator(item: Any, place: str) -> Indicator:
     if canonical != indicator:
         raise InputError(f"{place}: not in canonical form", hint=_HINT)
     return indicator
+
+
+def _context(item: Any, place: str) -> Context | None:
+    """What the peer says of one item. A marking that cannot be read would count as none: refused."""
+    told = item.get("context")
+    if told is None:
+        return None
+    context = Context.stated(told) if isinstance(told, dict) else None
+    if context is None or context.to_json().keys() != told.keys():
+        raise InputError(f"{place}.context: not what a match tells of an item", hint=_HINT)
+    return context or None

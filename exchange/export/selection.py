@@ -2,12 +2,13 @@
 
 A marking binds what its source gave us. So an indicator is as open as its most open source, as in a match,
 and nothing of what a more closed source said about it goes along. That *both* members hold it says something
-about the peer, so that statement is never more open than AMBER.
+about the peer, so that statement is never more open than AMBER. What the peer says of it is bound by the
+peer's marking too.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -47,6 +48,19 @@ class Said(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PeerSays:
+    """What the peer says of a shared indicator, as it will be written.
+
+    Attributes:
+        tlp: its marking; never more open than that of the indicator.
+        context: the words; its PAP is the more closed of the peer's and ours.
+    """
+
+    tlp: Tlp
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """One shared indicator as it will be written.
 
@@ -56,6 +70,7 @@ class Shared:
         context: what those of our sources say that the marking lets speak.
         since: when we first had it from one of them; ``None`` if we hold it no longer.
         own: whether one of them is ourselves.
+        peer_says: what the peer says of it; ``None`` if nothing, or nothing that may be written.
     """
 
     indicator: Indicator
@@ -63,6 +78,17 @@ class Shared:
     context: Context
     since: datetime | None
     own: bool
+    peer_says: PeerSays | None = None
+
+    @property
+    def tlp_of_all(self) -> Tlp:
+        """The marking of everything here, where it stands in one row."""
+        return self.tlp if self.peer_says is None else self.peer_says.tlp
+
+    @property
+    def pap_of_all(self) -> Pap | None:
+        """What may be done with everything here, where it stands in one row."""
+        return self.context.pap if self.peer_says is None else self.peer_says.context.pap
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +105,7 @@ class Export:
         about_peer: the marking of what names the peer; ``None`` if the ceiling is too open for that.
         left_out: how many items are not written, by reason: ``tlp`` or ``embargo``.
         not_held: how many of the items we hold no longer: they are written as unmarked, without context.
+        peer_left_out: of how many of ``items`` what the peer says is not written, by reason: as ``left_out``.
     """
 
     session: str
@@ -90,6 +117,7 @@ class Export:
     about_peer: Tlp | None
     left_out: dict[str, int] = field(default_factory=dict)
     not_held: int = 0
+    peer_left_out: dict[str, int] = field(default_factory=dict)
 
 
 def select(
@@ -104,7 +132,7 @@ def select(
     """Decide what is written, under which marking.
 
     Args:
-        result: of a match.
+        result: of a match; with it what the peer says.
         said: for each of its items, what our feeds say of it.
         member: who writes.
         now: the time; what is still under embargo at that time does not count.
@@ -116,10 +144,10 @@ def select(
     """
     if closed(ceiling) > closed(MOST_CLOSED) or closed(floor) > closed(ceiling):
         raise ValueError(f"nothing can be marked {floor} or more and {ceiling} or less")
-    items, left_out, not_held = [], Counter[str](), 0
-    for indicator, of_item in zip(result.items, said, strict=True):
+    items, left_out, peer_left_out, not_held = [], Counter[str](), Counter[str](), 0
+    for indicator, of_item, theirs in zip(result.items, said, result.contexts, strict=True):
         told = [s for s in of_item if s.tlp is not Tlp.RED]
-        free = [s for s in told if not _embargoed(s, now)]
+        free = [s for s in told if not _embargoed(s.context, now)]
         if of_item and not free:
             left_out["embargo" if told else "tlp"] += 1
             continue
@@ -128,7 +156,12 @@ def select(
             left_out["tlp"] += 1
             continue
         not_held += not of_item
-        items.append(_shared(indicator, marking, [s for s in free if closed(s.tlp) <= closed(marking)]))
+        shared = _shared(indicator, marking, [s for s in free if closed(s.tlp) <= closed(marking)])
+        peer_says = None if theirs is None else _of_peer(theirs, shared, ceiling, now)
+        if isinstance(peer_says, str):
+            peer_left_out[peer_says] += 1
+            peer_says = None
+        items.append(replace(shared, peer_says=peer_says))
     about_peer = stricter(floor, ABOUT_PEERS)
     return Export(
         session=result.session,
@@ -140,6 +173,7 @@ def select(
         about_peer=about_peer if closed(about_peer) <= closed(ceiling) else None,
         left_out=dict(sorted(left_out.items())),
         not_held=not_held,
+        peer_left_out=dict(sorted(peer_left_out.items())),
     )
 
 
@@ -153,8 +187,28 @@ def stricter(one: Tlp, other: Tlp) -> Tlp:
     return max(one, other, key=closed)
 
 
-def _embargoed(said: Said, now: datetime) -> bool:
-    return said.context is not None and said.context.not_before is not None and said.context.not_before > now
+def _embargoed(context: Context | None, now: datetime) -> bool:
+    return context is not None and context.not_before is not None and context.not_before > now
+
+
+def _of_peer(context: Context, item: Shared, ceiling: Tlp, now: datetime) -> PeerSays | str | None:
+    """What the peer says of an item as it may be written, or why it may not; ``None`` if there are no words.
+
+    Whom the peer has it from is not ours to pass on either.
+    """
+    words = replace(context, tlp=None, pap=None, not_before=None, producer="")
+    if not words:
+        return None
+    marking = max(item.tlp, ABOUT_PEERS, context.tlp or UNMARKED, key=closed)
+    if closed(marking) > closed(ceiling):
+        return "tlp"
+    if _embargoed(context, now):
+        return "embargo"
+    return PeerSays(marking, replace(words, pap=_most_closed_pap(item.context.pap, context.pap)))
+
+
+def _most_closed_pap(*paps: Pap | None) -> Pap | None:
+    return max((pap for pap in paps if pap is not None), key=_PAPS.index, default=None)
 
 
 def _shared(indicator: Indicator, marking: Tlp, said: list[Said]) -> Shared:
@@ -179,7 +233,7 @@ def _together(contexts: Sequence[Context]) -> Context:
 
     comments = dict.fromkeys(c.comment for c in contexts if c.comment)
     return Context(
-        pap=max(present(lambda c: c.pap), key=_PAPS.index, default=None),
+        pap=_most_closed_pap(*(c.pap for c in contexts)),
         first_seen=min(present(lambda c: c.first_seen), default=None),
         last_seen=max(present(lambda c: c.last_seen), default=None),
         valid_until=max(present(lambda c: c.valid_until), default=None),

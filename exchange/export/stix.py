@@ -1,7 +1,7 @@
 """A STIX 2.1 bundle: for each shared item an indicator and a sighting, and what they refer to.
 
-There are no observables in it: their identifiers would be hashes of the values (see ``ids``). A CVE is a
-``vulnerability`` in place of an indicator.
+What the peer says of an item is a note on it. There are no observables: their identifiers would be hashes of
+the values (see ``ids``). A CVE is a ``vulnerability`` in place of an indicator.
 
 Source: OASIS STIX 2.1; oasis-open/cti-stix-common-objects, extension-definition "TLP 2.0", for the markings.
 """
@@ -12,8 +12,10 @@ from typing import Any
 
 from exchange.export.ids import Ids
 from exchange.export.patterns import pattern
-from exchange.export.selection import ABOUT_PEERS, Export, Shared, closed, stricter
+from exchange.export.selection import ABOUT_PEERS, Export, PeerSays, Shared, closed, stricter
+from exchange.export.words import lines
 from exchange.indicators import IndicatorType, Tlp
+from exchange.indicators.context import Pap
 
 Object = dict[str, Any]
 
@@ -81,15 +83,17 @@ class _Bundle:
         yield from self._items
 
     def add(self, item: Shared) -> None:
-        """Put in a shared item: itself, that both hold it, and what it indicates."""
+        """Put in a shared item: itself, that both hold it, what the peer says, and what it indicates."""
         key = (str(item.indicator.type), item.indicator.value)
         cve = item.indicator.type is IndicatorType.CVE
-        marks = self._marking(item.tlp) + self._pap(item)
+        marks = self._marking(item.tlp) + self._pap(item.context.pap)
         about = self._vulnerability(item, key) if cve else self._indicator(item, key)
         about |= {"object_marking_refs": marks}
         self._items.append(about)
         if self._peer is not None:
             self._items.append(self._sighting(item, key, about["id"]))
+        if item.peer_says is not None:
+            self._items.append(self._note(item, item.peer_says, key, about["id"]))
         if not cve:
             for target in (*self._families(item), *self._techniques(item)):
                 names = self._head("relationship", item, *key, target)
@@ -157,7 +161,20 @@ class _Bundle:
             | _if("last_seen", _time(seen[-1]) if told.last_seen else None)
             | _if("count", count)
             | _if("labels", ["own-observation"] if item.own else None)
-            | {"object_marking_refs": self._marking(tlp) + self._pap(item)}
+            | {"object_marking_refs": self._marking(tlp) + self._pap(told.pap)}
+        )  # fmt: skip
+
+    def _note(self, item: Shared, says: PeerSays, key: tuple[str, str], of: str) -> Object:
+        """What the peer says, in words: as properties of the indicator it would pass for what we say."""
+        peer, told = self._export.peer, says.context
+        return (
+            self._head("note", item, peer, *key)
+            | {
+                "abstract": f"What {peer} says", "content": "\n".join(lines(told)),
+                "authors": [peer], "object_refs": [of],
+            }
+            | _if("confidence", told.confidence)
+            | {"object_marking_refs": self._marking(says.tlp) + self._pap(told.pap)}
         )  # fmt: skip
 
     def _families(self, item: Shared) -> Iterator[str]:
@@ -188,11 +205,11 @@ class _Bundle:
         self._used.add(tlp)
         return [TLP_IDS[tlp]]
 
-    def _pap(self, item: Shared) -> list[str]:
+    def _pap(self, pap: Pap | None) -> list[str]:
         """STIX knows no PAP, but any statement may be a marking."""
-        if item.context.pap is None:
+        if pap is None:
             return []
-        statement = f"PAP:{item.context.pap}"
+        statement = f"PAP:{pap}"
         id_ = self._ids.stix("marking-definition", statement)
         self._paps[statement] = {
             "type": "marking-definition", "spec_version": "2.1", "id": id_, "created": _TIMELESS,

@@ -12,10 +12,11 @@ import io
 from datetime import datetime
 
 from exchange.export.selection import Export, Shared
+from exchange.export.words import cell
 
 COLUMNS = (
     "type", "value", "tlp", "pap", "first_seen", "last_seen", "valid_until", "confidence", "sightings",
-    "malware", "techniques", "phases", "tags", "comment",
+    "malware", "techniques", "phases", "tags", "comment", "peer_says",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -25,22 +26,23 @@ def table(export: Export) -> bytes:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows([guarded(cell) for cell in _row(item)] for item in export.items)
+    writer.writerows([guarded(text) for text in _row(item, export.peer)] for item in export.items)
     return written.getvalue().encode()
 
 
-def guarded(cell: str) -> str:
+def guarded(text: str) -> str:
     """A cell that no spreadsheet computes."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _row(item: Shared) -> list[str]:
+def _row(item: Shared, peer: str) -> list[str]:
     told = item.context
     return [
-        str(item.indicator.type), item.indicator.value, str(item.tlp), str(told.pap or ""),
+        str(item.indicator.type), item.indicator.value, str(item.tlp_of_all), str(item.pap_of_all or ""),
         *map(_time, (told.first_seen, told.last_seen, told.valid_until)),
         *("" if n is None else str(n) for n in (told.confidence, told.sightings)),
         *map(";".join, (told.malware, told.techniques, told.phases, told.tags)), told.comment,
+        "" if item.peer_says is None else cell(peer, item.peer_says.context),
     ]  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def test_json_is_a_summary_of_what_was_written(alice: Home, tmp_path: Path) -> N
     said = holds("export", cosight("export", file, "--out", out, "--json", home=alice.path))
     assert said == {
         "file": str(out), "format": "csv", "session": "5e55" * 8, "items": 3, "left_out": {}, "not_held": 1,
-        "names_peer": True, "by_tlp": {"GREEN": 1, "AMBER": 2},
+        "peer_says": 0, "peer_left_out": {}, "names_peer": True, "by_tlp": {"GREEN": 1, "AMBER": 2},
     }  # fmt: skip
     error = cosight("export", file, "--json", home=alice.path).error
     assert (error["code"], "--out" in error["message"]) == ("usage", True)
@@ -110,6 +110,25 @@ def test_markings_close_and_leave_out(alice: Home, tmp_path: Path) -> None:
     assert strict["by_tlp"] == {"AMBER+STRICT": 2}
     for wrong in (["--tlp", "RED"], ["--tlp", "AMBER", "--tlp-ceiling", "GREEN"], ["--tlp-ceiling", "PINK"]):
         assert cosight(*export, *wrong, "--json", home=alice.path).error["code"] == "usage"
+
+
+def test_what_the_peer_says_goes_along_or_is_counted(alice: Home, tmp_path: Path) -> None:
+    sure, red = {"confidence": 80, "producer": "somebody"}, {"tlp": "RED", "comment": "for you alone"}
+    items = [HELD[0] | {"context": sure}, HELD[1] | {"context": red}, GONE | {"context": None}]
+    file, out = result(tmp_path / "r.json", items), tmp_path / "out.csv"
+    done = cosight("export", file, "--out", out, home=alice.path)
+    assert "what bob says is left out: 1 by tlp" in done.err
+    assert "bob: confidence 80" in out.read_text()
+    assert not any(secret in out.read_text() for secret in ("for you alone", "somebody"))
+    said = holds("export", cosight("export", file, "-o", out, "--json", home=alice.path))
+    assert (said["items"], said["peer_says"], said["peer_left_out"]) == (3, 1, {"tlp": 1})
+    notes = [
+        o for o in json.loads(cosight("export", file, home=alice.path).out)["objects"] if o["type"] == "note"
+    ]
+    assert [o["content"] for o in notes] == ["confidence 80"]
+    items[0]["context"]["tlp"] = "SECRET"
+    error = cosight("export", result(file, items), "-o", out, "--json", home=alice.path).error
+    assert (error["code"], "items[0].context" in error["message"]) == ("input", True)
 
 
 def test_what_became_red_stays(alice: Home, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every rung of the ladder between real processes, through the command line; and what is left of it."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def ladder(tmp_path_factory):
             "overlap": [],
             "strict": ["--both", "strict"],
             "strict count": ["--reveal", "cardinality", "--both", "strict"],
-            "context": ["--reveal", "context"],
+            "context": ["--reveal", "context", "-o", str(alice.path / "shared.stix.json")],
             "vole": ["--reveal", "context", "--protocol", "vole-context"],
             "asked": ["--reveal", "context", "--protocol", "context-asked", "--both"],
             "climbed": ["--if", "estimate >= 10"],
@@ -86,6 +87,16 @@ def test_contexts_are_the_senders(ladder) -> None:
             assert item["context"]["sightings"] == SIGHTINGS[number]
             assert item["context"]["malware"] == ["mirai"]
     assert runs["asked"]["output"] == "both"
+
+
+def test_what_the_sender_says_is_a_note_on_each_item(ladder, tmp_path: Path) -> None:
+    alice, _, runs = ladder
+    kept = tmp_path / "kept.stix.json"
+    cosight(alice, "results", runs["vole"]["session"], "--out", str(kept))
+    for path in (alice.path / "shared.stix.json", kept):
+        notes = [o for o in json.loads(path.read_text())["objects"] if o["type"] == "note"]
+        assert len(notes) == len(SHARED)
+        assert all(o["authors"] == ["bob"] and "malware mirai" in o["content"] for o in notes)
 
 
 def test_who_answered_finds_what_it_learned(ladder) -> None:

@@ -1,6 +1,7 @@
 """Results of matches for the tests of what is written of them: one item of every type, and what feeds say."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -71,9 +72,17 @@ class Told:
     first_imported: datetime = SINCE
 
 
-def selected(*items: Indicator, said: list[list[Told]] | None = None, **how) -> Export:
-    """An export of these items to be written; each is told once, GREEN, unless it is said otherwise."""
-    result = MatchResult("5e55" * 8, "bob", items or EVERY)
+def selected(
+    *items: Indicator,
+    said: list[list[Told]] | None = None,
+    theirs: Sequence[Context | None] | None = None,
+    **how,
+) -> Export:
+    """An export of these items to be written; each is told once, GREEN, unless it is said otherwise.
+
+    The peer says nothing, or of each item what is in ``theirs``.
+    """
+    result = MatchResult.of("5e55" * 8, "bob", items or EVERY, theirs)
     told = [[Told()] for _ in result.items] if said is None else said
     return select(result, told, member="alice", now=NOW, **how)
 

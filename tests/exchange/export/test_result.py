@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from exchange.errors import InputError
 from exchange.export import MatchResult
-from tests.exchange.export.results import EVERY, printed
+from exchange.indicators.context import Context
+from tests.exchange.export.results import EVERY, RICH, printed
 
 ITEM = {"type": "domain", "value": "secret.example.com"}
 
@@ -17,7 +18,23 @@ def test_what_a_match_prints_is_read() -> None:
     items = [{"type": str(i.type), "value": i.value} for i in EVERY]
     found = MatchResult.parse(printed([*items, items[0]]), name="r.json")
     assert (found.items, found.peer, found.session) == (EVERY, "bob", "5e55" * 8)
+    assert found.contexts == (None,) * len(EVERY)
     assert MatchResult.parse(printed([]), name="r.json").items == ()
+
+
+def test_what_the_peer_says_is_read_with_its_item() -> None:
+    other = ITEM | {"value": "other.example.com"}
+    items = [
+        ITEM | {"context": None},
+        other | {"context": RICH.to_json()},
+        other | {"context": {"tlp": "RED"}},
+    ]
+    found = MatchResult.parse(printed([*items, ITEM | {"context": RICH.to_json()}]), name="r.json")
+    assert [i.value for i in found.items] == ["secret.example.com", "other.example.com"]
+    assert found.contexts == (None, RICH), "of one item twice the first counts"
+    assert MatchResult.parse(printed([ITEM | {"context": {}}]), name="r.json").contexts == (None,)
+    rung = MatchResult.of("5e55", "bob", None), MatchResult.of("5e55", "bob", found.items, [None, RICH])
+    assert [r.contexts for r in rung] == [(), found.contexts]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +61,17 @@ def test_what_a_match_prints_is_read() -> None:
         (printed([ITEM | {"type": "md5"}]), "result.items[0]: not in canonical form"),
         (printed([{"type": "ipv4", "value": "10.0.0.1"}]), "result.items[0]: not in canonical form"),
         (printed([ITEM | {"value": "\ud800"}]), "result.items[0]: not in canonical form"),
+        (printed([ITEM, ITEM | {"context": "secret"}]), "result.items[1].context: not what a match tells"),
+        (printed([ITEM | {"context": [["secret", 1]]}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": False}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": {"secret": "x"}}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": {"tlp": "SECRET"}}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": {"pap": None}}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": {"not_before": "secret"}}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": {"confidence": 101}}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": {"sightings": "-1"}}]), "items[0].context: not what a match tells"),
+        (printed([ITEM | {"context": {"malware": [{"secret": 1}]}}]), "items[0].context: not what a match"),
+        (printed([ITEM | {"context": {"comment": "\x00"}}]), "items[0].context: not what a match tells"),
     ],
 )
 def test_the_error_names_the_place_and_no_value(data: bytes, said: str) -> None:
@@ -59,7 +87,11 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "value", "items", "result", "peer", "session"]), inner, max_size=4
+            st.sampled_from(
+                ["type", "value", "items", "result", "peer", "session", "context", "tlp", "tags"]
+            ),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=12,
@@ -68,9 +100,12 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_json_is_a_result_or_refused(value: object) -> None:
-    for data in (json.dumps(value).encode(), printed(value), printed([value])):
+    said = ITEM | {"context": value}
+    for data in (json.dumps(value).encode(), printed(value), printed([value]), printed([said])):
         try:
             found = MatchResult.parse(data, name="r.json")
         except InputError:
             continue
         assert found.peer == "bob"
+        assert len(found.contexts) == len(found.items)
+        assert all(context is None or isinstance(context, Context) for context in found.contexts)
