@@ -155,6 +155,7 @@ class Decisions:
             profile=str(what.get("profile", PROFILE)),
             over=str(what.get("over", "")),
             turned="turned" in what,
+            epsilon_milli=count(what.get("epsilon_milli", 0)),
             **facts,
         )
 

@@ -26,6 +26,7 @@ from exchange.policy import (
     sweep,
     warnings,
 )
+from exchange.policy.request import noise_milli
 from exchange.policy.rules import ITEMS, OBJECTS, PASSES, PENDING, UNSTATED
 from exchange.policy.sweep import IPV4, SLASH_16, YEAR_DAYS
 from exchange.store.policies import home_policy, read_policy
@@ -147,6 +148,7 @@ def explain_(
         types=types_or_all(types, policy, peer),
         protocol=protocol or DEFAULTS[reveal],
         over=over if reveal is Rung.SUM else "",
+        epsilon_milli=noise_milli(policy, peer, protocol or DEFAULTS[reveal]) if answering else 0,
         output=Output.BOTH if both else Output.RECEIVER,
         our_size=our_size,
         peer_size_padded=None if peer_size is None else size_class(peer_size),

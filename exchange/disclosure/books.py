@@ -21,6 +21,7 @@ from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.leaf import timestamp
 from exchange.policy import Policy, Request, at_stake, told
 from exchange.policy.admission import Admission, Offer
+from exchange.policy.request import noise_milli
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,13 @@ class Entry:
         return Request(
             peer=self.peer, direction=self.direction, rung=p.rung, types=p.types, protocol=p.protocol,
             output=p.output, our_size=self.ours, peer_size_padded=peer_padded, purpose=p.purpose,
-            profile=p.profile, over=p.over, turned=p.turned, new=self._new(), **known,
+            profile=p.profile, over=p.over, turned=p.turned, new=self._new(),
+            epsilon_milli=self._epsilon_milli(), **known,
         )  # fmt: skip
+
+    def _epsilon_milli(self) -> int:
+        """The noise of ours, where it is a count with noise that we send."""
+        return 0 if self.receives else noise_milli(self.policy, self.peer, self.proposal.protocol)
 
     def _new(self) -> int | None:
         """How many rows are new on both sides, where the session goes on from another."""
@@ -116,7 +122,7 @@ class Entry:
             "below": p.below.hex(),
             "over": p.over,
             "turned": "yes" if p.turned else "",
-            "epsilon_milli": 0 if self.agreement is None or self.receives else self.agreement.epsilon_milli,
+            "epsilon_milli": self._epsilon_milli(),
         }
         return {name: value for name, value in facts.items() if value or name in {"canaries", "at_stake"}}
 

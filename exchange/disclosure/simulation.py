@@ -25,6 +25,7 @@ from exchange.policy import (
     explain,
 )
 from exchange.policy.budget import DAY, YEAR, asked_since, learned_since
+from exchange.policy.request import noise_milli
 
 Marked = Mapping[IndicatorType, Mapping[Tlp, int]]
 UNKNOWN, TOLD, LAST, MOST = "unknown", "told", "last-session", "policy-maximum"
@@ -108,6 +109,7 @@ def simulate(desk: Desk, peer: str, wish: Wish, *, answering: bool, peer_padded:
         purpose=wish.purpose,
         over=over_of(wish),
         turned=wish.turned,
+        epsilon_milli=noise_milli(policy, peer, wish.protocol) if answering is not wish.turned else 0,
         role="member" if member is None else str(member.role),
     )
     found = policy.terms(peer)
@@ -153,7 +155,7 @@ def _marked(desk: Desk, ours: Ours, wish: Wish) -> Marked:
 def _budgets(terms: Terms, request: Request, history: History, now: datetime) -> tuple[Budget, ...]:
     today = history.sessions_since(now - DAY)
     used = [Budget("p11-sessions-per-day", today, today + 1, terms.sessions_per_day)]
-    asked = (request.peer_size_padded or 0) if request.answers else 0
+    asked = (request.asks or 0) if request.answers else 0
     for rule, span, most in (
         ("p11-values-per-day", DAY, terms.values_per_day),
         ("p11-values-per-year", YEAR, terms.values_per_year),

@@ -38,7 +38,7 @@ def _values(
     if most is None or not request.answers:
         return None
     spent = asked_since(case.history, case.now - span)
-    more = request.peer_size_padded
+    more = request.asks
     if more is None and spent < most:
         return Pending("how many values the peer asks is known once it answers")
     total = spent + (more or 0)

@@ -4,8 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from crypto.dp import bound
+from crypto.sketch import SLOTS
 from exchange.agreement import Rung
 from exchange.indicators import IndicatorType
+
+
+def askable(rung: Rung, padded: int, epsilon_milli: int) -> int:
+    """Return how many values a peer that declares so many can ask about in a session.
+
+    One for each row that it sends, and a cheat sends what it likes in each: an estimate takes as many rows as
+    a sketch has slots, whatever is declared, and a count with noise the dummies besides.
+    """
+    if rung is Rung.ESTIMATE:
+        return SLOTS
+    return padded + (2 * bound(epsilon_milli) if epsilon_milli else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +61,10 @@ class Past:
 
     @property
     def asked(self) -> int:
-        """How many values the peer can have asked about, where it was to learn: no more than it declared."""
+        """How many values the peer can have asked about, where it was to learn."""
         sent = (self.direction == "initiator") is self.turned
         answers = sent and self.rung is not Rung.SIZE
-        most = self.peer_padded or 0
+        most = askable(self.rung, self.peer_padded or 0, self.epsilon_milli)
         return min(most, most if self.questions is None else self.questions) if answers or self.charge else 0
 
 

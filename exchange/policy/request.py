@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from crypto.psi import Output
-from crypto.sketch import SLOTS
 from exchange.agreement import MAX_ROWS, Rung
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.policy.history import Past
+from exchange.policy.history import Past, askable
+from exchange.policy.model import Policy
 
 BANDED, NOISY = "cardinality-banded", "cardinality-noisy"
 """The protocols that blur a count, as the sender's policy says."""
@@ -42,6 +42,7 @@ class Request:
         peer_growth: by which part of itself the peer's committed set grew in a day; None while not known.
         over: where a sum is asked for, what is added up.
         turned: whether the responder is the receiver.
+        epsilon_milli: privacy loss that our noise allows, in thousandths; 0 where there is none.
         new: where it goes on from an earlier session, how many rows are new on both sides.
         below: the session of the rung below that this one goes on from; None to look for one.
     """
@@ -63,8 +64,15 @@ class Request:
     peer_growth: float | None = None
     over: str = ""
     turned: bool = False
+    epsilon_milli: int = 0
     new: int | None = None
     below: Past | None = None
+
+    @property
+    def asks(self) -> int | None:
+        """How many values the peer can ask about; None while its size is not known."""
+        padded = self.peer_size_padded
+        return None if padded is None else askable(self.rung, padded, self.epsilon_milli)
 
     @property
     def sends(self) -> bool:
@@ -83,6 +91,13 @@ class Request:
         return "peer" in self.learners and self.rung is not Rung.SIZE
 
 
+def noise_milli(policy: Policy, peer: str, protocol: str) -> int:
+    """Return the privacy loss of the noise that our policy puts on a count for a peer, in thousandths."""
+    found = policy.terms(peer)
+    noise = None if found is None else found[1].noise
+    return noise.milli if noise is not None and protocol == NOISY else 0
+
+
 def at_stake(request: Request) -> int:
     """Return the most items of ours that the peer could learn of.
 
@@ -95,9 +110,7 @@ def at_stake(request: Request) -> int:
     if request.new is not None:
         return min(request.new, MAX_ROWS)
     more, than = OVERFIT.get(request.protocol, (1, 1))
-    asked = None if request.peer_size_padded is None else request.peer_size_padded * more // than
-    if request.rung is Rung.ESTIMATE:  # one question for each slot of a sketch, however large the sets are
-        asked = SLOTS if asked is None else min(asked, SLOTS)
+    asked = None if request.asks is None else request.asks * more // than
     return min(n for n in (request.our_size, asked, MAX_ROWS) if n is not None)
 
 

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from exchange.agreement import Rung
-from exchange.policy.request import OVERFIT
+from exchange.policy.history import askable
+from exchange.policy.request import NOISY, OVERFIT
 from exchange.policy.terms import Terms
 
 IPV4 = 1 << 32
@@ -47,12 +48,22 @@ def sweep(terms: Terms) -> Sweep | None:
     above_size = terms.reveal is not None and terms.reveal is not Rung.SIZE
     if not (above_size and terms.directions and terms.protocols and "peer" in terms.learns):
         return None
-    most = 0 if terms.peer_size is None else terms.peer_size.most
+    most = _most(terms)
     per_day = _least(terms.sessions_per_day * most, terms.values_per_day)
     per_year = _least(per_day * YEAR_DAYS, terms.values_per_year)
     ratios = [OVERFIT[p] for p in terms.protocols if p in OVERFIT]
     asked = max((more * 100 // than for more, than in ratios), default=100)
     return Sweep(terms.sessions_per_day, most, _least(per_day, terms.values_per_year), per_year, asked)
+
+
+def _most(terms: Terms) -> int:
+    """The most values that the peer asks in one session, with the protocol that lets it ask the most."""
+    declared = 0 if terms.peer_size is None else terms.peer_size.most
+    if not declared:
+        return 0
+    noise = 0 if terms.noise is None or NOISY not in terms.protocols else terms.noise.milli
+    sketch = askable(Rung.ESTIMATE, declared, 0) if "estimate" in terms.protocols else 0
+    return max(sketch, askable(Rung.CARDINALITY, declared, noise))
 
 
 def _least(n: int, limit: int | None) -> int:

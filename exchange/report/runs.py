@@ -10,6 +10,7 @@ from exchange.agreement import SMALLEST_CLASS, Agreement, Rung, size_class
 from exchange.errors import LedgerError, PeerMisbehaved
 from exchange.ledger import RESULTS, Kind, Leaf
 from exchange.ledger.receipt import Receipt
+from exchange.policy.history import askable
 
 VERIFIED = "verified"
 
@@ -146,9 +147,10 @@ class Run:
 
     @property
     def asked(self) -> int:
-        """How many values the peer can have asked about, where it was to learn: no more than it declared."""
+        """How many values the peer can have asked about, where it was to learn."""
         answers = not self.receives and self.rung is not Rung.SIZE
-        most, questions = self.number("peer_padded") or 0, self.number("asked")
+        padded, questions = self.number("peer_padded") or 0, self.number("asked")
+        most = askable(self.rung, padded, self.number("epsilon_milli") or 0)
         return min(most, most if questions is None else questions) if answers or self.charge else 0
 
 

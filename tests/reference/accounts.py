@@ -251,6 +251,10 @@ def guesses(export: Export, session: dict[str, Map]) -> int:
         return 0
     peer = "responder" if intent["direction"] == "initiator" else "initiator"
     declared = int(export.document(named)[f"{peer}_padded"])
+    if what(intent)["rung"] == "estimate":
+        declared = 4096
+    elif noise := what(intent).get("epsilon_milli", 0):
+        declared += 2 * -(-27_726 // noise)
     return min(declared, what(result).get("asked", declared))
 
 

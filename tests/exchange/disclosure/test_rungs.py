@@ -222,3 +222,28 @@ async def test_contexts_that_would_take_too_much_are_refused_on_either_side() ->
     with pytest.raises(PeerExceededLimit):
         await match(alice.desk, "bob", wished(Rung.CONTEXT, "voprf-context"), wire)
     assert alice.books.story()[-1] == ("aborted", "too-large")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "asked"),
+    [
+        ("estimate", SLOTS),
+        ("cardinality", 32),
+        ("cardinality-banded", 32),
+        ("cardinality-noisy", 32 + 2 * 28),
+    ],
+)
+async def test_every_row_that_a_cheat_could_fill_is_charged(protocol: str, asked: int) -> None:
+    """Whoever declares little sends as many rows as a sketch or the dummies take, with what it likes in them."""
+    alice, bob = Side("alice", ["w1"]), Side("bob", [f"w{n}" for n in range(6000)])
+    wire = Wire(alice, bob, Responder(bob.desk))
+    await match(alice.desk, "bob", wished(Rung(DISCOVERED[protocol].reveals), protocol), wire)
+    assert bob.books.told[-1][1]["what"]["at_stake"] == asked
+    (past,) = bob.books.history("alice", bob.now).past
+    assert (past.asked, past.charge) == (asked, asked)
+    bob.policy_text = bob.policy_text.replace(
+        "sessions_per_day = 1000", f"sessions_per_day = 1000\nvalues_per_day = {2 * asked - 1}"
+    )
+    with pytest.raises(PeerRefused):
+        await match(alice.desk, "bob", wished(Rung(DISCOVERED[protocol].reveals), protocol), wire)
+    assert bob.books.told[-1][1]["what"]["rule"] == "p11-values-per-day"
