@@ -17,6 +17,7 @@ from tests.e2e.conftest import feed
 from tests.e2e.nodes import COSIGHT, cosight, entries, homeless, import_values, serve, story, until
 from tests.e2e.tap import Tap
 from tests.e2e.test_canary import SHARED, canaries, files_of, found, in_clear, memory_of, planted
+from tests.reference import audit as reference
 
 __all__ = ["in_clear", "planted"]
 ITEMS = 40_000
@@ -102,6 +103,7 @@ def test_from_the_command_line(filled):
         folder = home.path / "account"
         cosight(home, "ledger", "export", str(folder))
         assert homeless("verify", str(folder))["ok"]
+        assert reference.audit({home.member: reference.read(folder)}) == []
         report = cosight(home, "report", said["session"][:12])
         assert (report["verdict"]["word"], report["scope"]["session"]) == ("good", said["session"])
 
