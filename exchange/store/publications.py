@@ -126,7 +126,9 @@ class Publications:
 
     def known(self, epoch: bytes) -> Rows:
         """What was remembered with the last filter of an epoch; none if nothing was, or it is damaged."""
-        return self._table(self._epoch(epoch) / "known", ID_BYTES + TAG_BYTES)
+        table = self._table(self._epoch(epoch) / "known", ID_BYTES + TAG_BYTES)
+        rows, digest = table[:-1], table[-1:]  # a wrong tag would look like one that is right
+        return rows if sha256(rows.data).digest() == digest.tobytes() else table[:0]
 
     def tags(self, publication: Publication) -> Rows:
         """All tags of a filter, ascending; none if they are gone."""
@@ -158,7 +160,8 @@ class Publications:
         epoch = self._epoch(publication.epoch)
         if files.delta:
             write_atomic(self._delta(publication.epoch, files.base), files.delta)
-        write_atomic(epoch / "known", files.known.tobytes())
+        known = files.known.tobytes()
+        write_atomic(epoch / "known", known + sha256(known).digest())
         write_atomic(epoch / f"tags-{_name(publication.digest)}", files.tags.tobytes())
         write_atomic(self._filter(publication), files.encoded)
         write_atomic(self._folder / "current.json", json.dumps(_as_json(published), indent=1).encode())

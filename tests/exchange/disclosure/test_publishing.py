@@ -206,9 +206,12 @@ def test_what_is_damaged_is_said_so(alice, shelf):
 def test_a_damaged_memory_of_tags_is_computed_again(alice, shelf):
     before = build(alice, shelf).published
     (known,) = files(shelf, "known")
-    known.write_bytes(b"x")
-    again = build(alice, shelf)
-    assert (again.new, again.published.publication.digest) == (900, before.publication.digest)
+    whole = known.read_bytes()
+    for damaged in (b"x", b"", whole[32:], whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]):
+        known.write_bytes(damaged)
+        again = build(alice, shelf)
+        assert (again.new, again.published.publication.digest) == (900, before.publication.digest)
+    assert build(alice, shelf).new == 0
 
 
 def test_only_those_whom_the_policy_lets_may_ask(alice, shelf):
