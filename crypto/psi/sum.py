@@ -5,7 +5,8 @@ Learns: the receiver, the number of shared items and one total; the sender, noth
 Adversary: semi-honest. A receiver that departs from the protocol can learn which of its at most ``n_r`` items
 are shared and, in place of the total, one linear combination of the sender's numbers: in practice the numbers
 on a few items of its choice, shared or not. A sender that departs can make both results what it likes, and by
-a number that is out of range learn whether one item of its choice is shared, if it sees that the run failed.
+a number that is out of range learn whether one item of its choice is shared, or whether count or total lie
+above a threshold of its choice, if it sees whether the run failed.
 In the random-oracle model, under one-more gap Diffie-Hellman on Curve25519 and decisional Diffie-Hellman on
 ristretto255 (docs/protocols/sum.md).
 

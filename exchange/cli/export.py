@@ -15,6 +15,7 @@ from exchange.errors import ConfigError, InputError
 from exchange.export import KEY_BYTES, Export, Format, Ids, MatchResult, format_of, render, select
 from exchange.indicators import Tlp
 from exchange.node import open_store, utc_now
+from exchange.store.policies import home_policy
 
 MARKINGS = ", ".join(t for t in Tlp if t is not Tlp.RED)
 _MAX_RESULT_BYTES = 512 << 20
@@ -86,9 +87,10 @@ def identifiers(home: Home) -> Ids:
 def selection(
     home: Home, result: MatchResult, *, floor: Tlp = Tlp.CLEAR, ceiling: Tlp = Tlp.AMBER_STRICT
 ) -> Export:
-    """A result with what the store of this home says of it.
+    """A result with what the store of this home says of it; the peer is named if our policy lets it be.
 
     Raises:
+        ConfigError: the policy cannot be read, or asks that the peer be named, and the ceiling is too open.
         StoreError: the database refused.
         ValueError: the ceiling is under the floor, or RED.
     """
@@ -97,7 +99,16 @@ def selection(
         said = store.held(result.items)
     finally:
         store.close()
-    return select(result, said, member=home.member, now=utc_now(), floor=floor, ceiling=ceiling)
+    attribution = home_policy(home)[1].attribution(result.peer)
+    named = attribution != "must-not"
+    made = select(result, said, member=home.member, now=utc_now(), floor=floor, ceiling=ceiling, named=named)
+    if attribution == "must" and made.about_peer is None:
+        raise ConfigError(
+            f"our policy asks that {result.peer} be named, and nothing as open as {ceiling} may name it",
+            code="policy-refused",
+            hint="raise --tlp-ceiling to AMBER",
+        )
+    return made
 
 
 def as_summary(selected: Export, form: Format) -> dict[str, Any]:

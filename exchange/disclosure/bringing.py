@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
@@ -23,6 +23,7 @@ from exchange.disclosure.desk import Answer
 from exchange.disclosure.planting import Planted, plant, planted_for
 from exchange.disclosure.world import ItemSet
 from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved
+from exchange.indicators import Tlp
 from exchange.indicators.context import Context
 from exchange.policy.request import BANDED, NOISY
 from exchange.policy.terms import Told
@@ -146,9 +147,12 @@ def read(data: bytes) -> Context | None:
     try:
         said = json.loads(data)
         said.pop("cut", None)
-        return Context.stated(said) or None
+        stated = Context.stated(said)
+        if "tlp" in said and stated.tlp is None:  # a marking that we cannot read is as closed as any
+            stated = replace(stated, tlp=Tlp.RED)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+    return stated or None
 
 
 def _said(entry: Entry, ids: NDArray[np.int64]) -> list[Context]:

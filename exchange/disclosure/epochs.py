@@ -27,6 +27,8 @@ from exchange.errors import CosightError, PeerMisbehaved, SessionRefused, StoreE
 from exchange.indicators import IndicatorType
 
 log = logging.getLogger(__name__)
+ANSWERS = 2
+"""How often we answer from one state: once more for a peer that died. Each time shows how far our set came."""
 State = ReceiverState | SenderState
 _HEAD = struct.Struct(">Q32s")
 _KINDS: dict[str, type[State]] = {"receiver": ReceiverState, "sender": SenderState}
@@ -104,8 +106,10 @@ def answering(desk: Desk, peer: str, asked: Proposal, load: Callable[[], ItemSet
             found.state.epoch.after(asked.initiator_new, found.new)
     except (EpochEnded, StoreError) as e:
         raise SessionRefused(f"we cannot go on from that session: {e}", code="state-unknown") from e
-    if found is None:
+    if kept is None or found is None:
         raise SessionRefused("we hold no state of that session", code="state-unknown")
+    if desk.epochs.answer(kept) > ANSWERS:
+        raise SessionRefused("we have answered from that session too often", code="state-unknown")
     return found
 
 

@@ -196,6 +196,9 @@ class EpochStates(Protocol):
     def put(self, role: str, peer: str, session: str, state: bytes, /) -> None:
         """Keep one; older ones go for it."""
 
+    def answer(self, kept: Any, /) -> int:
+        """Note that we answer from one once more; returns how often that is now."""
+
 
 class Channel(Protocol):
     """Messages of one run, to and from the peer."""

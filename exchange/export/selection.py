@@ -128,6 +128,7 @@ def select(
     now: datetime,
     floor: Tlp = Tlp.CLEAR,
     ceiling: Tlp = MOST_CLOSED,
+    named: bool = True,
 ) -> Export:
     """Decide what is written, under which marking.
 
@@ -138,6 +139,7 @@ def select(
         now: the time; what is still under embargo at that time does not count.
         floor: marks everything at least as closed as this. It never opens anything.
         ceiling: leaves out everything more closed than this, and whatever names the peer if that is.
+        named: whether the peer may be named; else what it says is left out too.
 
     Raises:
         ValueError: the ceiling is under the floor, or RED.
@@ -158,6 +160,8 @@ def select(
         not_held += not of_item
         shared = _shared(indicator, marking, [s for s in free if closed(s.tlp) <= closed(marking)])
         peer_says = None if theirs is None else _of_peer(theirs, shared, ceiling, now)
+        if peer_says is not None and not named:
+            peer_says = "attribution"
         if isinstance(peer_says, str):
             peer_left_out[peer_says] += 1
             peer_says = None
@@ -170,7 +174,7 @@ def select(
         now=now,
         items=tuple(items),
         floor=floor,
-        about_peer=about_peer if closed(about_peer) <= closed(ceiling) else None,
+        about_peer=about_peer if named and closed(about_peer) <= closed(ceiling) else None,
         left_out=dict(sorted(left_out.items())),
         not_held=not_held,
         peer_left_out=dict(sorted(peer_left_out.items())),

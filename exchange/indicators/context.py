@@ -19,7 +19,8 @@ MAX_ENTRIES = 64
 """The most tags, families, techniques or phases kept of one indicator."""
 
 _TECHNIQUE = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""What no text keeps: what moves a cursor, ends a line, or turns the direction in which others read."""
 _EARLIEST, _LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _MILLISECONDS = 10**11
 

@@ -114,7 +114,7 @@ _SENDER_COUNTED = Statement(
     infers=_SENDER_ALONE.infers,
     cheat=(
         _INVENT,
-        "It could make the number smaller, and larger only with items of the other side that it can name.",
+        "It could make the number smaller, or larger with items of the other side that it can name.",
     ),
 )
 _SAME_ANSWER = (
@@ -136,8 +136,9 @@ _CHOSEN = (
     "shared or not: and so read those on a few, or on some thirty where the numbers are small."
 )
 _RANGE = (
-    "It could say any number of an indicator, and with one that is out of range see whether the run "
-    "fails: then that indicator was shared. The failed run is in the ledger of the other side."
+    "It could say any number of an indicator, and see from whether the run fails if one indicator of its "
+    "choice was shared, or whether count or sum lie above a threshold. A failed run is in the ledger of the "
+    "other side; where it does not fail, the sum is false and nobody notices."
 )
 _KEPT = (
     "If it kept what it should delete, it could test a later indicator against an earlier set of the "
@@ -170,6 +171,14 @@ _RECEIVER_NOISY = Statement(
         "Asked often enough, the number itself: the budget of the policy bounds that.",
     ),
     cheat=(_GUESS, "With altered software it learns the number without the noise.", _UNMASK),
+)
+_SENDER_NOISY = Statement(
+    learned=_SENDER_COUNTED.learned,
+    infers=_SENDER_COUNTED.infers,
+    cheat=(
+        *_SENDER_COUNTED.cheat,
+        "It could choose the noise instead of drawing it, up to its bound either way.",
+    ),
 )
 _RECEIVER_SUMS = Statement(
     learned="How many of its own indicators the other side holds too, and the sum of the other side's "
@@ -251,7 +260,7 @@ STATEMENTS: dict[tuple[Rung, str, str, str], Statement] = {
     (Rung.CARDINALITY, "cardinality-banded", RECEIVER, "receiver"): _RECEIVER_BANDED,
     (Rung.CARDINALITY, "cardinality-banded", SENDER, "receiver"): _SENDER_COUNTED,
     (Rung.CARDINALITY, "cardinality-noisy", RECEIVER, "receiver"): _RECEIVER_NOISY,
-    (Rung.CARDINALITY, "cardinality-noisy", SENDER, "receiver"): _SENDER_COUNTED,
+    (Rung.CARDINALITY, "cardinality-noisy", SENDER, "receiver"): _SENDER_NOISY,
     (Rung.SUM, "sum", RECEIVER, "receiver"): _RECEIVER_SUMS,
     (Rung.SUM, "sum", SENDER, "receiver"): _SENDER_SUMMED,
     (Rung.OVERLAP, "voprf", RECEIVER, "receiver"): _RECEIVER_EXACT,
@@ -352,11 +361,18 @@ ADVERSARIES |= {
         ADVERSARIES["cardinality"],
         model="Semi-honest, for the promise that no more than an estimate is learned. A receiver with "
         "altered software learns up to 4,096 shared indicators, never more than the overlap.",
-        errors="The stated bounds hold in 99 of 100 sessions.",
+        errors="The stated bounds hold in 99 of 100 sessions, for indicators that nobody made with the salt "
+        "of the alliance in mind; who makes them so and plants them in feeds can move the estimate at will.",
     ),
-    "cardinality-banded": ADVERSARIES["cardinality"],
+    "cardinality-banded": replace(
+        ADVERSARIES["cardinality"],
+        model="Semi-honest, for the promise that no more than a band is learned: altered software has the "
+        "number, and at most the overlap.",
+    ),
     "cardinality-noisy": replace(
         ADVERSARIES["cardinality"],
+        model="Semi-honest, for the promise that the number comes with noise: altered software takes it off, "
+        "and learns at most the overlap.",
         errors="The noise is discrete Laplace, cut off where less than 2^-40 of it lies.",
     ),
     "voprf-epoch": replace(

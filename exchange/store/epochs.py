@@ -6,6 +6,7 @@ that died before it wrote its own asks from the older one. None of it has to be 
 whole run.
 """
 
+import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ NONCE_BYTES = 12
 KEPT = {"receiver": 1, "sender": 2}
 """How many states of a side are kept with a peer."""
 _NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9a-f]{64})")
+_ANSWERS = "answers."
 _DAY_S = 86_400
 _ABANDONED_S = 3600
 """Age of a half-written file that nobody will finish."""
@@ -113,6 +115,22 @@ class Epochs:
             self.drop(kept)
             raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again") from None
 
+    def answer(self, kept: Kept) -> int:
+        """Write down that we answer from a state once more; returns how often that is now.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        file = self._folder / f"{_ANSWERS}{kept.session}"
+        try:
+            with file.open("ab") as counted:
+                counted.write(b".")
+                counted.flush()
+                os.fsync(counted.fileno())
+                return counted.tell()
+        except OSError as e:
+            raise StoreError(f"cannot write {file}: {e.strerror}") from e
+
     def expire(self) -> None:
         """Delete what no session can go on from any more, because its epoch is over.
 
@@ -136,6 +154,9 @@ class Epochs:
         hidden = [file for file in self._files() if file.name.startswith(".")]
         abandoned = [file for file in hidden if _written(file) < time() - _ABANDONED_S]
         self._delete(old + abandoned)
+        left = {m[3] for file in self._files() if (m := _NAME.fullmatch(file.name)) is not None}
+        counts = [file for file in self._files() if file.name.startswith(_ANSWERS)]
+        self._delete([file for file in counts if file.name.removeprefix(_ANSWERS) not in left])
 
     def _files(self) -> list[Path]:
         try:

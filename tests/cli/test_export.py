@@ -131,6 +131,22 @@ def test_what_the_peer_says_goes_along_or_is_counted(alice: Home, tmp_path: Path
     assert (error["code"], "items[0].context" in error["message"]) == ("input", True)
 
 
+def test_the_policy_says_whether_the_peer_is_named(alice: Home, tmp_path: Path) -> None:
+    said = [item | {"context": {"confidence": 80}} for item in HELD]
+    before = alice.policy_file.read_text()
+    source, out = result(tmp_path / "r.json", said), tmp_path / "r.stix.json"
+    alice.policy_file.write_text(
+        before.replace("sessions_per_day", 'attribution = "must-not"\nsessions_per_day')
+    )
+    done = cosight("export", source, "--out", out, "--json", home=alice.path)
+    assert (done.json["names_peer"], done.json["peer_left_out"]) == (False, {"attribution": 2})
+    assert "bob" not in out.read_text()
+    alice.policy_file.write_text(before.replace("sessions_per_day", 'attribution = "must"\nsessions_per_day'))
+    assert cosight("export", source, "--out", out, "--json", home=alice.path).json["names_peer"]
+    refused = cosight("export", source, "--tlp-ceiling", "GREEN", "--out", out, "--json", home=alice.path)
+    assert (refused.code, refused.json["error"]["code"]) == (1, "policy-refused")
+
+
 def test_what_became_red_stays(alice: Home, tmp_path: Path) -> None:
     store = Store.open(alice.store_url)
     try:

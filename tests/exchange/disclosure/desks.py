@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import threading
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -174,12 +175,17 @@ class Epochs:
 
     def __init__(self) -> None:
         self.states: dict[Kept, bytes] = {}
+        self.answers: Counter[Kept] = Counter()
 
     def kept(self, role: str, peer: str) -> list[Kept]:
         return [kept for kept in reversed(self.states) if (kept.role, kept.peer) == (role, peer)]
 
     def get(self, kept: Kept) -> bytes | None:
         return self.states.get(kept)
+
+    def answer(self, kept: Kept) -> int:
+        self.answers[kept] += 1
+        return self.answers[kept]
 
     def put(self, role: str, peer: str, session: str, state: bytes) -> None:
         self.states[Kept(role, peer, session)] = state

@@ -141,6 +141,23 @@ async def test_a_state_is_answered_from_twice_and_no_more():
     assert (await run(alice, bob, wire)).delta is None
 
 
+async def test_runs_that_end_early_count_too():
+    """A peer that ends each run once it has seen what came would else see how far our set has come for ever."""
+    alice, bob, wire = sides()
+    await run(alice, bob, wire)
+    wire.fault, wire.where = PeerRefused("gone", code="aborted"), "run"
+    for n in range(2):
+        changed(alice, bob, 1000 + 100 * n, many=2)
+        with pytest.raises(PeerRefused):
+            await match(alice.desk, "bob", DELTA, wire)
+        assert bob.books.told[-1][1]["what"].get("protocol") == "voprf-epoch"
+        bob.later(minutes=2)
+        await wire.responder.expire()
+    wire.fault = None
+    last = await run(alice, bob, wire)
+    assert last.delta is None, "twice is as often as a state is answered from, whatever became of it"
+
+
 async def test_a_sender_that_lost_its_states_refuses_and_the_run_is_whole():
     alice, bob, wire = sides()
     await run(alice, bob, wire)

@@ -108,7 +108,8 @@ class TestContexts:
 
     def test_a_liars_fields_are_taken_one_by_one(self) -> None:
         data = b'{"confidence": 101, "tlp": "PURPLE", "malware": ["a", 7, "b\\u0000c"], "first_seen": "soon"}'
-        assert bringing.read(data) == Context(malware=("a", "b c"))
+        assert bringing.read(data) == Context(tlp=Tlp.RED, malware=("a", "b c")), "unreadable is RED"
+        assert bringing.read('{"comment": "a\u202eb\u2028c"}'.encode()) == Context(comment="a b c")
 
 
 class TestEstimates:
@@ -234,7 +235,7 @@ async def test_contexts_that_would_take_too_much_are_refused_on_either_side() ->
     ],
 )
 async def test_every_row_that_a_cheat_could_fill_is_charged(protocol: str, asked: int) -> None:
-    """Whoever declares little sends as many rows as a sketch or the dummies take, with what it likes in them."""
+    """Who declares little sends as many rows as a sketch or the dummies take, with what it likes in them."""
     alice, bob = Side("alice", ["w1"]), Side("bob", [f"w{n}" for n in range(6000)])
     wire = Wire(alice, bob, Responder(bob.desk))
     await match(alice.desk, "bob", wished(Rung(DISCOVERED[protocol].reveals), protocol), wire)
