@@ -27,6 +27,7 @@ bench: build  ## throughput of the kernel, runs beside openmined-psi and spu, fi
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.bulk
 	$(BIN)/python -m benchmarks.curve25519
+	$(BIN)/python -m benchmarks.cardinality
 	$(BIN)/python -m benchmarks.estimate
 	$(BIN)/python -m benchmarks.sum
 	$(BIN)/python -m benchmarks.context

@@ -387,7 +387,3 @@ def fill_proofs(proofs: Rows, count: int, rng: Rng) -> Rows:
     """
     random = np.frombuffer(rng(count * MATCH_PROOF_BYTES), np.uint8).reshape(count, MATCH_PROOF_BYTES)
     return rows.sort(np.concatenate([proofs, random[: count - len(proofs)]]))
-
-
-is_sorted, positions_in = rows.is_sorted, rows.positions_in
-"""They live in ``crypto.rows``; some protocols import them from here."""

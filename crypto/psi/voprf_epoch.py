@@ -34,9 +34,7 @@ from crypto.psi.base import (
     Params,
     Protocol,
     check_fits,
-    is_sorted,
     pad,
-    positions_in,
     tags,
 )
 from crypto.rows import Rows
@@ -137,7 +135,7 @@ def receiver(
         came = (yield from receive(Tags, tags=(params.new_s, width))).tags
         gone = (yield from receive(Tags, tags=(params.new_s, width))).tags
         table = _changed(state.table, _checked(came), _checked(gone))
-    found = positions_in(own_tags, table)
+    found = rows.positions_in(own_tags, table)
     return Updated(origin[found], ReceiverState(then, reply.public_key, own, own_tags, table))
 
 
@@ -232,7 +230,7 @@ def _difference(
 
 def _checked(part: Rows) -> Rows:
     """Tags of the peer, in order and distinct: two of an honest sender are equal with chance 2^-40."""
-    if not is_sorted(part) or len(rows.unique(part)) < len(part):
+    if not rows.is_sorted(part) or len(rows.unique(part)) < len(part):
         raise ProtocolError("the sender's tags do not ascend")
     return part
 
