@@ -28,7 +28,7 @@ from exchange.indicators import IndicatorType
 
 log = logging.getLogger(__name__)
 ANSWERS = 2
-"""How often we answer from one state: once more for a peer that died. Each time shows how far our set came."""
+"""How often we answer from one state: once more, for a peer that died. Each shows how far our set came."""
 State = ReceiverState | SenderState
 _HEAD = struct.Struct(">Q32s")
 _KINDS: dict[str, type[State]] = {"receiver": ReceiverState, "sender": SenderState}

@@ -225,7 +225,17 @@ class Leases:
             except CosightError as e:
                 self._end(lease, e.code)
                 raise
+            if (why := self._gone(lease, now)) is not None:
+                self._end(lease, why)
+                raise SessionRefused("the lease has ended", code="session-unknown")
             lease.checked = now
+
+    def _gone(self, lease: Lease, now: datetime) -> str | None:
+        """Why nothing more is answered under the key of a lease, where that is so."""
+        current, of = self._shelf.current(), lease.published.publication
+        if current is None or current.publication.epoch != of.epoch or not of.covers(now):
+            return "epoch-over"
+        return "quarantined" if self._desk.ledger.history(lease.entry.peer, now).quarantined else None
 
     def _count(self, lease: Lease, questions: Questions) -> None:
         """Count before anything is answered; whoever ends the lease meanwhile sees the count."""

@@ -20,7 +20,8 @@ WRONG = {
     "alliance": ["", "a\nb", 1], "member": ["ACME", b"acme"], "epoch": [b"", bytes(15), "00" * 8],
     "number": [0, -1, True, 2**32, 1.0], "types": [(), MADE.types[::-1], MADE.types[:1] * 2],
     "profile": [""], "fpr": [0.0, 0.6, -1.0, float("nan"), 1], "items": [0, 1023, 2**32],
-    "public_key": [bytes(31)], "digest": [bytes(33)], "size": [0, 4097 + 16 * 1024], "made": [0, 1_800_600_000],
+    "public_key": [bytes(31)], "digest": [bytes(33)], "size": [0, 4097 + 16 * 1024],
+    "made": [0, 1_800_600_000],
     "expires": [1_800_000_000, 1_900_000_000],
 }  # fmt: skip
 

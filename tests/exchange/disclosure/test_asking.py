@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -289,6 +290,28 @@ async def test_a_lease_ends_when_the_policy_changes(pair: Pair):
     with pytest.raises(PeerRefused):
         await pair.line.ask(questions(wanted, 1))
     assert pair.told()[-1] == ("disclosed", 0)
+
+
+@pytest.mark.parametrize("reason", ["another epoch", "over", "quarantine"])
+async def test_nothing_is_answered_under_a_key_that_is_over(pair: Pair, reason):
+    wanted = await leased(pair)
+    await pair.line.ask(questions(wanted, 1))
+    if reason == "another epoch":
+        publish(pair.bob.desk, pair.shelf, Edition(renew=True), ["alice"])
+    elif reason == "quarantine":
+        what = {"reason": "canary"}
+        pair.bob.books.append("quarantine", now=pair.bob.now, peer="alice", what=what)
+    lease = pair.line.responder.leases._leases[wanted.session]
+    if reason == "over":  # the lease outlives the epoch
+        ends = lease.published.publication.expires
+        lease.expires = datetime.fromtimestamp(ends, UTC) + timedelta(days=1)
+        pair.bob.now = datetime.fromtimestamp(ends, UTC) + timedelta(seconds=1)
+    pair.bob.later(seconds=6)
+    for _ in range(2):
+        with pytest.raises(PeerRefused) as caught:
+            await pair.line.ask(questions(wanted, 1))
+        assert caught.value.code == "session-unknown"
+    assert pair.told()[-1] == ("disclosed", 1)
 
 
 async def test_leases_are_few_for_one_and_for_all(pair: Pair, monkeypatch):

@@ -142,7 +142,7 @@ async def test_a_state_is_answered_from_twice_and_no_more():
 
 
 async def test_runs_that_end_early_count_too():
-    """A peer that ends each run once it has seen what came would else see how far our set has come for ever."""
+    """A peer that ends each run once it has seen what came would else see for ever how far our set came."""
     alice, bob, wire = sides()
     await run(alice, bob, wire)
     wire.fault, wire.where = PeerRefused("gone", code="aborted"), "run"
