@@ -27,7 +27,7 @@ from exchange.disclosure import (
 )
 from exchange.disclosure.asking import Answered, ask
 from exchange.disclosure.publishing import Built, Edition, publish
-from exchange.errors import ConfigError, LedgerError, PeerRefused
+from exchange.errors import ConfigError, CosightError, LedgerError, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Verification
 from exchange.ledger.document import Document, DocumentKind
@@ -189,20 +189,23 @@ class Node:
 
     async def match_both_ways(
         self, peer: str, wish: Wish, *, address: str | None = None
-    ) -> tuple[Outcome, Outcome]:
+    ) -> tuple[Outcome, Outcome | CosightError]:
         """A session with a peer, and a second one in which the peer is the receiver.
 
         Each side then has its result from its own run: neither can hold anything back.
 
         Returns:
-            The first outcome, which is ours, and what we know of the second.
+            The first outcome, which is ours, and what we know of the second, or why there is none.
 
         Raises:
-            PolicyRefusal, PeerError: as for a match; what was run before is in the ledger.
+            PolicyRefusal, PeerError: as for a match, if the first session came to nothing.
         """
         ours = await self.match(peer, wish, address=address)
         turned = replace(wish, turned=True, protocol=ours.protocol or wish.protocol)
-        return ours, await self.match(peer, turned, address=address)
+        try:
+            return ours, await self.match(peer, turned, address=address)
+        except CosightError as e:
+            return ours, e
 
     async def climb(
         self, peer: str, wish: Wish, condition: Condition, *, address: str | None = None

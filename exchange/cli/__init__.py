@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated
@@ -87,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = spelled_out(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
+    _stop_alike()
     try:
         status = complete(given)(given, prog_name="cosight", standalone_mode=not as_json)
     except CosightError as error:
@@ -101,6 +104,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _stop_alike() -> None:
+    """Have what a service manager or a lost terminal sends end a session as an interrupt does: on record."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def spelled_out(arguments: Sequence[str]) -> list[str]:

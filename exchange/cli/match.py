@@ -14,11 +14,21 @@ from exchange.agreement import MAX_TEXT, Rung
 from exchange.cli import SHARE, app
 from exchange.cli.home import open_home
 from exchange.cli.lines import Lines
-from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
+from exchange.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    emit,
+    error_json,
+    say,
+    size,
+    stderr,
+    waiting,
+)
 from exchange.cli.results import as_found, in_words, show_matches, writer
 from exchange.disclosure import Outcome, Wish, fits
 from exchange.disclosure.desk import Delta
-from exchange.errors import ConfigError
+from exchange.errors import ConfigError, CosightError
 from exchange.export import MatchResult
 from exchange.indicators import IndicatorType
 from exchange.node import Node, utc_now
@@ -147,20 +157,31 @@ def match(
         write(told, as_result(outcome))
     more = {} if asked is None or lower is None else as_climb(asked, lower, held=outcome is not lower)
     if turned is not None:
-        more = {"turned": {"session": turned.session, "settled": turned.settled}}
+        more = {"turned": _as_turned(turned)}
 
     def show() -> None:
         show_climb(outcome, lower, asked)
-        if turned is not None:
+        if isinstance(turned, CosightError):
+            say(("the second run failed", "bold red"), f": {turned}", on=stderr)
+        elif turned is not None:
             again = f"in a second run {peer} learned the same of us: session {turned.session[:16]}"
             say((again, "dim"), on=stderr)
 
     emit(as_json, as_result(outcome) | more, show)
+    if isinstance(turned, CosightError):
+        raise typer.Exit(1)
+
+
+def _as_turned(turned: Outcome | CosightError) -> dict[str, Any]:
+    """What the public JSON says of the second of two runs."""
+    if isinstance(turned, CosightError):
+        return {"session": None, "settled": False, "error": error_json(turned)}
+    return {"session": turned.session, "settled": turned.settled}
 
 
 async def _run(
     node: Node, peer: str, wish: Wish, asked: Condition | None, *, strict: bool, address: str | None
-) -> tuple[Outcome, Outcome | None, Outcome | None]:
+) -> tuple[Outcome, Outcome | None, Outcome | CosightError | None]:
     """The session that is asked for, the one below it, and the one the other way."""
     if strict:
         outcome, turned = await node.match_both_ways(peer, wish, address=address)

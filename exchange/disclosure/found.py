@@ -77,7 +77,9 @@ def _matched(items: ItemSet, output: Matches) -> Found:
 
 def _estimated(output: Estimate, ours: int, padded: int) -> Estimated:
     least = bisect_left(range(padded + 1), padded, key=size_class)
-    jaccard, shared = output.interval(CONFIDENCE), output.shared(ours, least, padded, CONFIDENCE)
+    jaccard, found = output.interval(CONFIDENCE), output.shared(ours, least, padded, CONFIDENCE)
+    low, middle, high = (min(n, ours, padded) for n in found)
+    shared = low, middle, high
     parts = zip(shared, (padded, (least + padded) / 2, least), strict=True)
     return Estimated(
         equal=output.equal, slots=output.slots, confidence=CONFIDENCE,

@@ -31,10 +31,10 @@ from exchange.disclosure.planting import planted_for
 from exchange.disclosure.settling import MAX_DUE, Settled, Settlement, countersign, overdue
 from exchange.disclosure.standing import Standing, check, set_in, standing
 from exchange.disclosure.world import Channel
-from exchange.errors import LedgerError, PeerMisbehaved, SessionRefused
+from exchange.errors import ConfigError, LedgerError, PeerMisbehaved, SessionRefused
 from exchange.indicators import PROFILE
 from exchange.ledger.document import Document, DocumentKind
-from exchange.policy import History, decide
+from exchange.policy import History, Policy, decide
 from exchange.policy.request import BANDED, NOISY
 from exchange.publication import PROTOCOL
 
@@ -101,7 +101,7 @@ class Responder:
 
     def _propose(self, peer: str, proposal: Proposal, shown: Standing) -> Answer:
         self._expire()
-        entry = Entry(self._desk, peer, "responder", proposal, self._desk.policy())
+        entry = Entry(self._desk, peer, "responder", proposal, self._policy())
         try:
             self._accept(entry, shown)
         except SessionRefused as refusal:
@@ -135,6 +135,14 @@ class Responder:
         else:
             self._offers[proposal.session] = Offer(entry, agreement, self._desk.clock() + OFFER_LIFE)
         return replace(unsigned, signature=self._desk.sign(agreement))
+
+    def _policy(self) -> Policy:
+        """Our policy; where our operator has made it unreadable, the peer need not guess why nothing runs."""
+        try:
+            return self._desk.policy()
+        except ConfigError as e:
+            log.error("every proposal is refused: %s", e)  # noqa: TRY400  for our operator, without a trace
+            raise SessionRefused("our policy cannot be read", code="not-ready") from e
 
     async def settle(self, peer: str, asked: Settlement) -> Settled:
         """Sign the receipt of a session that is over.

@@ -23,6 +23,7 @@ MAX_DUE = 8
 GRACE = timedelta(minutes=10)
 """How long after its deadline a session without a result counts as cut off, and may be settled so."""
 SETTLE_WITHIN = timedelta(minutes=1)
+OWED_FOR = timedelta(days=1)
 """How long a peer may take to ask for a receipt before it owes it."""
 MAX_AT_ONCE = 16
 """Receipts that are asked for at one contact."""
@@ -75,10 +76,13 @@ def due(desk: Desk, peer: str, direction: str, now: datetime) -> list[Booked]:
 
 
 def overdue(desk: Desk, peer: str, now: datetime) -> int:
-    """How many receipts a peer that dialled us has not asked for in time."""
-    ended = (booked.result for booked in due(desk, peer, "responder", now))
-    late = now - SETTLE_WITHIN
-    return sum(result is None or datetime.fromisoformat(result.time) < late for result in ended)
+    """How many receipts of the last day a peer that dialled us has not asked for in time.
+
+    One that was killed before it wrote the agreement down cannot ask: it is not kept out for longer.
+    """
+    owed = [booked.result or booked.intent for booked in due(desk, peer, "responder", now)]
+    first, last = now - OWED_FOR, now - SETTLE_WITHIN
+    return sum(first < datetime.fromisoformat(leaf.time) < last for leaf in owed)
 
 
 def settlement(desk: Desk, booked: Booked, peer_saw: int) -> Settlement:

@@ -209,5 +209,6 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(v)}" for key, v in value.items())
     if isinstance(value, list):
-        return " or ".join(map(str, value))
+        numbers = all(isinstance(one, int) for one in value)
+        return (", " if numbers else " or ").join(map(str, value))
     return "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,13 +2,15 @@
 
 import csv
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
 from exchange.config import Home
 from exchange.ledger import Kind
-from tests.e2e.nodes import cosight, entries, homeless, members, serve
+from tests.e2e.nodes import cosight, entries, homeless, matching, members, serve, story
+from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.slow
 OURS, THEIRS = range(1, 200), range(150, 400)
@@ -186,3 +188,59 @@ def test_what_is_marked_more_closed_stays_at_home(tmp_path: Path) -> None:
         run = cosight(alice, "match", "bob", "--address", node.address, "--reveal", "context")
     context = next(i["context"] for i in run["result"]["items"] if i["value"] == "d170.example.net")
     assert context["malware"] == ["mirai"]
+
+
+def test_what_was_made_ahead_verifies_whatever_sets_are_to_be_like(tmp_path: Path) -> None:
+    """No set goes into it: a policy on the size of ours has nothing to say, before it and afterwards."""
+    alice, bob = members(tmp_path, "alice", "bob")
+    for home, numbers in ((alice, OURS), (bob, THEIRS)):
+        fill(home, numbers)
+        text = home.policy_file.read_text()
+        home.policy_file.write_text(text.replace("our_size = { min = 0", "our_size = { min = 100"))
+    with serve(bob) as node:
+        cosight(alice, "warm", "bob", "--size", "200", "--type", "domain", "--address", node.address)
+        cosight(alice, "match", "bob", "--protocol", "vole", "--address", node.address)
+    for home in (alice, bob):
+        cosight(home, "ledger", "export", str(tmp_path / f"of-{home.member}"))
+    assert homeless("verify", str(tmp_path / "of-alice"), str(tmp_path / "of-bob"))["problems"] == []
+
+
+def test_a_second_run_that_is_refused_costs_no_result(tmp_path: Path) -> None:
+    alice, bob = members(tmp_path, "alice", "bob")
+    fill(alice, OURS)
+    fill(bob, THEIRS)
+    text = bob.policy_file.read_text()
+    bob.policy_file.write_text(text.replace('learns = ["us", "peer"]', 'learns = ["peer"]'))
+    with serve(bob) as node:
+        dial = ["match", "bob", "--both", "strict", "--address", node.address]
+        run = cosight(alice, *dial, code=1)
+    assert run["result"]["count"] == len(SHARED)
+    assert (run["turned"]["session"], run["turned"]["error"]["code"]) == (None, "policy-refused")
+
+
+def test_a_policy_that_was_broken_while_the_node_runs(tmp_path: Path) -> None:
+    alice, bob = members(tmp_path, "alice", "bob")
+    fill(alice, OURS)
+    fill(bob, THEIRS)
+    with serve(bob) as node:
+        bob.policy_file.write_text("version = 1\nreveal = ")
+        said = cosight(alice, "match", "bob", "--reveal", "size", "--address", node.address, code=1)
+    assert said["error"]["code"] == "not-ready"
+    assert "every proposal is refused" in node.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_match_that_is_stopped_writes_it_down(tmp_path: Path, number: signal.Signals) -> None:
+    alice, bob = members(tmp_path, "alice", "bob")
+    fill(alice, OURS)
+    fill(bob, THEIRS)
+    with (
+        serve(bob) as node,
+        Tap(node.address, stop_after=6000) as tap,
+        matching(alice, "bob", tap.address) as match,
+    ):
+        tap.wait_stopped()
+        match.send_signal(number)
+        match.wait(timeout=60)
+    (session,) = {e.session for e in entries(alice) if e.kind is Kind.INTENT}
+    assert story(alice, session) == [("intent", ""), ("aborted", "cancelled")]
