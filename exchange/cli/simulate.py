@@ -22,6 +22,8 @@ from exchange.disclosure.simulation import Budget
 from exchange.indicators import IndicatorType, Tlp
 from exchange.node import Node
 from exchange.planning import DEFAULTS
+from exchange.policy import Request, Terms
+from exchange.policy.request import BANDED, NOISY
 from exchange.store.policies import home_policy, read_policy
 
 _FROM = {
@@ -84,7 +86,8 @@ def simulate_(
         padded = None if peer_size is None else size_class(peer_size)
         with waiting("counting what would enter", as_json):
             found = simulate(desk, peer, wish, answering=answering, peer_padded=padded)
-    emit(as_json, as_result(found), lambda: _show(found))
+    terms = (policy.terms(peer) or ("", Terms()))[1]
+    emit(as_json, as_result(found), lambda: _show(found, terms))
     if not found.decision.allowed:
         raise typer.Exit(1)
 
@@ -116,7 +119,7 @@ def as_result(s: Simulation) -> dict[str, Any]:
     }
 
 
-def _show(s: Simulation) -> None:
+def _show(s: Simulation, terms: Terms) -> None:
     r = s.request
     verdict = ("allowed", "bold green") if s.decision.allowed else ("refused", "bold red")
     act = f"{r.peer} dials us" if r.direction == "responder" else f"we dial {r.peer}"
@@ -127,7 +130,7 @@ def _show(s: Simulation) -> None:
     _show_sets(s)
     say("")
     say(("What the peer could learn of ours", "bold"))
-    for line in _learns(s):
+    for line in _learns(s, terms):
         say(f"  {line}")
     say("")
     say(("Budgets", "bold"))
@@ -155,7 +158,7 @@ def _show_sets(s: Simulation) -> None:
         stdout.print(kept)
 
 
-def _learns(s: Simulation) -> list[str]:
+def _learns(s: Simulation, terms: Terms) -> list[str]:
     r = s.request
     size = (
         "its size is not known" if r.peer_size_padded is None else f"its size class is {r.peer_size_padded:,}"
@@ -166,9 +169,34 @@ def _learns(s: Simulation) -> list[str]:
     most = "any number" if s.at_stake is None else f"at most {s.at_stake:,}"
     whole = r.our_size or 0
     part = f", {s.at_stake / whole:.1%} of what enters" if s.at_stake and whole else ""
-    return [*lines, f"which of its own items we hold: {most}{part} ({size}, {_FROM[s.peer_from]})"]
+    which = f"which of its own items we hold: {most}{part} ({size}, {_FROM[s.peer_from]})"
+    told = _told(r, terms)
+    if told:
+        return [*lines, f"as agreed, {told}", f"with altered software, {which}"]
+    return [*lines, which, *_said(r, terms)]
+
+
+def _told(r: Request, terms: Terms) -> str:
+    """What a rung tells that tells less than which items are shared."""
+    if r.rung is Rung.ESTIMATE:
+        return "how similar the two sets are, within bounds"
+    if r.protocol == BANDED:
+        return f"how many items we share, in bands from {', '.join(f'{n:,}' for n in terms.bands)}"
+    if r.protocol == NOISY:
+        return f"how many items we share, with noise of epsilon {r.epsilon_milli / 1000:g}"
+    if r.rung is Rung.CARDINALITY:
+        return "how many items we share"
+    return f"how many items we share, and the sum of our {r.over} on them" if r.rung is Rung.SUM else ""
+
+
+def _said(r: Request, terms: Terms) -> list[str]:
+    """What of a context goes with what is shared."""
+    if r.rung is not Rung.CONTEXT or terms.context is None or not r.sends:
+        return []
+    fields = ", ".join(sorted(terms.context.fields))
+    return [f"of each of these what we say of it: {fields}; filled up to {terms.context.bytes:,} bytes"]
 
 
 def _budget(b: Budget) -> str:
-    most = "no limit is stated" if b.most is None else f"{b.most:,.0f} allowed"
-    return f"{b.before:,.0f} used, {b.after:,.0f} after this at the worst; {most}"
+    most = "no limit is stated" if b.most is None else f"{b.most:,.10g} allowed"
+    return f"{b.before:,.10g} used, {b.after:,.10g} after this at the worst; {most}"

@@ -25,7 +25,7 @@ from exchange.policy import (
     explain,
 )
 from exchange.policy.budget import DAY, YEAR, asked_since, learned_since
-from exchange.policy.request import noise_milli
+from exchange.policy.request import NOISY, noise_milli
 
 Marked = Mapping[IndicatorType, Mapping[Tlp, int]]
 UNKNOWN, TOLD, LAST, MOST = "unknown", "told", "last-session", "policy-maximum"
@@ -162,6 +162,10 @@ def _budgets(terms: Terms, request: Request, history: History, now: datetime) ->
     ):
         before = asked_since(history, now - span)
         used.append(Budget(rule, before, before + asked, most))
+    if terms.noise is not None and request.protocol == NOISY:
+        begun = history.since(now - timedelta(days=terms.noise.days))
+        spent = sum(past.epsilon_milli for past in begun) / 1000
+        used.append(Budget("p10-noise", spent, spent + request.epsilon_milli / 1000, terms.noise.most))
     share, size = terms.share, request.our_size or 0
     before = learned_since(history, now - timedelta(days=365 if share is None else share.days))
     after = before + (at_stake(request) or 0)

@@ -103,6 +103,8 @@ def _began(s: Mapping[str, Any], us: str) -> list[str]:
         asked = "to prepare a later match, with no set involved"
     elif s["protocol"]["output"] == "both":
         asked += ", both sides to learn it"
+    elif s["roles"]["us" if dialler == us else "peer"] == "sender" and s["protocol"]["rung"] != "size":
+        asked += f", {answerer} to learn it"
     return [f"On {moment(s['began'])} {dialler} asked {answerer}: {asked}{purpose}."]
 
 
