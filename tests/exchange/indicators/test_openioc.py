@@ -254,6 +254,6 @@ def test_damage_is_an_error_of_the_input_and_nothing_else_is(tmp_path_factory, c
 def _is_xml(path: Path) -> bool:
     try:
         ET.parse(path)
-    except (ET.ParseError, ValueError):
+    except (ET.ParseError, LookupError, ValueError):
         return False
     return True
