@@ -144,7 +144,7 @@ async def test_a_policy_that_is_edited_while_nodes_run(homes):
         bob_home.policy_file.write_text("this is no policy")
         with pytest.raises(PeerRefused) as error:
             await alice.match("bob", WISH, address=addresses["bob"])
-        assert error.value.code == "aborted"
+        assert error.value.code == "not-ready"
         bob_home.policy_file.write_text(allowing)
         alice_home.policy_file.write_text("version = 1\n")
         with pytest.raises(PolicyRefusal):
