@@ -3,6 +3,7 @@
 import csv
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -229,7 +230,16 @@ def test_a_policy_that_was_broken_while_the_node_runs(tmp_path: Path) -> None:
     assert "every proposal is refused" in node.log.read_text()
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["terminal", "script"])
+def interrupts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a process is started with: a shell without job control has its background ignore interrupts."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("interrupts")
 def test_a_match_that_is_stopped_writes_it_down(tmp_path: Path, number: signal.Signals) -> None:
     alice, bob = members(tmp_path, "alice", "bob")
     fill(alice, OURS)
