@@ -63,7 +63,11 @@ def sender(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[None]
 
 
 def _exchange(params: Params) -> Exchange:
-    """The exchange that these parameters mean.
+    return shuffled_exchange(params, labels.CARDINALITY_POINT, labels.CARDINALITY_TAG)
+
+
+def shuffled_exchange(params: Params, point_label: str, tag_label: str) -> Exchange:
+    """The exchange that these parameters mean, of this protocol or of another one that goes on from it.
 
     Raises:
         ParameterError: the output is to be for both.
@@ -75,8 +79,8 @@ def _exchange(params: Params) -> Exchange:
         n_s=params.n_s,
         tag_bytes=params.tag_bytes,
         context=params.context,
-        point_label=labels.CARDINALITY_POINT,
-        tag_label=labels.CARDINALITY_TAG,
+        point_label=point_label,
+        tag_label=tag_label,
     )
 
 

@@ -15,16 +15,17 @@ Source: as ``cardinality``.
 """
 
 from bisect import bisect_right
+from dataclasses import replace
 from secrets import token_bytes
 
 from crypto import labels, shuffled
-from crypto.curve25519 import POINT_BYTES
 from crypto.errors import ParameterError
 from crypto.group import Rng
-from crypto.psi.base import Band, Output, Params, Protocol, Reveals, pad
+from crypto.psi import cardinality
+from crypto.psi.base import Band, Params, pad
 from crypto.rows import Rows
 from crypto.session import Role
-from crypto.shuffled import Exchange, Masked, Remasked, Tags
+from crypto.shuffled import Exchange
 
 
 def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Band]:
@@ -75,33 +76,9 @@ def band_of(count: int, bands: tuple[int, ...]) -> Band:
 
 
 def _exchange(params: Params) -> Exchange:
-    if params.output not in PROTOCOL.outputs:
-        raise ParameterError("a shuffled exchange has an output for the receiver only")
     if not params.bands:
         raise ParameterError("no bands were agreed on")
-    return Exchange(
-        n_r=params.n_r,
-        n_s=params.n_s,
-        tag_bytes=params.tag_bytes,
-        context=params.context,
-        point_label=labels.BANDED_POINT,
-        tag_label=labels.BANDED_TAG,
-    )
+    return cardinality.shuffled_exchange(params, labels.BANDED_POINT, labels.BANDED_TAG)
 
 
-def traffic(params: Params) -> tuple[int, int]:
-    """Payload bytes ``(receiver_sent, sender_sent)``, framing of the transport not counted."""
-    return POINT_BYTES * params.n_r, POINT_BYTES * params.n_r + params.tag_bytes * params.n_s
-
-
-PROTOCOL = Protocol(
-    name="cardinality-banded",
-    receiver=receiver,
-    sender=sender,
-    messages=(Masked, Remasked, Tags),
-    traffic=traffic,
-    round_trips=1,
-    sample=(1 << 10, 1 << 12),
-    reveals=Reveals.CARDINALITY,
-    outputs=frozenset({Output.RECEIVER}),
-)
+PROTOCOL = replace(cardinality.PROTOCOL, name="cardinality-banded", receiver=receiver, sender=sender)

@@ -23,13 +23,12 @@ from secrets import token_bytes
 import numpy as np
 
 from crypto import dp, hashing, labels, shuffled
-from crypto.curve25519 import POINT_BYTES
-from crypto.errors import ParameterError
 from crypto.group import Rng
-from crypto.psi.base import Noisy, Output, Params, Protocol, Reveals, pad
+from crypto.psi import cardinality
+from crypto.psi.base import Noisy, Params, pad
 from crypto.rows import Rows
 from crypto.session import Role
-from crypto.shuffled import Exchange, Masked, Remasked, Tags
+from crypto.shuffled import Exchange
 
 
 def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Noisy]:
@@ -85,17 +84,7 @@ def _dummies(params: Params) -> Rows:
 
 
 def _exchange(params: Params) -> Exchange:
-    if params.output not in PROTOCOL.outputs:
-        raise ParameterError("a shuffled exchange has an output for the receiver only")
-    sizes = _with_dummies(params)
-    return Exchange(
-        n_r=sizes.n_r,
-        n_s=sizes.n_s,
-        tag_bytes=sizes.tag_bytes,
-        context=params.context,
-        point_label=labels.NOISY_POINT,
-        tag_label=labels.NOISY_TAG,
-    )
+    return cardinality.shuffled_exchange(_with_dummies(params), labels.NOISY_POINT, labels.NOISY_TAG)
 
 
 def _with_dummies(params: Params) -> Params:
@@ -106,18 +95,9 @@ def _with_dummies(params: Params) -> Params:
 
 def traffic(params: Params) -> tuple[int, int]:
     """Payload bytes ``(receiver_sent, sender_sent)``, framing of the transport not counted."""
-    sizes = _with_dummies(params)
-    return POINT_BYTES * sizes.n_r, POINT_BYTES * sizes.n_r + sizes.tag_bytes * sizes.n_s
+    return cardinality.traffic(_with_dummies(params))
 
 
-PROTOCOL = Protocol(
-    name="cardinality-noisy",
-    receiver=receiver,
-    sender=sender,
-    messages=(Masked, Remasked, Tags),
-    traffic=traffic,
-    round_trips=1,
-    sample=(1 << 10, 1 << 12),
-    reveals=Reveals.CARDINALITY,
-    outputs=frozenset({Output.RECEIVER}),
+PROTOCOL = replace(
+    cardinality.PROTOCOL, name="cardinality-noisy", receiver=receiver, sender=sender, traffic=traffic
 )

@@ -21,13 +21,13 @@ from dataclasses import replace
 from secrets import token_bytes
 
 from crypto import hashing, labels, rows, shuffled
-from crypto.curve25519 import POINT_BYTES
 from crypto.errors import ParameterError
 from crypto.group import Rng
-from crypto.psi.base import ITEM_BYTES, Brings, Estimate, Output, Params, Protocol, Reveals, check_fits
+from crypto.psi import cardinality
+from crypto.psi.base import ITEM_BYTES, Brings, Estimate, Params, Reveals, check_fits
 from crypto.rows import Rows
 from crypto.session import Role
-from crypto.shuffled import Exchange, Masked, Remasked, Tags
+from crypto.shuffled import Exchange
 from crypto.sketch import SLOTS
 from crypto.sketch import sketch as made_of
 
@@ -85,36 +85,25 @@ def _sketch(items: Rows, params: Params, brought: Rows | None, rng: Rng) -> Rows
 
 
 def _exchange(params: Params) -> Exchange:
-    if params.output not in PROTOCOL.outputs:
-        raise ParameterError("a shuffled exchange has an output for the receiver only")
-    return Exchange(
-        n_r=SLOTS,
-        n_s=SLOTS,
-        tag_bytes=_tag_bytes(params),
-        context=params.context,
-        point_label=labels.ESTIMATE_POINT,
-        tag_label=labels.ESTIMATE_TAG,
-    )
+    return cardinality.shuffled_exchange(_of_sketches(params), labels.ESTIMATE_POINT, labels.ESTIMATE_TAG)
 
 
-def _tag_bytes(params: Params) -> int:
-    return replace(params, n_r=SLOTS, n_s=SLOTS, new_r=0, new_s=0).tag_bytes
+def _of_sketches(params: Params) -> Params:
+    """The sizes of the tables that travel."""
+    return replace(params, n_r=SLOTS, n_s=SLOTS, new_r=0, new_s=0)
 
 
 def traffic(params: Params) -> tuple[int, int]:
     """Payload bytes ``(receiver_sent, sender_sent)``, framing of the transport not counted."""
-    return POINT_BYTES * SLOTS, (POINT_BYTES + _tag_bytes(params)) * SLOTS
+    return cardinality.traffic(_of_sketches(params))
 
 
-PROTOCOL = Protocol(
+PROTOCOL = replace(
+    cardinality.PROTOCOL,
     name="estimate",
     receiver=receiver,
     sender=sender,
-    messages=(Masked, Remasked, Tags),
     traffic=traffic,
-    round_trips=1,
-    sample=(1 << 10, 1 << 12),
     reveals=Reveals.ESTIMATE,
-    outputs=frozenset({Output.RECEIVER}),
     brings=Brings.SKETCH,
 )

@@ -31,6 +31,7 @@ from crypto.curve25519 import POINT_BYTES
 from crypto.elgamal import CIPHERTEXT_BYTES
 from crypto.errors import ParameterError, ProtocolError
 from crypto.group import ELEMENT_BYTES, Rng
+from crypto.psi import cardinality
 from crypto.psi.base import Brings, Output, Padded, Params, Protocol, Reveals, Total, pad
 from crypto.rows import Rows
 from crypto.session import Message, Role, message, receive, send
@@ -139,18 +140,9 @@ def _exchange(params: Params) -> Exchange:
     Raises:
         ParameterError: the output is to be for both, or the sender's set is too large.
     """
-    if params.output not in PROTOCOL.outputs:
-        raise ParameterError("a sum has an output for the receiver only")
     if params.n_s > MAX_N_S:
         raise ParameterError("the sender of a sum declares at most 2^24 items")
-    return Exchange(
-        n_r=params.n_r,
-        n_s=params.n_s,
-        tag_bytes=params.tag_bytes,
-        context=params.context,
-        point_label=labels.SUM_POINT,
-        tag_label=labels.SUM_TAG,
-    )
+    return cardinality.shuffled_exchange(params, labels.SUM_POINT, labels.SUM_TAG)
 
 
 def _most(params: Params) -> int:
@@ -204,11 +196,8 @@ def _prefixes(table: Rows) -> NDArray[np.uint64]:
 
 def traffic(params: Params) -> tuple[int, int]:
     """Payload bytes ``(receiver_sent, sender_sent)``, framing of the transport not counted."""
-    each = params.tag_bytes + CIPHERTEXT_BYTES
-    return (
-        POINT_BYTES * params.n_r + CIPHERTEXT_BYTES,
-        POINT_BYTES * params.n_r + each * params.n_s + 2 * ELEMENT_BYTES,
-    )
+    received, sent = cardinality.traffic(params)
+    return received + CIPHERTEXT_BYTES, sent + CIPHERTEXT_BYTES * params.n_s + 2 * ELEMENT_BYTES
 
 
 PROTOCOL = Protocol(

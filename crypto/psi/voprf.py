@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto import labels, oprf, rows
-from crypto.errors import ProtocolError
+from crypto.errors import ProtocolError, VerificationError
 from crypto.group import ELEMENT_BYTES, Rng
-from crypto.oprf import PROOF_BYTES, Mode
+from crypto.oprf import PROOF_BYTES, Mode, PrivateKey
 from crypto.psi.base import (
     MATCH_PROOF_BYTES,
     Matches,
@@ -95,20 +95,40 @@ def receiver(items: Rows, params: Params, *, rng: Rng = token_bytes) -> Role[Mat
 def learn(items: Rows, params: Params, *, rng: Rng) -> Role[tuple[Matches, Rows]]:
     """The receiver up to its matches, with the private halves of their outputs, in their order."""
     own = pad(items, params.n_r, rng=rng)
-    blinds, blinded = oprf.bulk_blind(own.rows, rng=rng)
-    yield from send(Blinded(blinded))
-
-    reply = yield from receive(
-        Evaluated, public_key=ELEMENT_BYTES, proof=PROOF_BYTES, evaluated=(params.n_r, ELEMENT_BYTES)
-    )
-    outputs = oprf.bulk_finalize(
-        own.rows, blinds, reply.evaluated, blinded=blinded, proof=reply.proof, public_key=reply.public_key
-    )
+    outputs, _ = yield from ask(own.rows, rng=rng)
     theirs = (yield from receive(Tags, tags=(params.n_s, params.tag_bytes))).tags
     if not rows.is_sorted(theirs):
         raise ProtocolError("the sender's tags are not sorted")
     found = rows.positions_in(_compared(outputs, params), theirs)
     return own.matches(found), outputs[found[found < len(own.origin)], HALF:]
+
+
+def ask(table: Rows, *, key: bytes | None = None, rng: Rng) -> Role[tuple[Rows, bytes]]:
+    """The receiver's part of the OPRF: its rows' outputs, ``(n, 64)``, and the sender's public key.
+
+    Raises:
+        DecodeError: the sender's points or proof are no valid encodings.
+        VerificationError: the sender did not use the one key that it announced, or this is not ``key``.
+        ProtocolError: a message is missing or misshapen.
+    """
+    blinds, blinded = oprf.bulk_blind(table, rng=rng)
+    yield from send(Blinded(blinded))
+    reply = yield from receive(
+        Evaluated, public_key=ELEMENT_BYTES, proof=PROOF_BYTES, evaluated=(len(table), ELEMENT_BYTES)
+    )
+    if key is not None and reply.public_key != key:
+        raise VerificationError("the sender answers under another key than before")
+    outputs = oprf.bulk_finalize(
+        table, blinds, reply.evaluated, blinded=blinded, proof=reply.proof, public_key=reply.public_key
+    )
+    return outputs, reply.public_key
+
+
+def evaluate(key: PrivateKey, count: int, *, rng: Rng) -> Role[None]:
+    """The sender's part of the OPRF: so many rows of the receiver under its key."""
+    blinded = (yield from receive(Blinded, blinded=(count, ELEMENT_BYTES))).blinded
+    evaluated, proof = oprf.bulk_blind_evaluate(key, blinded, rng=rng)
+    yield from send(Evaluated(key.public_key, proof, evaluated))
 
 
 def prove(private: Rows, params: Params, *, rng: Rng) -> Role[None]:
@@ -142,9 +162,7 @@ def answer(items: Rows, params: Params, *, rng: Rng) -> Role[tuple[Padded, Rows]
     key = oprf.generate_key(Mode.VOPRF, rng=rng)
     outputs = oprf.evaluate(key, own.rows)  # before waiting: the receiver blinds meanwhile
 
-    blinded = (yield from receive(Blinded, blinded=(params.n_r, ELEMENT_BYTES))).blinded
-    evaluated, proof = oprf.bulk_blind_evaluate(key, blinded, rng=rng)
-    yield from send(Evaluated(key.public_key, proof, evaluated))
+    yield from evaluate(key, params.n_r, rng=rng)
     yield from send(Tags(rows.sort(_compared(outputs, params))))
     return own, outputs[:, HALF:]
 

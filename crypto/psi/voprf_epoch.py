@@ -17,54 +17,21 @@ receiver 64 bytes and three multiplications, by changed row of the sender two ta
 Source: as ``voprf``; the differences and their levels are our own (docs/adr/0010).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_bytes
 
 import numpy as np
 
 from crypto import hashing, labels, oprf, rows
 from crypto.epochs import SEED_BYTES, Epoch, EpochEnded, ReceiverState, SenderState
-from crypto.errors import ParameterError, ProtocolError, VerificationError
+from crypto.errors import ParameterError, ProtocolError
 from crypto.group import ELEMENT_BYTES, Rng
 from crypto.oprf import PROOF_BYTES, Mode, PrivateKey
-from crypto.psi.base import (
-    Brings,
-    Matches,
-    Output,
-    Params,
-    Protocol,
-    check_fits,
-    pad,
-    tags,
-)
+from crypto.psi import voprf
+from crypto.psi.base import Brings, Matches, Output, Params, check_fits, pad, tags
+from crypto.psi.voprf import HALF, Blinded, Evaluated, Tags
 from crypto.rows import Rows
-from crypto.session import Message, Role, message, receive, send
-
-HALF = 32
-"""Of the 64 bytes of a PRF output the first half is compared; nobody needs the second here."""
-
-
-@message
-class Blinded(Message):
-    """Receiver to sender: its new rows, each behind a fresh blind."""
-
-    blinded: Rows
-
-
-@message
-class Evaluated(Message):
-    """Sender to receiver: the blinded rows under the key of the epoch, with one proof for all of them."""
-
-    public_key: bytes
-    proof: bytes
-    evaluated: Rows
-
-
-@message
-class Tags(Message):
-    """Sender to receiver, sorted: its whole table; in a later run those that come, then those that go."""
-
-    tags: Rows
+from crypto.session import Role, receive, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +80,8 @@ def receiver(
         raise EpochEnded("more rows are new than agreed on")
 
     asked = pad(fresh, count, rng=rng).rows
-    blinds, blinded = oprf.bulk_blind(asked, rng=rng)
-    yield from send(Blinded(blinded))
-
-    reply = yield from receive(
-        Evaluated, public_key=ELEMENT_BYTES, proof=PROOF_BYTES, evaluated=(count, ELEMENT_BYTES)
-    )
-    if state is not None and reply.public_key != state.public_key:
-        raise VerificationError("the sender answers under another key than before")
-    outputs = oprf.bulk_finalize(
-        asked, blinds, reply.evaluated, blinded=blinded, proof=reply.proof, public_key=reply.public_key
+    outputs, public_key = yield from voprf.ask(
+        asked, key=None if state is None else state.public_key, rng=rng
     )
     own_tags = np.empty((len(own), width), np.uint8)
     if state is not None:
@@ -136,7 +95,7 @@ def receiver(
         gone = (yield from receive(Tags, tags=(params.new_s, width))).tags
         table = _changed(state.table, _checked(came), _checked(gone))
     found = rows.positions_in(own_tags, table)
-    return Updated(origin[found], ReceiverState(then, reply.public_key, own, own_tags, table))
+    return Updated(origin[found], ReceiverState(then, public_key, own, own_tags, table))
 
 
 def sender(
@@ -170,9 +129,7 @@ def sender(
         left, lists = _difference(key, went_on, items, then, params.new_s)
 
     count = params.n_r if went_on is None else params.new_r
-    blinded = (yield from receive(Blinded, blinded=(count, ELEMENT_BYTES))).blinded
-    evaluated, proof = oprf.bulk_blind_evaluate(key, blinded, rng=rng)
-    yield from send(Evaluated(key.public_key, proof, evaluated))
+    yield from voprf.evaluate(key, count, rng=rng)
     for part in lists:
         yield from send(Tags(rows.sort(part)))
     return None if state is None else left
@@ -259,14 +216,13 @@ def traffic(params: Params) -> tuple[int, int]:
     return ELEMENT_BYTES * asked, ELEMENT_BYTES * (asked + 1) + PROOF_BYTES + epoch.width * shown
 
 
-PROTOCOL = Protocol(
+PROTOCOL = replace(
+    voprf.PROTOCOL,
     name="voprf-epoch",
     receiver=receiver,
     sender=sender,
     messages=(Blinded, Evaluated, Tags),
     traffic=traffic,
-    round_trips=1,
-    sample=(1 << 8, 1 << 10),
     outputs=frozenset({Output.RECEIVER}),
     brings=Brings.STATE,
 )
