@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.environment import interpreter
+from benchmarks.runs import size
 from crypto import session
 from crypto.psi import PROTOCOLS, Params
 from crypto.psi.base import ITEM_BYTES
@@ -253,15 +254,8 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _size(text: str) -> int:
-    parts = re.fullmatch(r"(2\^)?(\d+)", text)
-    if parts is None:
-        raise argparse.ArgumentTypeError("a size is a number, or a power of two such as 2^20")
-    return 1 << int(parts[2]) if parts[1] else int(parts[2])
-
-
 def _sizes(text: str) -> list[int]:
-    return [_size(part) for part in text.split(",")]
+    return [size(part) for part in text.split(",")]
 
 
 def main() -> None:
@@ -271,7 +265,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="2^24 too")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--no-peer", action="store_true", help="leave out spu")
-    parser.add_argument("--peer-size", type=_size, default="2^20")
+    parser.add_argument("--peer-size", type=size, default="2^20")
     parser.add_argument("--peer-repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

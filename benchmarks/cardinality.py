@@ -21,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine, peers
-from benchmarks.curve25519 import random_rows
 from benchmarks.environment import interpreter
-from benchmarks.estimate import size
-from crypto import session
+from benchmarks.runs import random_rows, size, whole_run
 from crypto.psi import DISCOVERED, Params
 
 CARDINALITY = DISCOVERED["cardinality"]
@@ -47,20 +44,12 @@ def memory(n: int) -> Figures:
     pool = random_rows(n + n - n // 2)
     ours, theirs = pool[:n], np.ascontiguousarray(pool[n - n // 2 :])
     params = Params(n_r=n, n_s=n, context=secrets.token_bytes(32))
-    sent = 0
-
-    def weigh(message: session.Message) -> session.Message:
-        nonlocal sent
-        sent += sum(getattr(message, field).nbytes for field in message.sizes())
-        return message
-
-    start, start_cpu = time.perf_counter(), time.process_time()
-    roles = CARDINALITY.receiver(ours, params), CARDINALITY.sender(theirs, params)
-    result, _ = session.run(*roles, on_message=weigh)
-    wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    result, figures = whole_run(
+        CARDINALITY, params, CARDINALITY.receiver(ours, params), CARDINALITY.sender(theirs, params)
+    )
     assert result.count == n // 2
-    assert sent == sum(CARDINALITY.traffic(params))
-    return {"wall_s": wall, "cpu_s": cpu, "bytes_per_item": sent / n}
+    sent = figures.pop("bytes")
+    return {**figures, "bytes_per_item": sent / n}
 
 
 def tables(folder: Path, n: int, head: str = "") -> list[Path]:

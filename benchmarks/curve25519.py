@@ -7,37 +7,17 @@ little; the median is beside it. ``benchmarks.cardinality`` measures the protoco
 
 import argparse
 import json
-import os
-import secrets
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from benchmarks import machine
+from benchmarks.runs import on_one_core, random_rows, timed
 from crypto import _native, curve25519
-from crypto.psi.base import ITEM_BYTES
-from crypto.rows import Rows
 
 CHUNK = 256
 CALLS = 3000
 AT_LEAST = {"multiply": 140_000}
-
-
-def random_rows(n: int) -> Rows:
-    """``(n, 32)`` random bytes."""
-    return np.frombuffer(secrets.token_bytes(ITEM_BYTES * n), np.uint8).reshape(n, ITEM_BYTES)
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def engine() -> dict[str, Any]:
@@ -57,15 +37,6 @@ def engine() -> dict[str, Any]:
             "median_per_s": round(CHUNK / statistics.median(seconds)),
         }
     return {"backend": _native.kernel_backends()["curve25519"], "rates": rates}
-
-
-def engine_in_child(kernel: str) -> dict[str, Any]:
-    """The same on one core."""
-    environment = {**os.environ, "RAYON_NUM_THREADS": "1", "COSIGHT_KERNEL": kernel}
-    command = [sys.executable, "-m", "benchmarks.curve25519", "--child"]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def table(result: dict[str, Any]) -> str:
@@ -94,7 +65,7 @@ def main() -> None:
     result = {
         "benchmark": "curve25519",
         "machine": machine.facts(),
-        "engine": [engine_in_child(kernel) for kernel in ("", "portable")],
+        "engine": [on_one_core("benchmarks.curve25519", kernel) for kernel in ("", "portable")],
     }
     print(json.dumps(result) if arguments.json else table(result))
 

@@ -8,19 +8,15 @@ with its interval. Each size has a process of its own.
 
 import argparse
 import json
-import resource
 import secrets
 import statistics
-import subprocess
-import sys
 import time
 from typing import Any
 
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.curve25519 import random_rows
-from crypto import session
+from benchmarks.runs import in_child, peak_mib, random_rows, size, whole_run
 from crypto.psi import DISCOVERED, Params
 from crypto.psi.base import ITEM_BYTES
 from crypto.rows import Rows
@@ -31,32 +27,18 @@ AT_MOST_S = 1.0
 NOTHING = np.empty((0, ITEM_BYTES), np.uint8)
 
 
-def peak_mib() -> float:
-    """The most that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def run(n: int, ours: Rows, theirs: Rows) -> dict[str, float]:
     """One run over two stored sketches."""
     params = Params(n_r=n, n_s=n, context=secrets.token_bytes(32))
-    sent = 0
-
-    def weigh(message: session.Message) -> session.Message:
-        nonlocal sent
-        sent += sum(getattr(message, field).nbytes for field in message.sizes())
-        return message
-
-    start, start_cpu = time.perf_counter(), time.process_time()
-    roles = (
+    found, figures = whole_run(
+        ESTIMATE,
+        params,
         ESTIMATE.receiver(NOTHING, params, sketch=ours),
         ESTIMATE.sender(NOTHING, params, sketch=theirs),
     )
-    found, _ = session.run(*roles, on_message=weigh)
-    wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
-    assert sent == sum(ESTIMATE.traffic(params))
     low, high = found.interval(0.9999)
     assert low <= (n - n // 2) / (n + n // 2) <= high
-    return {"wall_s": wall, "cpu_s": cpu, "bytes": sent}
+    return figures
 
 
 def one_size(n: int, repeat: int) -> dict[str, Any]:
@@ -70,14 +52,6 @@ def one_size(n: int, repeat: int) -> dict[str, Any]:
     peak = peak_mib() - held
     runs = [run(n, *made) for _ in range(repeat)]
     return {"n": n, "sketch_s": seconds, "sketch_peak_mib": peak, "runs": runs}
-
-
-def in_child(n: int, repeat: int) -> dict[str, Any]:
-    """The same in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.estimate", "--child", "--n", str(n), "--repeat", str(repeat)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def table(result: dict[str, Any]) -> str:
@@ -94,12 +68,6 @@ def table(result: dict[str, Any]) -> str:
             f"  <= {AT_MOST_S:g} s {'met' if max(walls) <= AT_MOST_S else 'MISSED'}"
         )
     return "\n".join(lines)
-
-
-def size(text: str) -> int:
-    """A number, or a power such as ``10^6``."""
-    base, _, exponent = text.partition("^")
-    return int(base) ** int(exponent or 1)
 
 
 def main() -> None:
@@ -121,7 +89,9 @@ def main() -> None:
     result = {
         "benchmark": "estimate",
         "machine": machine.facts(),
-        "sizes": [in_child(n, arguments.repeat) for n in sizes],
+        "sizes": [
+            in_child("benchmarks.estimate", "--n", str(n), "--repeat", str(arguments.repeat)) for n in sizes
+        ],
     }
     print(json.dumps(result) if arguments.json else table(result))
 

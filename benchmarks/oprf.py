@@ -8,18 +8,14 @@ Medians of five runs with their spread; wall time, so a busy machine shows.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from secrets import token_bytes
 from typing import Any
 
 import numpy as np
 
 from benchmarks.machine import describe, facts
+from benchmarks.runs import in_child, random_rows, timed
 from crypto import group, hashing, oprf, rows
 from crypto.oprf import Mode
 from crypto.rows import Rows
@@ -29,11 +25,6 @@ ROWS_PER_ITEM = 16
 """Row operations are so much faster that they are timed on this many rows an item."""
 
 Case = tuple[str, int, Callable[[], object]]
-
-
-def random_rows(n: int) -> Rows:
-    """``(n, 32)`` random bytes."""
-    return np.frombuffer(token_bytes(32 * n), np.uint8).reshape(n, 32)
 
 
 def cases(n: int) -> Iterator[Case]:
@@ -95,20 +86,9 @@ def measure(n: int) -> dict[str, dict[str, float]]:
     return results
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 def measure_in_child(n: int, threads: int) -> dict[str, dict[str, float]]:
     """The same with that many threads."""
-    command = [sys.executable, "-m", "benchmarks.oprf", "--n", str(n), "--child"]
-    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    found: dict[str, dict[str, float]] = json.loads(done.stdout)
-    return found
+    return in_child("benchmarks.oprf", "--n", str(n), RAYON_NUM_THREADS=str(threads))
 
 
 def table(results: dict[str, Any]) -> str:

@@ -12,10 +12,8 @@ more than wall seconds. ``peers``: what docs/adr/0009 compares, from ``benchmark
 import argparse
 import json
 import os
-import resource
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +23,9 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.environment import interpreter
-from crypto import elgamal, session
+from benchmarks.runs import on_one_core, peak_mib, random_rows, size, whole_run
+from crypto import elgamal
 from crypto.psi import DISCOVERED, Params, Total
-from crypto.psi.base import ITEM_BYTES
 from crypto.psi.sum import MAX_VALUE
 
 SUM = DISCOVERED["sum"]
@@ -67,40 +65,23 @@ def engine() -> dict[str, Any]:
             f"2^{bits}": fastest(lambda bits=bits: elgamal.unblind(blind, element, 1 << bits), rounds=3)
             for bits in LIMITS
         },
-        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_rss_mib": peak_mib(),
     }
-
-
-def engine_in_child(kernel: str) -> dict[str, Any]:
-    """The same on one core."""
-    environment = {**os.environ, "RAYON_NUM_THREADS": "1", "COSIGHT_KERNEL": kernel}
-    command = [sys.executable, "-m", "benchmarks.sum", "--child"]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def run(n: int) -> dict[str, float]:
     """One whole run."""
-    pool = np.frombuffer(secrets.token_bytes(ITEM_BYTES * (2 * n - n // 2)), np.uint8).reshape(-1, ITEM_BYTES)
+    pool = random_rows(2 * n - n // 2)
     ours, theirs = pool[:n], np.ascontiguousarray(pool[n - n // 2 :])
     values = np.frombuffer(secrets.token_bytes(2 * n), np.uint16).astype(np.uint64)
     params = Params(n_r=n, n_s=n, context=secrets.token_bytes(32))
-    sent = 0
-
-    def weigh(message: session.Message) -> session.Message:
-        nonlocal sent
-        sent += sum(len(bytes(getattr(message, field))) for field in message.sizes())
-        return message
-
-    start, start_cpu = time.perf_counter(), time.process_time()
-    roles = SUM.receiver(ours, params), SUM.sender(theirs, params, values=values)
-    result, _ = session.run(*roles, on_message=weigh)
-    wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    result, figures = whole_run(
+        SUM, params, SUM.receiver(ours, params), SUM.sender(theirs, params, values=values)
+    )
     assert values.max() <= MAX_VALUE
     assert result == Total(n // 2, int(values[: n // 2].sum()))
-    assert sent == sum(SUM.traffic(params))
-    return {"n": n, "wall_s": wall, "cpu_s": cpu, "bytes_per_item": sent / n, "load_1min": os.getloadavg()[0]}
+    sent = figures.pop("bytes")
+    return {"n": n, **figures, "bytes_per_item": sent / n, "load_1min": os.getloadavg()[0]}
 
 
 def beside() -> dict[str, Any]:
@@ -140,12 +121,6 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def size(text: str) -> int:
-    """A number, or a power of two such as ``2^20``."""
-    base, _, exponent = text.partition("^")
-    return int(base) ** int(exponent or 1)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -165,7 +140,7 @@ def main() -> None:
     result = {
         "benchmark": "sum",
         "machine": machine.facts(),
-        "engine": [engine_in_child(kernel) for kernel in ("", "portable")],
+        "engine": [on_one_core("benchmarks.sum", kernel) for kernel in ("", "portable")],
         "runs": [run(n) for n in arguments.n for _ in range(arguments.repeat)],
         "beside": beside() if arguments.peers else {},
     }
