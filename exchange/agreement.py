@@ -168,7 +168,7 @@ class Agreement:
         new = ((self.initiator_new, self.initiator_padded), (self.responder_new, self.responder_padded))
         return {
             "version": _is_int(self.version, VERSION, VERSION),
-            "alliance": _is_text(self.alliance) and bool(self.alliance),
+            "alliance": is_text(self.alliance) and bool(self.alliance),
             "roster_epoch": _is_int(self.roster_epoch, 1, 1 << 53),
             "members": _matches(_MEMBER, self.initiator, self.responder) and self.initiator != self.responder,
             "receiver": self.receiver in {self.initiator, self.responder},
@@ -192,7 +192,7 @@ class Agreement:
             "stat_sec": _is_int(self.stat_sec, 40, 128),
             "deadline_s": _is_int(self.deadline_s, 1, 1 << 31),
             "max_frame_bytes": _is_int(self.max_frame_bytes, 1, 1 << 31),
-            "texts": all(map(_is_text, (self.purpose, self.initiator_software, self.responder_software))),
+            "texts": all(map(is_text, (self.purpose, self.initiator_software, self.responder_software))),
         }
 
     @cached_property
@@ -299,7 +299,8 @@ def _is_int(value: object, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
+    """Whether it is a line that an agreement can hold, such as a purpose."""
     return type(value) is str and len(value) <= MAX_TEXT and value.isprintable()
 
 

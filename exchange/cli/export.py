@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,7 +44,7 @@ def export(
     """Write the result of a match for other tools: what we and the peer say, under the markings of both."""
     if as_json and out is None:
         raise typer.BadParameter("standard output has one JSON object: say --out FILE", param_hint="--json")
-    floor, ceiling = _marking(tlp, "--tlp"), _marking(tlp_ceiling, "--tlp-ceiling")
+    floor, ceiling = marking(tlp, "--tlp"), marking(tlp_ceiling, "--tlp-ceiling")
     chosen = form or (format_of(out.name) if out else None) or Format.STIX
     opened = open_home(home)
     if out is not None:
@@ -129,17 +130,18 @@ def as_summary(selected: Export, form: Format) -> dict[str, Any]:
 def show_selected(selected: Export) -> None:
     """Say on standard error what an export does not hold, if it is not all."""
     if selected.left_out:
-        say(f"left out: {_reasons(selected.left_out)}", style="yellow", on=stderr)
+        say(f"left out: {reasons(selected.left_out)}", style="yellow", on=stderr)
     if selected.not_held:
         say(f"{selected.not_held:,} we hold no longer: marked AMBER, without context", style="dim", on=stderr)
     if selected.peer_left_out:
-        reasons = _reasons(selected.peer_left_out)
-        say(f"what {selected.peer} says is left out: {reasons}", style="yellow", on=stderr)
+        left = reasons(selected.peer_left_out)
+        say(f"what {selected.peer} says is left out: {left}", style="yellow", on=stderr)
     if selected.about_peer is None:
         say(f"{selected.peer} is not named: that would be AMBER", style="dim", on=stderr)
 
 
-def _reasons(counts: dict[str, int]) -> str:
+def reasons(counts: Mapping[str, int]) -> str:
+    """How many are left out, and why, in one line."""
     return ", ".join(f"{n:,} by {reason}" for reason, n in counts.items())
 
 
@@ -149,7 +151,12 @@ def _show(selected: Export, out: Path | None) -> None:
         say((f"{len(selected.items):,} written", "bold"), f" to {out}")
 
 
-def _marking(text: str, option: str) -> Tlp:
+def marking(text: str, option: str) -> Tlp:
+    """The marking that an option names.
+
+    Raises:
+        typer.BadParameter: it is none, or one that stays with whoever received it.
+    """
     try:
         found = Tlp.parse(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """``filter export``, ``import`` and ``check``: filters in the forms of other tools, as files."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -10,15 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.cli.export import MARKINGS
-from exchange.cli.filter import filter_app
+from exchange.cli.export import MARKINGS, marking, reasons
+from exchange.cli.filter import SHOWN, filter_app, given
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say, stderr, waiting
 from exchange.config import Home, read_secret, write_atomic
 from exchange.errors import ConfigError, InputError
-from exchange.indicators import Indicator, IndicatorType, Refused, Tlp, recognise
+from exchange.indicators import PROFILE, Indicator, IndicatorType, Refused, Tlp, recognise
 from exchange.indicators.context import Pap
-from exchange.indicators.readers.source import STANDARD_INPUT, Source
 from exchange.interchange import SHARED_KEY, UNKEYED
 from exchange.interchange.bloom_filter2 import BloomFilter2, Probes
 from exchange.interchange.dcso import DcsoFilter
@@ -30,8 +29,6 @@ from exchange.store.foreign import ForeignFilters, read_path
 from exchange.store.warninglists import node_lists
 
 GUESSES = "--anyone-may-guess"
-SHOWN = 20
-"""Values found that are printed for people; ``--json`` has all."""
 _AT_ONCE = 4096
 _MISP_TYPES = {
     IndicatorType.IPV4: "ip-dst", IndicatorType.IPV6: "ip-dst", IndicatorType.CIDR: "ip-dst",
@@ -95,17 +92,17 @@ def export_(
     """Write what we hold as a filter for another tool. Whoever has the file can test any guess, unseen."""
     if (form is Form.PSS) != (key_file is not None):
         raise typer.BadParameter("pss needs one, and nothing else has one", param_hint="--key-file")
-    marking = _tlp(tlp_max)
+    ceiling = marking(tlp_max, "--tlp-max")
     opened = open_home(home)
     _check_target(file, form)
     wanted = Wanted(form, fpr, capacity, probes, DEFAULT_KEY if key_file is None else _key(key_file))
     with waiting("choosing what goes in", as_json):
-        chosen, offer = _chosen(opened, types, Admission(tlp=marking, pap=pap_max))
+        chosen, offer = _chosen(opened, types, Admission(tlp=ceiling, pap=pap_max))
     if not chosen:
         raise ConfigError(
             "nothing of ours may go into that file" if offer.withheld else "we hold no indicators",
             code="empty-store",
-            hint=f"held back: {_held_back(offer)}; see --tlp-max"
+            hint=f"held back: {reasons(offer.held_back)}; see --tlp-max"
             if offer.withheld
             else "cosight import FILE",
         )
@@ -124,7 +121,7 @@ def export_(
         "fpr": made.fpr,
         "bytes": written,
         "by_type": {str(kind): n for kind, n in offer.entered.items()},
-        "held_back": {rule: sum(by_type.values()) for rule, by_type in offer.withheld.items()},
+        "held_back": offer.held_back,
         "warning": warning,
     } | numbers
 
@@ -133,7 +130,7 @@ def export_(
         say(f"whoever reads it needs: capacity {made.capacity}, rate {made.stated_fpr:g}", *(
             [f", probes {probes}"] if numbers else []))  # fmt: skip
         if offer.withheld:
-            say((f"held back: {_held_back(offer)}", "dim"), on=stderr)
+            say((f"held back: {reasons(offer.held_back)}", "dim"), on=stderr)
 
     emit(as_json, result, show)
 
@@ -194,8 +191,8 @@ def check(
     found = ForeignFilters(open_home(home)).open(name)
     asked, hits = 0, list[dict[str, str]]()
     with counting(f"asking {name}", as_json) as count:
-        given = _given(values)
-        while some := list(islice(given, _AT_ONCE)):
+        asking = (value for text in given(values) if (value := text.strip()))
+        while some := list(islice(asking, _AT_ONCE)):
             asked += len(some)
             hits += _hits(found, some)
             count(asked)
@@ -241,16 +238,6 @@ def _spellings(value: str) -> list[str]:
     return list(dict.fromkeys((value, canonical)))
 
 
-def _given(values: Sequence[str]) -> Iterator[str]:
-    """The values of the command line, and for ``-`` the lines of standard input."""
-    for value in values:
-        if value == "-":
-            with Source.open(STANDARD_INPUT) as source:
-                yield from (line for text in source.lines() if (line := text.strip()))
-        elif stripped := value.strip():
-            yield stripped
-
-
 def _chosen(
     home: Home, types: Sequence[IndicatorType] | None, admission: Admission
 ) -> tuple[list[Indicator], Offer]:
@@ -276,7 +263,7 @@ def _made(chosen: Sequence[Indicator], wanted: Wanted, member: str, now: datetim
     misp = tuple(sorted({_MISP_TYPES.get(one.type, "text") for one in chosen}))
     meta = Meta(
         keyid="shared out of band", description=f"indicators of {member}", generated=now,
-        canonicalization="cti-c14n/1", misp_types=misp,
+        canonicalization=PROFILE, misp_types=misp,
     )  # fmt: skip
     return PrivateSearchSet.build(values, meta, key=wanted.key, capacity=capacity, fpr=wanted.fpr)
 
@@ -322,20 +309,6 @@ def _confirm(warning: str, count: int, anyone: bool, as_json: bool) -> None:
             hint=f"if you would give them the list itself, add {GUESSES}",
         )
     typer.confirm("Would you give them the list itself?", abort=True, err=True)
-
-
-def _held_back(offer: Offer) -> str:
-    return ", ".join(f"{sum(n.values()):,} by {rule}" for rule, n in offer.withheld.items())
-
-
-def _tlp(text: str) -> Tlp:
-    try:
-        found = Tlp.parse(text)
-    except ValueError:
-        found = Tlp.RED
-    if found is Tlp.RED:
-        raise typer.BadParameter(f"one of: {MARKINGS}", param_hint="--tlp-max")
-    return found
 
 
 def _key(path: Path) -> str:

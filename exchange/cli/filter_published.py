@@ -123,12 +123,9 @@ def described(publication: Publication) -> dict[str, Any]:
 
 
 def _published(published: Published) -> dict[str, Any]:
-    offer = published.offer
-    return described(published.publication) | {
-        "entered": {str(t): n for t, n in offer.entered.items()},
-        "withheld": {rule: {str(t): n for t, n in held.items()} for rule, held in offer.withheld.items()},
-        "audience": list(published.audience),
-    }
+    return (
+        described(published.publication) | published.offer.as_json() | {"audience": list(published.audience)}
+    )
 
 
 def _show_built(built: Built, seconds: float) -> None:
@@ -144,8 +141,8 @@ def _show_published(published: Published) -> None:
     shown.add_row("false positives", f"2^{math.log2(p.fpr):.1f}")
     shown.add_row("holds", ", ".join(f"{n:,} {t}" for t, n in published.offer.entered.items()))
     shown.add_row("looks like", f"{p.items:,} items")
-    for rule, held in published.offer.withheld.items():
-        shown.add_row("held back", f"{sum(held.values()):,} by {rule}")
+    for rule, count in published.offer.held_back.items():
+        shown.add_row("held back", f"{count:,} by {rule}")
     shown.add_row("who may ask", ", ".join(published.audience))
     shown.add_row("until", f"{p.expires_at:%Y-%m-%d %H:%M} UTC")
     stderr.print(shown)

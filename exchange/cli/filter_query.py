@@ -1,24 +1,19 @@
 """``filter query``: questions about a filter that a peer publishes."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 
-from exchange.agreement import MAX_TEXT
-from exchange.cli.filter import filter_app
+from exchange.cli.filter import SHOWN, filter_app, given
 from exchange.cli.filter_published import described
-from exchange.cli.home import open_home
+from exchange.cli.home import check_purpose, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say, size, stderr
 from exchange.disclosure.asking import Answered
 from exchange.errors import InputError
 from exchange.indicators import Indicator, Refused, recognise
-from exchange.indicators.readers.source import STANDARD_INPUT, Source
 from exchange.node import Node
-
-SHOWN = 20
-"""Positives that are printed for people; ``--json`` has all."""
 
 
 @filter_app.command()
@@ -41,8 +36,7 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Ask the filter that a peer publishes: it learns how many questions there are, and none of them."""
-    if len(purpose) > MAX_TEXT or not purpose.isprintable():
-        raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
+    check_purpose(purpose)
     opened = open_home(home)
     questions, refused = _recognised(values)
     if not questions:
@@ -57,22 +51,12 @@ def query(
 def _recognised(values: Iterable[str]) -> tuple[list[Indicator], int]:
     """The indicators in these values, and how many values are none."""
     found, refused = [], 0
-    for text in _given(values):
+    for text in given(values):
         try:
             found.append(recognise(text))
         except Refused:
             refused += 1
     return found, refused
-
-
-def _given(values: Iterable[str]) -> Iterator[str]:
-    """The values, and for ``-`` the lines of standard input that are not empty."""
-    for value in values:
-        if value == "-":
-            with Source.open(STANDARD_INPUT) as source:
-                yield from (line for text in source.lines() if (line := text.strip()))
-        else:
-            yield value
 
 
 def _as_json(answered: Answered, refused: int) -> dict[str, Any]:

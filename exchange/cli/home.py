@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from exchange.agreement import MAX_TEXT, is_text
 from exchange.cli.member_file import open_light
 from exchange.cli.output import say, stderr
 from exchange.config import Home, write_atomic
@@ -75,6 +76,16 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
         raise ConfigError(f"cannot write {path}", hint="choose another --out")
+
+
+def check_purpose(purpose: str) -> None:
+    """Refuse a purpose that no agreement can hold.
+
+    Raises:
+        typer.BadParameter: it is too long, or not printable.
+    """
+    if not is_text(purpose):
+        raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
 
 
 def confirm(

@@ -39,7 +39,7 @@ def indicators(
         counts = [c for c in store.counts() if c.type in wanted]
         offer = store.offer(wanted, now=now)
     distinct = {str(t): offer.entered[t] for t in wanted if t in offer.entered}
-    barred = {rule: sum(by_type.values()) for rule, by_type in offer.withheld.items()}
+    barred = offer.held_back
     rows = [{"type": str(c.type), "source": c.source, "tlp": str(c.tlp), "count": c.count} for c in counts]
 
     def show() -> None:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.agreement import MAX_TEXT, Rung
+from exchange.agreement import Rung
 from exchange.cli import SHARE, app
-from exchange.cli.home import open_home
+from exchange.cli.home import check_purpose, open_home
 from exchange.cli.member_file import PassphraseOption, StateOption, read_light
 from exchange.cli.output import (
     DEFAULT_HOME,
@@ -78,8 +78,7 @@ def lookup(
             raise typer.BadParameter("only together with it", param_hint="--alliance")
         _own(values, home, as_json)
         return
-    if len(purpose) > MAX_TEXT or not purpose.isprintable():
-        raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
+    check_purpose(purpose)
     where = dict(_member_address(text) for text in addresses or [])
     light = read_light(alliance, passphrase_file, as_json)
     folder = default_folder(light) if state is None else state.expanduser()

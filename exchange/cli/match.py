@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from crypto.psi import DISCOVERED, PROTOCOLS, Output
-from exchange.agreement import MAX_TEXT, Rung
+from exchange.agreement import Rung
 from exchange.cli import SHARE, app
-from exchange.cli.home import open_home
+from exchange.cli.home import check_purpose, open_home
 from exchange.cli.lines import Lines
 from exchange.cli.output import (
     DEFAULT_HOME,
@@ -202,8 +202,7 @@ def _check_words(reveal: Rung, protocol: str, output: Output, purpose: str) -> N
         elif fits(DISCOVERED[protocol], reveal, Output.RECEIVER):
             fault = f"{protocol} tells the result to who dials alone"
         raise typer.BadParameter(fault, param_hint="--protocol")
-    if len(purpose) > MAX_TEXT or not purpose.isprintable():
-        raise typer.BadParameter(f"at most {MAX_TEXT} printable characters", param_hint="--purpose")
+    check_purpose(purpose)
 
 
 def _check_both(both: Both, reveal: Rung, condition: str | None) -> None:

@@ -112,10 +112,8 @@ class Entry:
     def _put_in(self) -> dict[str, Any]:
         """What of ours goes in, and what it builds on."""
         p, offer = self.proposal, self.offer or Offer()
-        withheld = {rule: {str(t): n for t, n in held.items()} for rule, held in offer.withheld.items()}
         facts: dict[str, Any] = {
-            "entered": {str(t): n for t, n in offer.entered.items()},
-            "withheld": withheld,
+            **offer.as_json(),
             "canaries": self.planted,
             "at_stake": self._at_stake(),
             "stage": None if p.stage is Stage.WHOLE else str(p.stage),

@@ -7,6 +7,7 @@ before a session, and what the session's intent records.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Pap
@@ -65,3 +66,15 @@ class Offer:
     def size(self) -> int:
         """How many items enter."""
         return sum(self.entered.values())
+
+    @property
+    def held_back(self) -> dict[str, int]:
+        """By rule, how many are held back."""
+        return {rule: sum(by_type.values()) for rule, by_type in self.withheld.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """``entered`` and ``withheld``, as they stand in the ledger and in what commands print."""
+        return {
+            "entered": {str(t): n for t, n in self.entered.items()},
+            "withheld": {rule: {str(t): n for t, n in held.items()} for rule, held in self.withheld.items()},
+        }

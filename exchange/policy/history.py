@@ -10,15 +10,15 @@ from exchange.agreement import Rung
 from exchange.indicators import IndicatorType
 
 
-def askable(rung: Rung, padded: int, epsilon_milli: int) -> int:
+def askable(rung: Rung, padded: int, epsilon_milli: int, questions: int | None = None) -> int:
     """Return how many values a peer that declares so many can ask about in a session.
 
     One for each row that it sends, and a cheat sends what it likes in each: an estimate takes as many rows as
-    a sketch has slots, whatever is declared, and a count with noise the dummies besides.
+    a sketch has slots, whatever is declared, and a count with noise the dummies besides. Where it asks one
+    by one, no more than its questions.
     """
-    if rung is Rung.ESTIMATE:
-        return SLOTS
-    return padded + (2 * bound(epsilon_milli) if epsilon_milli else 0)
+    most = SLOTS if rung is Rung.ESTIMATE else padded + (2 * bound(epsilon_milli) if epsilon_milli else 0)
+    return most if questions is None else min(most, questions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,8 @@ class Past:
         """How many values the peer can have asked about, where it was to learn."""
         sent = (self.direction == "initiator") is self.turned
         answers = sent and self.rung is not Rung.SIZE
-        most = askable(self.rung, self.peer_padded or 0, self.epsilon_milli)
-        return min(most, most if self.questions is None else self.questions) if answers or self.charge else 0
+        most = askable(self.rung, self.peer_padded or 0, self.epsilon_milli, self.questions)
+        return most if answers or self.charge else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

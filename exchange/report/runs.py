@@ -149,9 +149,8 @@ class Run:
     def asked(self) -> int:
         """How many values the peer can have asked about, where it was to learn."""
         answers = not self.receives and self.rung is not Rung.SIZE
-        padded, questions = self.number("peer_padded") or 0, self.number("asked")
-        most = askable(self.rung, padded, self.number("epsilon_milli") or 0)
-        return min(most, most if questions is None else questions) if answers or self.charge else 0
+        padded, epsilon = self.number("peer_padded") or 0, self.number("epsilon_milli") or 0
+        return askable(self.rung, padded, epsilon, self.number("asked")) if answers or self.charge else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,7 @@ def _name(digest: bytes) -> str:
 
 
 def _as_json(published: Published) -> dict[str, Any]:
-    a, offer = published.admission, published.offer
+    a = published.admission
     return {
         "publication": published.publication.encoded.hex(),
         "signature": published.signature.hex(),
@@ -225,8 +225,7 @@ def _as_json(published: Published) -> dict[str, Any]:
             "own": a.own,
             "imported_after": None if a.imported_after is None else a.imported_after.isoformat(),
         },
-        "entered": {str(t): n for t, n in offer.entered.items()},
-        "withheld": {rule: {str(t): n for t, n in held.items()} for rule, held in offer.withheld.items()},
+        **published.offer.as_json(),
     }
 
 
