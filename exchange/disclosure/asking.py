@@ -150,7 +150,7 @@ async def ask(
         crypto_s=entry.progress.crypto_s,
         fetched=taken.fetched,
         sent=tally.sent,
-        received=tally.received + taken.fetched,
+        received=tally.received,
         settled=settled,
     )
 

@@ -28,7 +28,8 @@ from exchange.indicators import IndicatorType
 
 log = logging.getLogger(__name__)
 ANSWERS = 2
-"""How often we answer from one state: once more, for a peer that died. Each shows how far our set came."""
+"""How often we answer from one state: once more, for a peer that died. Each shows how far our set came, and
+each that comes to nothing has loaded the state and our set: so it counts before."""
 State = ReceiverState | SenderState
 _HEAD = struct.Struct(">Q32s")
 _KINDS: dict[str, type[State]] = {"receiver": ReceiverState, "sender": SenderState}
@@ -100,16 +101,15 @@ def answering(desk: Desk, peer: str, asked: Proposal, load: Callable[[], ItemSet
         SessionRefused: we do not hold it, it has ended, or too much of ours has changed.
     """
     kept = next((k for k in desk.epochs.kept("sender", peer) if k.session == asked.base.hex()), None)
-    try:
-        found = None if kept is None else _going_on(desk, kept, asked.types, load, padded)
-        if found is not None:
-            found.state.epoch.after(asked.initiator_new, found.new)
-    except (EpochEnded, StoreError) as e:
-        raise SessionRefused(f"we cannot go on from that session: {e}", code="state-unknown") from e
-    if kept is None or found is None:
+    if kept is None:
         raise SessionRefused("we hold no state of that session", code="state-unknown")
     if desk.epochs.answer(kept) > ANSWERS:
         raise SessionRefused("we have answered from that session too often", code="state-unknown")
+    try:
+        found = _going_on(desk, kept, asked.types, load, padded)
+        found.state.epoch.after(asked.initiator_new, found.new)
+    except (EpochEnded, StoreError) as e:
+        raise SessionRefused(f"we cannot go on from that session: {e}", code="state-unknown") from e
     return found
 
 

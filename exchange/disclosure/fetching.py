@@ -48,7 +48,7 @@ class Cache(Protocol):
         """Write down that a whole file is the one that its publisher describes."""
 
     def drop(self, peer: str) -> None:
-        """Forget what we have of a peer."""
+        """Forget the files that we have of a peer, and not what it signed."""
 
 
 class AskingLink(Link, Protocol):
@@ -85,7 +85,7 @@ async def fetch(desk: Desk, peer: str, link: AskingLink, cache: Cache, wanted: W
         link: to it.
         cache: what we have of it.
         wanted: session and signature.
-        tally: gets what is said.
+        tally: gets what is said, and counts what is fetched.
 
     Raises:
         PeerMisbehaved: it is not what the publisher signs, or worth less than that.
@@ -108,7 +108,7 @@ async def fetch(desk: Desk, peer: str, link: AskingLink, cache: Cache, wanted: W
             elif described.publication != publication:
                 raise PeerMisbehaved("the peer describes two filters in one session", code="bad-publication")
             if described.form != "nothing":
-                encoded, count = await _received(peer, cache, described, chunks, encoded)
+                encoded, count = await _received(peer, cache, described, chunks, encoded, tally)
                 fetched += count
         if encoded is not None and sha256(encoded).digest() == publication.digest:
             made = await in_thread(_opened, peer, cache, publication, encoded)
@@ -144,13 +144,19 @@ def _check_description(desk: Desk, peer: str, cache: Cache, described: Described
 
 
 async def _received(
-    peer: str, cache: Cache, described: Described, chunks: AsyncIterator[bytes], held: bytes | None
+    peer: str,
+    cache: Cache,
+    described: Described,
+    chunks: AsyncIterator[bytes],
+    held: bytes | None,
+    tally: Tally,
 ) -> tuple[bytes | None, int]:
     """The whole file that we have now, or None, and how many bytes came."""
     digest, count, parts = described.publication.digest, 0, []
     offset, whole = described.offset, described.form == "whole"
     async for data in chunks:
         count += len(data)
+        tally.received += len(data)
         if count > described.size:
             raise PeerExceededLimit("the peer sends more of its filter than it says", code="bad-publication")
         if whole:

@@ -6,7 +6,7 @@ file is kept under the digest that the whole one must have, so that it is gone o
 
 import json
 import os
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -121,8 +121,10 @@ class Fetched:
             raise ConfigError(f"cannot delete in {folder}: {e.strerror}") from e
 
     def drop(self, peer: str) -> None:
-        """Forget what we have of a peer: it was no filter."""
-        shutil.rmtree(self._folder(peer), ignore_errors=True)
+        """Forget the files of a peer: they were no filter. What it signed before holds it, and stays."""
+        for path in [*self._files(peer, "filter"), *self._files(peer, "part")]:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     @property
     def _root(self) -> Path:

@@ -82,6 +82,14 @@ async def test_the_filter_is_fetched_once(pair: Pair):
     assert [form for _, form in pair.line.fetched] == ["whole", "nothing"]
 
 
+async def test_both_ledgers_count_the_same_bytes(pair: Pair):
+    pair.publish()
+    answered = await pair.ask("w1", confirm=True)
+    ours, theirs = (side.books.told[-1][1]["what"] for side in (pair.alice, pair.bob))
+    assert ours["bytes_received"] == theirs["bytes_sent"] == answered.received > answered.fetched > 0
+    assert ours["bytes_sent"] == theirs["bytes_received"] == answered.sent
+
+
 async def test_only_changes_are_fetched(pair: Pair):
     pair.publish(kind=Kind.SORTED)
     await pair.ask("w1")

@@ -95,8 +95,15 @@ async def test_a_filter_of_ones(pair: Pair, kind, monkeypatch):
             return replace(made, bits=b"\xff" * len(made.bits))
         return Golomb.build(tags, 0.5) if kind is Kind.GOLOMB else Sorted.build(tags, 0.5)
 
+    pair.publish(kind=kind, fpr=2.0**-30)
+    await pair.ask("w1")
+    held = pair.cache.publication("bob")
     monkeypatch.setitem(module._BUILDERS, kind, ones)
     pair.publish(kind=kind, fpr=2.0**-30)
+    await caught_lying(pair)
+    assert pair.cache.publication("bob") == held, "it is still held to what it signed before"
+    assert pair.cache.whole("bob") is None
+    signed(pair, public_key=oprf.generate_key(oprf.Mode.VOPRF).public_key)
     await caught_lying(pair)
 
 

@@ -9,7 +9,7 @@ import pytest
 from crypto.epochs import ReceiverState, SenderState
 from exchange.agreement import Rung
 from exchange.disclosure import Wish, match
-from exchange.disclosure.epochs import _HEAD
+from exchange.disclosure.epochs import _HEAD, ANSWERS
 from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, SessionRefused, StoreError
 from exchange.indicators import IndicatorType
 from exchange.store.epochs import Kept
@@ -284,6 +284,23 @@ async def test_an_answer_that_goes_on_from_nothing_is_refused():
     wire.answers = {"responder_new": LEVEL}
     with pytest.raises(PeerMisbehaved):
         await match(alice.desk, "bob", DELTA, wire)
+
+
+async def test_a_peer_that_asks_for_what_no_epoch_has_room_for_is_not_looked_up_for_ever(monkeypatch):
+    """What a state holds, and our set beside it, are much to load for a refusal."""
+    alice, bob, wire = sides()
+    session, opened = bytes.fromhex((await run(alice, bob, wire)).session), []
+    bob.epochs.states = {
+        Kept(kept.role, "carol", kept.session): left for kept, left in bob.epochs.states.items()
+    }
+    get = bob.epochs.get
+    monkeypatch.setattr(bob.epochs, "get", lambda kept: opened.append(kept) or get(kept))
+    asked = replace(proposal(protocol="voprf-epoch", padded=1 << 20), base=session, initiator_new=1 << 20)
+    for n in range(5):
+        with pytest.raises(SessionRefused) as caught:
+            await ask(wire, "carol", replace(asked, session=bytes([n]) * 32))
+        assert caught.value.code == "state-unknown"
+    assert len(opened) == ANSWERS
 
 
 async def test_the_state_of_another_peer_is_not_answered_from():
