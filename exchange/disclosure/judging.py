@@ -45,7 +45,7 @@ def judge_peer(desk: Desk, peer: str, session: str, ids: NDArray[np.int64]) -> t
     assert isinstance(entered, dict)  # the schema says so
     admission = admitted(policy, peer, desk.ledger.history(peer, now), now)
     items = desk.items.item_set([IndicatorType.IPV4], now=now, admission=admission)
-    ours = [one.value for one in desk.items.values(items.ids)]
+    ours = _values(desk, items.ids)
     rest = sum(entered.values()) - entered.get(str(IndicatorType.IPV4), 0)
     found = judge_matches(
         {IndicatorType.IPV4: ours, _REST: [""] * rest},
@@ -62,7 +62,8 @@ def judge_ours(desk: Desk, now: datetime) -> tuple[Finding, ...]:
     Raises:
         StoreError, LedgerError: our set cannot be read, or the ledger cannot be written.
     """
-    found = [finding for kind in JUDGED for finding in judge({kind: _values(desk, kind, now)})]
+    sets = ((kind, desk.items.item_set([kind], now=now, admission=EVERYTHING).ids) for kind in JUDGED)
+    found = [finding for kind, ids in sets for finding in judge({kind: _values(desk, ids)})]
     for finding in found:
         log.warning("our own set looks counted, not observed: %s of %s", finding.kind, finding.type)
         what = {"guard": finding.kind, "count": 1}
@@ -70,8 +71,8 @@ def judge_ours(desk: Desk, now: datetime) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _values(desk: Desk, kind: IndicatorType, now: datetime) -> list[str]:
-    """Our values of a type; looked up in parts, since an object for each of a million takes much more."""
-    ids = np.sort(desk.items.item_set([kind], now=now, admission=EVERYTHING).ids)
-    parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+def _values(desk: Desk, ids: NDArray[np.int64]) -> list[str]:
+    """Our values behind some identifiers; in parts, since an object for each of a million takes much more."""
+    ordered = np.sort(ids)
+    parts = (ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE))
     return [one.value for part in parts for one in desk.items.values(part)]
