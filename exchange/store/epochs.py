@@ -17,10 +17,10 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.config import Home, read_secret, sync_directory, write_atomic, write_once
+from exchange.config import Home, sync_directory, write_atomic
 from exchange.errors import ConfigError, StoreError
+from exchange.store.guard import secret
 
-KEY_BYTES = 32
 NONCE_BYTES = 12
 KEPT = {"receiver": 1, "sender": 2}
 """How many states of a side are kept with a peer."""
@@ -174,13 +174,7 @@ class Epochs:
             raise StoreError(f"cannot delete in {self._folder}: {e.strerror}") from e
 
     def _key(self) -> bytes:
-        path = self.home.key_file("epochs").with_suffix(".key")
-        if not path.exists():
-            write_once(path, secrets.token_bytes(KEY_BYTES))
-        key = read_secret(path)
-        if len(key) != KEY_BYTES:
-            raise ConfigError(f"{path} is damaged", hint="delete it and what is in epochs/")
-        return key
+        return secret(self.home, "epochs", hint="delete it and what is in epochs/")
 
 
 def _written(file: Path) -> float:

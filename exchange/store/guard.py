@@ -1,4 +1,4 @@
-"""The secrets of a node that are random bytes: that of its guards, and the seed of its seals."""
+"""The secrets of a node that are random bytes, such as that of its guards and the seed of its seals."""
 
 import secrets
 
@@ -14,7 +14,7 @@ def guard_key(home: Home) -> bytes:
     Raises:
         ConfigError: the file cannot be made or read, or others can read it.
     """
-    return _secret(home, "guard")
+    return secret(home, "guard")
 
 
 def seal_seed(home: Home) -> bytes:
@@ -23,15 +23,24 @@ def seal_seed(home: Home) -> bytes:
     Raises:
         ConfigError: the file cannot be made or read, or others can read it.
     """
-    return _secret(home, "seal")
+    return secret(home, "seal")
 
 
-def _secret(home: Home, name: str) -> bytes:
-    """A secret, made when it is first needed."""
+def secret(home: Home, name: str, *, hint: str = "restore it from your backup") -> bytes:
+    """32 secret bytes of this home, made when they are first needed.
+
+    Args:
+        home: whose.
+        name: of their file, without its ending.
+        hint: what to do where the file is damaged.
+
+    Raises:
+        ConfigError: the file cannot be made or read, or others can read it.
+    """
     path = home.key_file(name).with_suffix(".key")
     if not path.exists():
         write_once(path, secrets.token_bytes(KEY_BYTES))
     key = read_secret(path)
     if len(key) != KEY_BYTES:
-        raise ConfigError(f"{path} is damaged", hint="restore it from your backup")
+        raise ConfigError(f"{path} is damaged", hint=hint)
     return key
