@@ -198,7 +198,7 @@ class Agreement:
     @cached_property
     def encoded(self) -> bytes:
         """The canonical bytes; both sides compute the same."""
-        return cbor2.dumps({f.name: _plain(getattr(self, f.name)) for f in fields(self)}, canonical=True)
+        return cbor2.dumps({f.name: plain(getattr(self, f.name)) for f in fields(self)}, canonical=True)
 
     @cached_property
     def hash(self) -> bytes:
@@ -318,7 +318,8 @@ def _is_bands(value: object) -> bool:
     return isinstance(value, tuple) and all(_is_int(edge, 0, MAX_ROWS) for edge in value) and are_bands(value)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return a field as CBOR has it: a list for a tuple, text for a word."""
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, StrEnum) else value

@@ -11,12 +11,12 @@ from itertools import pairwise
 from typing import Any, Self
 
 import cbor2
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto import labels
-from exchange.agreement import MAX_ROWS, padme
+from exchange.agreement import MAX_ROWS, padme, plain
 from exchange.errors import PeerMisbehaved
+from exchange.identity import keys
 from exchange.indicators import IndicatorType
 
 PROTOCOL = "filter"
@@ -106,7 +106,7 @@ class Publication:
     @property
     def encoded(self) -> bytes:
         """The canonical bytes."""
-        return cbor2.dumps({f.name: _plain(getattr(self, f.name)) for f in fields(self)}, canonical=True)
+        return cbor2.dumps({f.name: plain(getattr(self, f.name)) for f in fields(self)}, canonical=True)
 
     @property
     def epoch_name(self) -> str:
@@ -156,27 +156,13 @@ class Publication:
 
 def sign(publication: Publication, key: Ed25519PrivateKey) -> bytes:
     """Return the signature of an identity key over a description, 64 bytes."""
-    return key.sign(_signed(publication))
+    return keys.sign(key, labels.PUBLICATION, publication.encoded)
 
 
 def verify(publication: Publication, signature: bytes, public_key: bytes) -> bool:
     """Say whether this identity key (32 bytes) signed this description."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _signed(publication))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def _signed(publication: Publication) -> bytes:
-    return labels.PUBLICATION.encode() + b"\x00" + publication.encoded
+    return keys.verify(public_key, labels.PUBLICATION, publication.encoded, signature)
 
 
 def _are(kind: type, *values: tuple[bytes, int]) -> bool:
     return all(type(value) is kind and len(value) == length for value, length in values)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, StrEnum) else value
