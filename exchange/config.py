@@ -5,7 +5,6 @@ Nothing here knows what a key or a roster means: bytes go in and out. A home cou
 """
 
 import os
-import re
 import secrets
 import stat
 import tomllib
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from exchange.errors import ConfigError
+from exchange.names import is_address, is_member_id
 
 DEFAULT_LISTEN = "127.0.0.1:7443"
 NODE_KEYS = IDENTITY_KEY, LOG_KEY, CA_KEY = "identity", "log", "ca"
@@ -23,11 +23,6 @@ WARNING_LIST_MODES = ("block", "inform", "off")
 ROOT_KEY = "root"
 """The founder's; it may live offline and be put in place only to admit a member."""
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,%d}[a-z0-9])?"
-_MEMBER = re.compile(_LABEL % 38)
-_ALLIANCE = re.compile(rf"(?=.{{3,64}}\Z){_LABEL % 61}(?:\.{_LABEL % 61})+")
-_HOST = re.compile(r"\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_PORTS = range(1 << 16)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_BYTES = 1 << 20
 _MAX_DAYS = 36_500
@@ -42,26 +37,6 @@ listen = "{listen}"
 
 [limits]
 """
-
-
-def is_member_id(text: str) -> bool:
-    """Whether the text is a member id: a lower-case DNS label of at most 40 characters."""
-    return _MEMBER.fullmatch(text) is not None
-
-
-def is_alliance_name(text: str) -> bool:
-    """Whether the text is an alliance name: a lower-case DNS name with a dot, at most 64 characters."""
-    return _ALLIANCE.fullmatch(text) is not None
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is ``HOST:PORT``; a literal IPv6 address stands in brackets."""
-    host, _, port = text.rpartition(":")
-    return (
-        _HOST.fullmatch(host) is not None
-        and re.fullmatch(r"[0-9]{1,5}", port) is not None
-        and int(port) in _PORTS
-    )
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:

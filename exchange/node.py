@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung, size_class
-from exchange.config import Home, is_address
+from exchange.config import Home
 from exchange.disclosure import (
     Desk,
     Items,
@@ -32,6 +32,7 @@ from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Verification
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.seal import ALGORITHM
+from exchange.names import is_address
 from exchange.planning import AUTO, COUNTS, DEFAULTS, Measured, Plan, choose, machine
 from exchange.policy import Condition, Past, Policy
 from exchange.rpc.client import PeerLink

@@ -25,12 +25,13 @@ from exchange.cli.output import (
     table,
     waiting,
 )
-from exchange.config import Home, is_address
+from exchange.config import Home
 from exchange.disclosure import Wish
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType, Refused, defang, recognise
 from exchange.indicators.observed import Observed, observe
 from exchange.light import Asked, Told, alone, ask, default_folder, reachable, sift, unpack
+from exchange.names import is_address
 from exchange.node import Node, open_store, utc_now
 from exchange.store.held import Held
 from exchange.store.warninglists import node_lists

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from exchange.config import is_member_id
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType, Refused, canonicalise
 from exchange.indicators.context import Context
+from exchange.names import is_member_id
 
 _HINT = "it must be the object that cosight match --json prints, whole and unchanged"
 _TYPES = frozenset(IndicatorType)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from exchange.config import is_address, is_alliance_name, is_member_id
 from exchange.errors import MembershipError
 from exchange.identity import encoding
 from exchange.identity.encoding import Kind
 from exchange.identity.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, is_strong
 from exchange.identity.roster import HASH_BYTES, INVITATION_BYTES, MAX_NUMBER, SignedRoster
+from exchange.names import is_address, is_alliance_name, is_member_id
 
 MAX_FILE_BYTES = 64 << 20
 _MAX_SMALL_BYTES = 16 << 10

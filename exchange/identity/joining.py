@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto import labels
-from exchange.config import is_address, is_member_id
 from exchange.errors import MembershipError
 from exchange.identity import certificates, files
 from exchange.identity.files import Request, Token
@@ -22,6 +21,7 @@ from exchange.identity.keys import NodeKeys, fingerprint, public_bytes, sign, ve
 from exchange.identity.membership import check_administrator, fingerprint_of, member_fingerprint
 from exchange.identity.roster import INVITATION_BYTES, Member, Role, Roster
 from exchange.identity.rules import RosterChain
+from exchange.names import is_address, is_member_id
 
 INVITATION_LIFE = timedelta(days=14)
 

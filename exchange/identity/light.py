@@ -22,13 +22,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from crypto import labels
-from exchange.config import NODE_KEYS, is_address, is_member_id
+from exchange.config import NODE_KEYS
 from exchange.errors import MembershipError
 from exchange.identity import encoding
 from exchange.identity.files import MAX_FILE_BYTES
 from exchange.identity.keys import NodeKeys
 from exchange.identity.roster import HASH_BYTES
 from exchange.identity.rules import RosterChain
+from exchange.names import is_address, is_member_id
 
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 1 << 17, 8, 1
 """128 MiB and about half a second for each passphrase that somebody tries."""

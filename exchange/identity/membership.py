@@ -12,12 +12,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto import labels
-from exchange.config import is_address, is_alliance_name
 from exchange.errors import MembershipError
 from exchange.identity import certificates, encoding
 from exchange.identity.keys import NodeKeys, fingerprint, public_bytes, sign
 from exchange.identity.roster import NO_HASH, NO_INVITATION, Member, Revoked, Role, Roster, SignedRoster
 from exchange.identity.rules import RosterChain, check_each_signature, check_step
+from exchange.names import is_address, is_alliance_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import Any, Self
 
 from crypto import labels
-from exchange.config import is_address, is_alliance_name, is_member_id
 from exchange.errors import RosterError
 from exchange.identity import encoding
 from exchange.identity.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, is_strong
+from exchange.names import is_address, is_alliance_name, is_member_id
 
 VERSION = 1
 HASH_BYTES = 32
