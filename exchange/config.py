@@ -80,6 +80,23 @@ def write_once(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
     return True
 
 
+def make_folder(path: Path, *, parents: bool = False, hint: str = "") -> None:
+    """Make a folder that only its owner can enter, unless it is there.
+
+    Args:
+        path: where.
+        parents: whether to make what lies above it too.
+        hint: what to do where that fails.
+
+    Raises:
+        ConfigError: the disk or a permission is in the way.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=parents, exist_ok=True)
+    except OSError as e:
+        raise _cannot("make", path, e, hint=hint) from e
+
+
 def read_file(path: Path) -> bytes:
     """Read a small file.
 
@@ -188,11 +205,8 @@ class Home:
             raise ConfigError(
                 f"{path} holds a node already", code="home-exists", hint="choose another --home"
             )
-        try:
-            for directory in (path, home.key_file("").parent, home.rosters):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as e:
-            raise _cannot("make", path, e) from e
+        for folder in (path, home.key_file("").parent, home.rosters):
+            make_folder(folder, parents=True)
         for name, pem in keys.items():
             if not write_once(home.key_file(name), pem):
                 raise ConfigError(

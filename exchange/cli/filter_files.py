@@ -14,7 +14,7 @@ from exchange.cli.export import MARKINGS, marking, reasons
 from exchange.cli.filter import SHOWN, filter_app, given
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say, stderr, waiting
-from exchange.config import Home, read_secret, write_atomic
+from exchange.config import Home, make_folder, read_secret, write_atomic
 from exchange.errors import ConfigError, InputError
 from exchange.indicators import PROFILE, Indicator, IndicatorType, Refused, Tlp, recognise
 from exchange.indicators.context import Pap
@@ -274,10 +274,7 @@ def _write(file: Path, held: Held) -> int:
         data = held.to_bytes()
         write_atomic(file, data)
         return len(data)
-    try:
-        file.mkdir(mode=0o700, exist_ok=True)
-    except OSError as e:
-        raise ConfigError(f"cannot make {file}: {e.strerror}", hint="choose another name") from e
+    make_folder(file, hint="choose another name")
     files = held.files()
     for name, data in files.items():
         write_atomic(file / name, data)

@@ -15,7 +15,7 @@ from exchange.cli import ACCOUNT, app
 from exchange.cli.home import check_writable, open_home, open_keys, write_file
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stderr, table, waiting
 from exchange.cli.output import stdout as console
-from exchange.config import Home, write_atomic
+from exchange.config import Home, make_folder, write_atomic
 from exchange.errors import ConfigError, InputError, LedgerError
 from exchange.identity import files
 from exchange.identity.keys import NodeKeys, fingerprint
@@ -175,10 +175,7 @@ def _digest(path: Path) -> str:
 
 def _keep(home: Home, made: Made) -> None:
     folder = home.path / "reports"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as e:
-        raise ConfigError(f"cannot make {folder}: {e.strerror}") from e
+    make_folder(folder)
     write_atomic(folder / f"{made.digest}.json", made.json)
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from exchange.config import Home, Settings, write_once
+from exchange.config import Home, Settings, make_folder, write_once
 from exchange.errors import ConfigError, MembershipError
 from exchange.identity.joining import check_admitted
 from exchange.identity.keys import public_bytes
@@ -111,13 +111,9 @@ def unpack(light: LightMember, folder: Path) -> LightHome:
     """
     _check_admitted(light)
     made = Home(folder, Settings(light.member))
-    try:
-        for directory in (folder, made.rosters, made.key_file("").parent):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        exposed = stat.S_IMODE(folder.stat().st_mode) & _OTHERS
-    except OSError as e:
-        raise ConfigError(f"cannot make {folder}: {e.strerror or e}", hint="choose another --state") from e
-    if exposed:
+    for part in (folder, made.rosters, made.key_file("").parent):
+        make_folder(part, parents=True, hint="choose another --state")
+    if stat.S_IMODE(folder.stat().st_mode) & _OTHERS:
         raise ConfigError(
             f"{folder} can be entered by others than its owner", code="key-exposed",
             hint=f"run: chmod 700 {folder}",

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.rows import Rows
-from exchange.config import Home, read_secret, sync_directory, write_atomic, write_once
+from exchange.config import Home, make_folder, read_secret, sync_directory, write_atomic, write_once
 from exchange.errors import ConfigError, StoreError
 
 KEY_BYTES = 32
@@ -74,10 +74,7 @@ class Correlations:
         Raises:
             ConfigError: the disk is full, or the key is damaged or exposed.
         """
-        try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as e:
-            raise ConfigError(f"cannot make {self._folder}: {e.strerror}") from e
+        make_folder(self._folder)
         ready = Ready(role, peer, elements, session)
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = AESGCM(self._key()).encrypt(nonce, rows.reshape(-1).data, ready.name.encode())

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.config import Home, sync_directory, write_atomic
-from exchange.errors import ConfigError, StoreError
+from exchange.config import Home, make_folder, sync_directory, write_atomic
+from exchange.errors import StoreError
 from exchange.store.guard import secret
 
 NONCE_BYTES = 12
@@ -82,10 +82,7 @@ class Epochs:
             ConfigError: the disk is full, or the key is damaged or exposed.
             StoreError: an older one cannot be deleted.
         """
-        try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as e:
-            raise ConfigError(f"cannot make {self._folder}: {e.strerror}") from e
+        make_folder(self._folder)
         kept = Kept(role, peer, session)
         nonce = secrets.token_bytes(NONCE_BYTES)
         write_atomic(

@@ -21,7 +21,7 @@ import numpy as np
 
 from crypto.filters import TAG_BYTES
 from crypto.rows import Rows
-from exchange.config import Home, read_file, read_secret, write_atomic, write_once
+from exchange.config import Home, make_folder, read_file, read_secret, write_atomic, write_once
 from exchange.disclosure.publishing import ID_BYTES
 from exchange.disclosure.shelf import Files, Published
 from exchange.errors import ConfigError, PeerMisbehaved, StoreError
@@ -58,11 +58,12 @@ class Publications:
         Raises:
             ConfigError: another process holds it, or the folder cannot be made.
         """
+        make_folder(self._folder)
+        lock = self._folder / "lock"
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as e:
-            raise ConfigError(f"cannot make {self._folder}: {e.strerror}") from e
+            raise ConfigError(f"cannot write {lock}: {e.strerror}") from e
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,10 +104,7 @@ class Publications:
             ConfigError: the disk is in the way.
         """
         folder = self._epoch(epoch)
-        try:
-            folder.mkdir(mode=0o700)
-        except OSError as e:
-            raise ConfigError(f"cannot make {folder}: {e.strerror}") from e
+        make_folder(folder)
         write_once(folder / "seed.key", f"{seed.hex()}\n".encode())
 
     def seed(self, epoch: bytes) -> bytes:

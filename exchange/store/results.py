@@ -15,9 +15,9 @@ import numpy as np
 
 from crypto.psi import Band, Noisy
 from exchange.agreement import Rung
-from exchange.config import Home, write_atomic
+from exchange.config import Home, make_folder, write_atomic
 from exchange.disclosure import Estimated, Found, Learned
-from exchange.errors import ConfigError, InputError, StoreError
+from exchange.errors import InputError, StoreError
 from exchange.indicators import IndicatorType
 from exchange.indicators.context import Context
 
@@ -96,10 +96,7 @@ class Results:
         Raises:
             ConfigError: the disk is full.
         """
-        try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as e:
-            raise ConfigError(f"cannot make {self._folder}: {e.strerror}") from e
+        make_folder(self._folder)
         write_atomic(self._folder / learned.session, encode(learned))
 
     def all(self) -> Iterator[Learned]:

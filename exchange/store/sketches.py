@@ -8,8 +8,8 @@ import numpy as np
 
 from crypto.rows import Rows
 from crypto.sketch import SLOTS
-from exchange.config import Home, write_atomic
-from exchange.errors import ConfigError, StoreError
+from exchange.config import Home, make_folder, write_atomic
+from exchange.errors import StoreError
 
 ROW_BYTES = 32
 KEPT = 16
@@ -52,10 +52,7 @@ class SketchFiles:
             ConfigError: the disk is full.
             StoreError: an old one cannot be dropped.
         """
-        try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as e:
-            raise ConfigError(f"cannot make {self._folder}: {e.strerror}") from e
+        make_folder(self._folder)
         write_atomic(self._folder / name, sketch.tobytes())
         try:
             files = [file for file in self._folder.iterdir() if _NAME.fullmatch(file.name)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exchange.config import Home, read_file, write_atomic
+from exchange.config import Home, make_folder, read_file, write_atomic
 from exchange.errors import ConfigError, InputError
 from exchange.indicators.warninglists import Mode, WarningList, WarningLists, shipped_folder
 from exchange.indicators.warninglists.lists import GZIP, by_name, list_files, list_name, read_bytes
@@ -47,10 +47,7 @@ def add_lists(home: Home, path: Path) -> list[WarningList]:
     if not files:
         raise InputError(f"{path} holds no warning list", hint="a list is NAME.json or NAME/list.json")
     found = [WarningList.read(files[name]) for name in sorted(files)]
-    try:
-        home.warning_lists.mkdir(mode=0o700, exist_ok=True)
-    except OSError as e:
-        raise ConfigError(f"cannot make {home.warning_lists}: {e.strerror}") from e
+    make_folder(home.warning_lists)
     for one in found:
         data = read_bytes(files[one.name])
         kept = home.warning_lists / f"{one.name}{_ENDINGS[data.startswith(GZIP)]}"

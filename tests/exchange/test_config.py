@@ -6,7 +6,7 @@ import os
 import pytest
 
 from exchange import config
-from exchange.config import Home, Limits
+from exchange.config import Home, Limits, make_folder
 from exchange.errors import ConfigError
 
 KEYS = {name: name.encode() for name in config.NODE_KEYS}
@@ -202,6 +202,17 @@ def test_writing_replaces_whole_or_not_at_all(tmp_path, monkeypatch):
         config.write_once(tmp_path / "other", b"x")
     assert path.read_bytes() == b"new"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_made_once_for_its_owner_alone(tmp_path):
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b", parents=True)
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o077 == 0
+    (tmp_path / "file").write_bytes(b"")
+    for folder in (tmp_path / "file", tmp_path / "file" / "b", tmp_path / "c" / "d"):
+        with pytest.raises(ConfigError, match=f"cannot make {folder}") as caught:
+            make_folder(folder, hint="choose another")
+        assert caught.value.hint == "choose another"
 
 
 def test_writing_where_it_cannot_be_written_is_named(tmp_path):
