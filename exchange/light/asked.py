@@ -10,27 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto.hashing import HASH_BYTES, item_rows
-from crypto.rows import Rows
 from exchange.indicators import Indicator, IndicatorType
 from exchange.indicators.context import Context
 from exchange.indicators.warninglists import Mode, WarningLists
 from exchange.policy import Offer
+from exchange.store import ItemSet
 
 WARNED = "warning-list"
 """The reason for which what a warning list blocks is not asked about."""
-
-
-@dataclass(frozen=True, slots=True)
-class AskedSet:
-    """Some of the values.
-
-    Attributes:
-        rows: ``(n, 32)`` uint8, distinct, in the order of their first bytes.
-        ids: ``(n,)`` int64, the place of each among all values.
-    """
-
-    rows: Rows = field(repr=False)
-    ids: NDArray[np.int64] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +48,8 @@ class Asked:
         """The same by type."""
         return Offer(dict(sorted(Counter(one.type for one in self.indicators if one.type in types).items())))
 
-    def item_set(self, types: Collection[IndicatorType], /, **_how: Any) -> AskedSet:
-        """Those of these types."""
+    def item_set(self, types: Collection[IndicatorType], /, **_how: Any) -> ItemSet:
+        """Those of these types, in the order of their first bytes, and the place of each among all values."""
         rows, ids = [np.empty((0, HASH_BYTES), np.uint8)], [np.empty(0, np.int64)]
         for kind in sorted(types):
             places = [place for place, one in enumerate(self.indicators) if one.type is kind]
@@ -71,7 +58,7 @@ class Asked:
                 ids.append(np.array(places, np.int64))
         together = np.concatenate(rows)
         order = np.argsort(together[:, :8].copy().view(np.uint64)[:, 0])
-        return AskedSet(together[order], np.concatenate(ids)[order])
+        return ItemSet(together[order], np.concatenate(ids)[order])
 
     def state(self, *, now: datetime) -> None:
         """None: nobody commits to what it will see."""
