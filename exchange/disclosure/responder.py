@@ -35,7 +35,7 @@ from exchange.errors import ConfigError, LedgerError, PeerMisbehaved, SessionRef
 from exchange.indicators import PROFILE
 from exchange.ledger.document import Document, DocumentKind
 from exchange.policy import History, Policy, decide
-from exchange.policy.request import BANDED, NOISY
+from exchange.policy.request import BANDED, NOISY, noise_milli
 from exchange.publication import PROTOCOL
 
 log = logging.getLogger(__name__)
@@ -359,13 +359,13 @@ class Responder:
 def _stated(entry: Entry) -> dict[str, Any]:
     """What a rung needs of us as the sender, by our policy."""
     found = entry.policy.terms(entry.peer)
-    if found is None or not entry.request(None).sends:
+    if found is None or entry.receives:
         return {}
     terms, protocol = found[1], entry.proposal.protocol
     return {
         "label_bytes": terms.context.bytes if entry.proposal.rung is Rung.CONTEXT and terms.context else 0,
         "bands": terms.bands if protocol == BANDED else (),
-        "epsilon_milli": terms.noise.milli if protocol == NOISY and terms.noise else 0,
+        "epsilon_milli": noise_milli(entry.policy, entry.peer, protocol),
     }
 
 
