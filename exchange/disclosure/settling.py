@@ -23,8 +23,9 @@ MAX_DUE = 8
 GRACE = timedelta(minutes=10)
 """How long after its deadline a session without a result counts as cut off, and may be settled so."""
 SETTLE_WITHIN = timedelta(minutes=1)
-OWED_FOR = timedelta(days=1)
 """How long a peer may take to ask for a receipt before it owes it."""
+OWED_FOR = timedelta(days=1)
+"""How long it owes it. After that it is not held against the peer."""
 MAX_AT_ONCE = 16
 """Receipts that are asked for at one contact."""
 
