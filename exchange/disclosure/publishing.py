@@ -29,6 +29,8 @@ from exchange.publication import PROTOCOL, Kind, Publication
 
 ID_BYTES = 16
 """Bytes of the name that an item's tag is remembered by."""
+SEED_BYTES = 32
+"""Bytes of the secret that everything of an epoch comes from."""
 _AT_ONCE = 1 << 15
 _BUILDERS: dict[Kind, Callable[[Rows, float], Filter]] = {
     Kind.GOLOMB: Golomb.build, Kind.BLOOM: Bloom.build, Kind.SORTED: Sorted.build,
@@ -112,7 +114,7 @@ def publish(
             secrets.token_bytes(publications.EPOCH_BYTES) if goes_on is None else goes_on.publication.epoch
         )
         if goes_on is None:
-            shelf.begin(epoch, secrets.token_bytes(oprf.PROOF_BYTES // 2))
+            shelf.begin(epoch, secrets.token_bytes(SEED_BYTES))
         seed = shelf.seed(epoch)
         key = publishing.epoch_key(seed, epoch)
         known, new = _tagged(key, seed, items, shelf.known(epoch), progress)

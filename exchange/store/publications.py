@@ -22,7 +22,7 @@ import numpy as np
 from crypto.filters import TAG_BYTES
 from crypto.rows import Rows
 from exchange.config import Home, make_folder, read_file, read_secret, write_atomic, write_once
-from exchange.disclosure.publishing import ID_BYTES
+from exchange.disclosure.publishing import ID_BYTES, SEED_BYTES
 from exchange.disclosure.shelf import Files, Published
 from exchange.errors import ConfigError, PeerMisbehaved, StoreError
 from exchange.indicators import IndicatorType, Tlp
@@ -30,7 +30,6 @@ from exchange.indicators.context import Pap
 from exchange.policy import Admission, Offer
 from exchange.publication import Publication
 
-SEED_BYTES = 32
 MAX_DELTAS = 16
 """Changes that are kept, the newest of an epoch: with more between, a reader takes the whole file."""
 _DIGEST_BYTES = 32
