@@ -36,6 +36,7 @@ from crypto.oprf import Blinds
 from crypto.rows import Rows
 from exchange.agreement import Agreement, Rung, size_class
 from exchange.cli.local import found
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.disclosure.books import Entry
 from exchange.disclosure.contact import greet
@@ -45,10 +46,11 @@ from exchange.disclosure.questions import Questions
 from exchange.errors import CosightError
 from exchange.indicators import IndicatorType
 from exchange.indicators.readers import read
-from exchange.node import Node, open_store, utc_now
+from exchange.node import Node
 from exchange.policy import Offer
 from exchange.publication import PROTOCOL
 from exchange.rpc.client import PeerLink
+from exchange.store.home import open_store
 
 PUBLISHER = "acme"
 ALLIANCE = "askers.example.com"

@@ -36,12 +36,12 @@ from crypto.psi.voprf_epoch import Fresh
 from crypto.rows import Rows, join
 from exchange.agreement import size_class
 from exchange.cli.local import found
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.indicators import IndicatorType
 from exchange.indicators.readers import read
 from exchange.indicators.warninglists import Mode, shipped_folder
 from exchange.indicators.warninglists.lists import by_name
-from exchange.node import utc_now
 from exchange.store import Store
 from exchange.store.warninglists import set_modes
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from crypto.psi import PROTOCOLS, Output
 from exchange.agreement import Rung, size_class
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.disclosure import (
     Desk,
@@ -28,8 +29,7 @@ from exchange.disclosure import (
 from exchange.disclosure.asking import Answered, ask
 from exchange.disclosure.publishing import Built, Edition, publish
 from exchange.errors import ConfigError, CosightError, LedgerError, PeerRefused
-from exchange.indicators import Indicator, IndicatorType
-from exchange.ledger import Verification
+from exchange.indicators import Indicator
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.seal import ALGORITHM
 from exchange.names import is_address
@@ -43,7 +43,7 @@ from exchange.store.correlations import Correlations
 from exchange.store.epochs import Epochs
 from exchange.store.fetched import Fetched
 from exchange.store.guard import guard_key, seal_seed
-from exchange.store.ledger import LedgerReader
+from exchange.store.home import open_store
 from exchange.store.policies import home_policy
 from exchange.store.publications import Publications
 from exchange.store.results import Results
@@ -53,11 +53,6 @@ from exchange.version import SOFTWARE
 
 WITH_CONTEXTS = "-context"
 """What the names of the engines end with where they carry contexts."""
-
-
-def utc_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
 
 
 class Node:
@@ -356,28 +351,3 @@ def _checked(address: str) -> str:
     if not is_address(address):
         raise ConfigError(f"{address!r} is no address", hint="write HOST:PORT, such as 127.0.0.1:7443")
     return address
-
-
-def open_store(home: Home) -> Store:
-    """The indicators of a home, under its settings.
-
-    Raises:
-        ConfigError: the settings name a type that there is none of.
-        StoreError: the database cannot be used.
-    """
-    known = {str(kind): kind for kind in IndicatorType}
-    if unknown := home.settings.expiry.keys() - known:
-        raise ConfigError(
-            f"{home.config_file}: expiry.{min(unknown)} is no type of indicators",
-            hint=f"one of: {', '.join(known)}",
-        )
-    return Store.open(
-        home.store_url, expiry={known[name]: days for name, days in home.settings.expiry.items()}
-    )
-
-
-def verify_ledger(home: Home) -> Verification:
-    """Recompute a home's whole ledger, without writing to it; its key is checked against our own."""
-    own = node_keys(home)
-    with LedgerReader.open_read_only(home.ledger_file) as reader:
-        return reader.verify(public_key=own.log.public_key().public_bytes_raw())

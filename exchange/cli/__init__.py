@@ -132,7 +132,7 @@ def spelled_out(arguments: Sequence[str]) -> list[str]:
 def complete(given: Sequence[str] = ()) -> typer.Typer:
     """The application: with the command that is given, or with all of them where there is none.
 
-    What one command needs is loaded in a fifth of a second or in one and a half, and most need little.
+    What one command needs is loaded in a quarter of a second or in a whole one, and most need little.
     """
     # gRPC's own log would write beside our errors, and with --json nobody expects it.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -9,11 +9,11 @@ import typer
 from exchange.cli.home import confirm, open_alliance, open_home, read_file, write_file
 from exchange.cli.membership import YesOption, alliance_app
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say
+from exchange.clock import utc_now
 from exchange.identity import files, joining, membership
 from exchange.identity.encoding import Kind
 from exchange.identity.membership import Review
 from exchange.identity.roster import Role, SignedRoster
-from exchange.node import utc_now
 from exchange.store.alliance import Alliance, root_key
 
 APPROVAL, PROPOSAL = Path("approval.cosight"), Path("proposal.cosight")

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.agreement import Rung
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say
-from exchange.cli.policies import find_home, history_of, open_ledger, types_or_all, utc_now
+from exchange.cli.policies import find_home, history_of, open_ledger, types_or_all
 from exchange.cli.policy import PeerArgument, PurposeOption, TypesOption, policy_app
+from exchange.clock import utc_now
 from exchange.config import Home, read_secret, write_once
 from exchange.errors import ConfigError
 from exchange.identity import keys

@@ -12,12 +12,14 @@ from exchange.cli import TRY, app
 from exchange.cli.local import found, serving
 from exchange.cli.match import as_result, held_types
 from exchange.cli.output import JsonOption, emit, say, size, stdout, steps, table
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.data import samples
 from exchange.disclosure import Outcome, Wish
 from exchange.indicators.readers import read
-from exchange.node import Node, utc_now, verify_ledger
+from exchange.node import Node
 from exchange.store import Store
+from exchange.store.home import verify_ledger
 
 ALLIANCE = "demo.local"
 

@@ -11,11 +11,12 @@ import typer
 from exchange.cli import SHARE, app
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stderr, waiting
+from exchange.clock import utc_now
 from exchange.config import Home, read_secret, write_atomic, write_once
 from exchange.errors import ConfigError, InputError
 from exchange.export import KEY_BYTES, Export, Format, Ids, MatchResult, format_of, render, select
 from exchange.indicators import Tlp
-from exchange.node import open_store, utc_now
+from exchange.store.home import open_store
 from exchange.store.policies import home_policy
 
 MARKINGS = ", ".join(t for t in Tlp if t is not Tlp.RED)

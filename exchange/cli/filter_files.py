@@ -14,6 +14,7 @@ from exchange.cli.export import MARKINGS, marking, reasons
 from exchange.cli.filter import SHOWN, filter_app, given
 from exchange.cli.home import check_writable, open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say, stderr, waiting
+from exchange.clock import utc_now
 from exchange.config import Home, make_folder, read_secret, write_atomic
 from exchange.errors import ConfigError, InputError
 from exchange.indicators import PROFILE, Indicator, IndicatorType, Refused, Tlp, recognise
@@ -23,9 +24,9 @@ from exchange.interchange.bloom_filter2 import BloomFilter2, Probes
 from exchange.interchange.dcso import DcsoFilter
 from exchange.interchange.foreign import ForeignFilter, Form, Held, Numbers
 from exchange.interchange.pss import DEFAULT_KEY, Meta, PrivateSearchSet
-from exchange.node import open_store, utc_now
 from exchange.policy import Admission, Offer
 from exchange.store.foreign import ForeignFilters, read_path
+from exchange.store.home import open_store
 from exchange.store.warninglists import node_lists
 
 GUESSES = "--anyone-may-guess"

@@ -10,10 +10,11 @@ import typer
 from exchange.cli.filter import filter_app
 from exchange.cli.home import open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say, size, stderr, table
+from exchange.clock import utc_now
 from exchange.disclosure.publishing import Built, Edition
 from exchange.disclosure.shelf import Published
 from exchange.indicators import IndicatorType
-from exchange.node import Node, utc_now
+from exchange.node import Node
 from exchange.publication import MAX_DAYS, Kind, Publication
 from exchange.store.fetched import Fetched
 from exchange.store.publications import Publications

@@ -9,11 +9,11 @@ import typer
 from exchange.agreement import MAX_TEXT, is_text
 from exchange.cli.member_file import open_light
 from exchange.cli.output import say, stderr
+from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.errors import ConfigError, MembershipError
 from exchange.identity import files
 from exchange.identity.keys import NodeKeys
-from exchange.node import utc_now
 from exchange.store.alliance import Alliance, node_keys
 
 

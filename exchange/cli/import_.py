@@ -21,12 +21,13 @@ from exchange.cli.output import (
     say,
     stderr,
 )
+from exchange.clock import utc_now
 from exchange.indicators import Tlp
 from exchange.indicators.readers import formats
 from exchange.indicators.readers.base import Options
 from exchange.intake import Delivery, Terms, take
-from exchange.node import open_store, utc_now
 from exchange.store import ImportReport
+from exchange.store.home import open_store
 from exchange.store.warninglists import node_lists
 
 SHOWN = 8

@@ -10,9 +10,10 @@ import typer
 from exchange.cli import SHARE, app
 from exchange.cli.home import open_home
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
+from exchange.clock import utc_now
 from exchange.indicators import IndicatorType
-from exchange.node import open_store, utc_now
 from exchange.store import Store
+from exchange.store.home import open_store
 
 BARRED = {
     "p15-warning-list": ("warning-list", "on a warning list that blocks"),

@@ -14,7 +14,7 @@ from exchange.disclosure import Learned
 from exchange.errors import StoreError
 from exchange.export import MatchResult
 from exchange.indicators import Indicator
-from exchange.node import open_store
+from exchange.store.home import open_store
 from exchange.store.results import Results
 
 BEGINNING = 16

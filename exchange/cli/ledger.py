@@ -9,11 +9,12 @@ import typer
 from exchange.cli import ACCOUNT, app
 from exchange.cli.home import open_home, open_keys
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, counting, emit, say, waiting
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.ledger import Kind, Leaf
 from exchange.ledger.note import parse
-from exchange.node import utc_now, verify_ledger
 from exchange.store.alliance import Alliance
+from exchange.store.home import verify_ledger
 from exchange.store.ledger import LedgerReader
 from exchange.store.ledger.export import export as export_ledger
 

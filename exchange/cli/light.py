@@ -11,6 +11,7 @@ from exchange.cli.home import confirm, open_home, read_file, write_file
 from exchange.cli.member_file import PassphraseOption, asked_passphrase, read_light, secret_file
 from exchange.cli.membership import YesOption
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stderr, stdout, table
+from exchange.clock import utc_now
 from exchange.config import write_atomic, write_once
 from exchange.errors import ConfigError
 from exchange.identity import files, joining
@@ -18,7 +19,6 @@ from exchange.identity.encoding import Kind
 from exchange.identity.keys import NodeKeys
 from exchange.identity.light import LightMember, is_sealed
 from exchange.light import OWN_NETWORK, default_folder, light_policy, pack
-from exchange.node import utc_now
 from exchange.policy import parse
 
 light_app = typer.Typer(

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from crypto.psi import DISCOVERED
+from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.errors import PeerUnavailable
 from exchange.identity import files, joining, keys, membership
 from exchange.identity.keys import NodeKeys
 from exchange.indicators import IndicatorType
 from exchange.indicators.context import Context
-from exchange.node import utc_now
 from exchange.store.alliance import Alliance
 
 LABEL_BYTES = 1024

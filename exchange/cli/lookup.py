@@ -25,15 +25,18 @@ from exchange.cli.output import (
     table,
     waiting,
 )
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.disclosure import Wish
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType, Refused, defang, recognise
 from exchange.indicators.observed import Observed, observe
-from exchange.light import Asked, Told, alone, ask, default_folder, reachable, sift, unpack
+from exchange.light import Asked, alone, default_folder, sift, unpack
+from exchange.light.asking import Told, ask, reachable
 from exchange.names import is_address
-from exchange.node import Node, open_store, utc_now
+from exchange.node import Node
 from exchange.store.held import Held
+from exchange.store.home import open_store
 from exchange.store.warninglists import node_lists
 
 SHOWN = 100

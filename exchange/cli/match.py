@@ -26,12 +26,13 @@ from exchange.cli.output import (
     waiting,
 )
 from exchange.cli.results import as_found, in_words, show_matches, writer
+from exchange.clock import utc_now
 from exchange.disclosure import Outcome, Wish, fits
 from exchange.disclosure.desk import Delta
 from exchange.errors import ConfigError, CosightError
 from exchange.export import MatchResult
 from exchange.indicators import IndicatorType
-from exchange.node import Node, utc_now
+from exchange.node import Node
 from exchange.planning import AUTO, Plan
 from exchange.policy import EVERYTHING, Condition
 

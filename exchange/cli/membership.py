@@ -9,6 +9,7 @@ import typer
 from exchange.cli import SET_UP, app
 from exchange.cli.home import confirm, open_alliance, open_keys, read_file, write_file
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
+from exchange.clock import utc_now
 from exchange.config import DEFAULT_LISTEN, ROOT_KEY, Home, write_atomic, write_once
 from exchange.errors import ConfigError, MembershipError
 from exchange.identity import files, joining, keys, membership
@@ -16,7 +17,6 @@ from exchange.identity.encoding import Kind
 from exchange.identity.keys import NodeKeys
 from exchange.identity.membership import fingerprint_of
 from exchange.identity.rules import RosterChain
-from exchange.node import utc_now
 from exchange.policy import DEFAULT_POLICY
 from exchange.store.alliance import Alliance
 

@@ -2,20 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
 from exchange.policy import History, Policy
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.ledger import LedgerReader, LedgerStore
-
-
-def utc_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
 
 
 def find_home(path: Path) -> Home:

@@ -9,7 +9,8 @@ from crypto.psi import DISCOVERED, Output
 from exchange.agreement import OVER, Rung, size_class
 from exchange.cli import ACCOUNT, app
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
-from exchange.cli.policies import find_home, history_of, home_if_any, role_of, types_or_all, utc_now
+from exchange.cli.policies import find_home, history_of, home_if_any, role_of, types_or_all
+from exchange.clock import utc_now
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.planning import DEFAULTS
 from exchange.policy import (

@@ -15,6 +15,7 @@ from exchange.cli import ACCOUNT, app
 from exchange.cli.home import check_writable, open_home, open_keys, write_file
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stderr, table, waiting
 from exchange.cli.output import stdout as console
+from exchange.clock import utc_now
 from exchange.config import Home, make_folder, write_atomic
 from exchange.errors import ConfigError, InputError, LedgerError
 from exchange.identity import files
@@ -22,7 +23,6 @@ from exchange.identity.keys import NodeKeys, fingerprint
 from exchange.identity.roster import SignedRoster
 from exchange.identity.rules import RosterChain, document_hash
 from exchange.ledger import Kind, timestamp
-from exchange.node import utc_now
 from exchange.report import Made, Scope, ScopeKind
 from exchange.store.alliance import Alliance, home_ledger
 from exchange.store.ledger import LedgerReader

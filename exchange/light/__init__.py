@@ -5,7 +5,6 @@ intent is in its ledger before the first byte, receipts are signed, logs are com
 """
 
 from exchange.light.asked import Asked, sift
-from exchange.light.asking import Told, ask, reachable
 from exchange.light.folder import (
     OWN_NETWORK,
     LightHome,
@@ -20,13 +19,10 @@ __all__ = [
     "OWN_NETWORK",
     "Asked",
     "LightHome",
-    "Told",
     "alone",
-    "ask",
     "default_folder",
     "light_policy",
     "pack",
-    "reachable",
     "sift",
     "unpack",
 ]

@@ -16,6 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from exchange.clock import utc_now
 from exchange.config import Home, Settings, make_folder, write_once
 from exchange.errors import ConfigError, MembershipError
 from exchange.identity.joining import check_admitted
@@ -24,7 +25,6 @@ from exchange.identity.light import LightMember
 from exchange.identity.roster import SignedRoster
 from exchange.identity.rules import document_hash
 from exchange.indicators import IndicatorType
-from exchange.node import utc_now
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.ledger import LedgerReader
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import stix2
 
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.indicators import Batch
-from exchange.node import utc_now
 from exchange.store import Store
 from tests.cli.command import cosight
 from tests.cli.test_contract import holds

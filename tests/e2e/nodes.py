@@ -13,10 +13,10 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from exchange.cli.local import found
+from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.indicators.readers import read
 from exchange.ledger import Kind, Leaf
-from exchange.node import utc_now
 from exchange.store import Store
 from exchange.store.ledger import LedgerReader
 

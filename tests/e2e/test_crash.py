@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from exchange.node import verify_ledger
+from exchange.store.home import verify_ledger
 from tests.e2e.nodes import cosight, entries, import_values, matching, serve, story, until
 from tests.e2e.tap import Tap
 

@@ -8,10 +8,12 @@ import sys
 import pytest
 
 from exchange.agreement import Rung
+from exchange.clock import utc_now
 from exchange.disclosure import Wish
 from exchange.errors import CosightError
 from exchange.indicators import IndicatorType
-from exchange.node import Node, utc_now, verify_ledger
+from exchange.node import Node
+from exchange.store.home import verify_ledger
 from exchange.store.ledger import LedgerReader
 from tests.e2e.conftest import feed
 from tests.e2e.dying import KILLED

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.indicators.readers import read
 from exchange.indicators.warninglists import Mode, shipped_folder
 from exchange.indicators.warninglists.lists import by_name
-from exchange.node import utc_now, verify_ledger
 from exchange.store import Store
+from exchange.store.home import verify_ledger
 from exchange.store.warninglists import set_modes
 from tests.e2e.nodes import COSIGHT, cosight, peak_mib, serve
 from tests.realdata import data_dir

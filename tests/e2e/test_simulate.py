@@ -8,12 +8,13 @@ import pytest
 from crypto.psi import Output
 from exchange.agreement import Rung
 from exchange.cli.simulate import as_result
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.data import samples
 from exchange.disclosure import Wish, simulate
 from exchange.indicators.readers import read
 from exchange.ledger import Kind
-from exchange.node import Node, utc_now
+from exchange.node import Node
 from exchange.policy.budget import DAY, asked_since, learned_since
 from exchange.store import Store
 from tests.e2e.nodes import cosight, entries, members

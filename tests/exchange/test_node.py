@@ -17,8 +17,9 @@ from exchange.config import Home
 from exchange.disclosure import Wish
 from exchange.errors import ConfigError, PeerError, PeerExceededLimit, PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
-from exchange.node import Node, open_store, verify_ledger
+from exchange.node import Node
 from exchange.planning import AUTO
+from exchange.store.home import open_store, verify_ledger
 from tests.e2e.conftest import feed
 from tests.e2e.nodes import configure, entries, import_values, members
 

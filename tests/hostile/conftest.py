@@ -11,7 +11,8 @@ from exchange.agreement import Rung
 from exchange.config import Home
 from exchange.disclosure import Outcome, Wish
 from exchange.indicators import IndicatorType
-from exchange.node import Node, verify_ledger
+from exchange.node import Node
+from exchange.store.home import verify_ledger
 from tests.e2e.conftest import feed
 from tests.e2e.nodes import Served, configure, entries, import_values, members, serve, story
 from tests.hostile.peer import Caller, Member

@@ -14,13 +14,13 @@ import pytest
 from crypto.psi import Output
 from exchange import agreement as agreements
 from exchange.agreement import Agreement, Rung, Stage, size_class
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.disclosure import standing
 from exchange.disclosure.standing import set_in
 from exchange.identity.certificates import Tls
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.ledger import origin
-from exchange.node import utc_now
 from exchange.rpc.directory import hello_bytes
 from exchange.rpc.messages import shown_from_wire, shown_to_wire
 from exchange.rpc.status import STATUS

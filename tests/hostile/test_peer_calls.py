@@ -7,8 +7,8 @@ import grpc
 import pytest
 
 from crypto.psi import DISCOVERED
-from exchange.node import verify_ledger
 from exchange.rpc.status import STATUS
+from exchange.store.home import verify_ledger
 from exchange.v1 import exchange_pb2 as pb
 from tests.e2e.nodes import cosight, entries, serve
 from tests.hostile.conftest import House, build

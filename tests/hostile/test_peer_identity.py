@@ -7,10 +7,12 @@ from datetime import timedelta
 import grpc
 import pytest
 
+from exchange.clock import utc_now
 from exchange.errors import RosterError
 from exchange.identity import certificates, keys
 from exchange.identity.certificates import LEAF_LIFE, Tls
-from exchange.node import Node, node_keys, utc_now
+from exchange.node import Node
+from exchange.store.alliance import node_keys
 from tests.e2e.nodes import cosight, entries
 from tests.hostile.conftest import House
 from tests.hostile.peer import Caller, Member, chunk, head, refused

@@ -20,7 +20,8 @@ from exchange.errors import (
     RosterError,
 )
 from exchange.indicators import IndicatorType
-from exchange.node import Node, verify_ledger
+from exchange.node import Node
+from exchange.store.home import verify_ledger
 from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame, Head, Rows, Start
 from exchange.v1.psi_voprf_pb2 import Voprf

@@ -21,6 +21,7 @@ from exchange.audit.exam import CHECKPOINTS
 from exchange.audit.manifest import NAME, Manifest
 from exchange.audit.papers import LEAVES
 from exchange.cli.local import found
+from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.disclosure import Responder, match
 from exchange.disclosure.committing import commit
@@ -28,7 +29,7 @@ from exchange.errors import CosightError, PeerUnavailable
 from exchange.ledger import Leaf, decode, tree
 from exchange.ledger.leaf import FIRST, note_hash, timestamp
 from exchange.ledger.note import Checkpoint, origin, parse, sign
-from exchange.node import Node, utc_now
+from exchange.node import Node
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.ledger import LedgerReader
 from exchange.store.ledger.export import export

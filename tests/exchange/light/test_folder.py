@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.errors import ConfigError, MembershipError
 from exchange.identity.keys import NodeKeys
 from exchange.identity.light import LightMember
 from exchange.indicators import IndicatorType
 from exchange.light import default_folder, light_policy, pack, unpack
-from exchange.node import Node, utc_now
+from exchange.node import Node
 from exchange.policy import parse
 from exchange.store.alliance import Alliance
 from exchange.store.policies import home_policy
