@@ -21,6 +21,7 @@ from exchange.disclosure import (
     Wish,
     allows,
     commit,
+    epochs,
     judge_peer,
     match,
     ours_for,
@@ -106,7 +107,7 @@ class Node:
             keep=Results(home).keep,
             shelf=self.publications,
         )
-        Epochs(home).expire()
+        epochs.expire(self.desk)
         self._measured = Measured(home.path / "measured.json", machine(SOFTWARE))
         self._roster()
 

@@ -6,7 +6,6 @@ ledger as disclosed: a session that died in between leaves nothing, and the next
 """
 
 import logging
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,7 +30,8 @@ ANSWERS = 2
 """How often we answer from one state: once more, for a peer that died. Each shows how far our set came, and
 each that comes to nothing has loaded the state and our set: so it counts before."""
 State = ReceiverState | SenderState
-_HEAD = struct.Struct(">Q32s")
+_NAME_BYTES = 32
+_DAY_S = 86_400
 _KINDS: dict[str, type[State]] = {"receiver": ReceiverState, "sender": SenderState}
 
 
@@ -158,11 +158,20 @@ def keep(desk: Desk, agreement: Agreement, going_on: GoingOn | None, left: State
     ours = desk.member == agreement.receiver
     role, peer = ("receiver", agreement.responder) if ours else ("sender", agreement.initiator)
     began = desk.clock() if going_on is None else going_on.began
-    head = _HEAD.pack(int(began.timestamp()), _name_of(agreement.types))
+    content = _name_of(agreement.types) + left.to_bytes()
     try:
-        desk.epochs.put(role, peer, agreement.session, head + left.to_bytes())
+        desk.epochs.put(role, peer, int(began.timestamp()), agreement.session, content)
     except CosightError as e:
         log.warning("what this session leaves is not kept, so the next one is a whole one: %s", e)
+
+
+def expire(desk: Desk) -> None:
+    """Delete what no session can go on from any more, because its epoch is over.
+
+    Raises:
+        StoreError: it cannot be deleted.
+    """
+    desk.epochs.expire(int(desk.clock().timestamp()) - desk.limits.epoch_days * _DAY_S)
 
 
 def _going_on(
@@ -175,11 +184,10 @@ def _going_on(
         StoreError: it is damaged.
     """
     data = desk.epochs.get(kept)
-    if data is None or len(data) < _HEAD.size:
+    if data is None:
         raise EpochEnded("the state is gone")
-    seconds, name = _HEAD.unpack_from(data)
-    began = datetime.fromtimestamp(seconds, UTC)
-    if name != _name_of(types):
+    began = datetime.fromtimestamp(kept.began, UTC)
+    if data[:_NAME_BYTES] != _name_of(types):
         raise EpochEnded("the state is of other types")
     if (
         not timedelta(0)
@@ -188,7 +196,7 @@ def _going_on(
     ):
         raise EpochEnded("the epoch is too old")
     try:
-        state = _KINDS[kept.role].from_bytes(data[_HEAD.size :])
+        state = _KINDS[kept.role].from_bytes(data[_NAME_BYTES:])
     except DecodeError as e:  # a state of another version
         raise EpochEnded("the state cannot be read") from e
     if state.epoch.runs >= desk.limits.epoch_runs:

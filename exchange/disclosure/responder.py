@@ -31,7 +31,7 @@ from exchange.disclosure.planting import planted_for
 from exchange.disclosure.settling import MAX_DUE, Settled, Settlement, countersign, overdue
 from exchange.disclosure.standing import Standing, check, set_in, standing
 from exchange.disclosure.world import Channel
-from exchange.errors import ConfigError, LedgerError, PeerMisbehaved, SessionRefused
+from exchange.errors import ConfigError, LedgerError, PeerMisbehaved, SessionRefused, StoreError
 from exchange.indicators import PROFILE
 from exchange.ledger.document import Document, DocumentKind
 from exchange.policy import History, Policy, decide
@@ -231,9 +231,16 @@ class Responder:
         return Found()
 
     async def expire(self) -> None:
-        """Close the offers that nobody took up in time. The server calls it now and then."""
+        """Close the offers that nobody took up in time, and delete states whose epoch is over.
+
+        The server calls it now and then.
+        """
         async with self._lock:
             await in_thread(self._expire)
+        try:
+            await in_thread(epochs.expire, self._desk)
+        except StoreError as e:  # it is tried again, and what the server does besides must not wait for it
+            log.error("states whose epoch is over cannot be deleted: %s", e)  # noqa: TRY400
 
     def _expire(self) -> None:
         now = self._desk.clock()

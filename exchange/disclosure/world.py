@@ -180,6 +180,10 @@ class KeptState(Protocol):
         """Our side: ``receiver`` or ``sender``."""
 
     @property
+    def began(self) -> int:
+        """When its epoch did, in seconds since 1970."""
+
+    @property
     def session(self) -> str:
         """The session that left it, in hex."""
 
@@ -193,11 +197,14 @@ class EpochStates(Protocol):
     def get(self, kept: Any, /) -> bytes | None:
         """What is kept under a name; ``None`` if it is there no more."""
 
-    def put(self, role: str, peer: str, session: str, state: bytes, /) -> None:
+    def put(self, role: str, peer: str, began: int, session: str, state: bytes, /) -> None:
         """Keep one; older ones go for it."""
 
     def answer(self, kept: Any, /) -> int:
         """Note that we answer from one once more; returns how often that is now."""
+
+    def expire(self, first: int, /) -> None:
+        """Delete those of an epoch that began earlier, in seconds since 1970."""
 
 
 class Channel(Protocol):

@@ -1,9 +1,9 @@
 """What sessions of ``voprf-epoch`` leave for the next one: one encrypted file each.
 
-The name of a file says what it is: whose side, with which peer, from which session. The receiver keeps the
-newest alone, because what the peer took away has to be gone; the sender the newest two, because a receiver
-that died before it wrote its own asks from the older one. None of it has to be there: what is lost costs a
-whole run.
+The name of a file says what it is: whose side, with which peer, since when its epoch is, from which session.
+The receiver keeps the newest alone, because what the peer took away has to be gone; the sender the newest
+two, because a receiver that died before it wrote its own asks from the older one. None of it has to be there:
+what is lost costs a whole run.
 """
 
 import os
@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,9 +24,8 @@ from exchange.store.guard import secret
 NONCE_BYTES = 12
 KEPT = {"receiver": 1, "sender": 2}
 """How many states of a side are kept with a peer."""
-_NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9a-f]{64})")
+_NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9]{1,12})\.([0-9a-f]{64})")
 _ANSWERS = "answers."
-_DAY_S = 86_400
 _ABANDONED_S = 3600
 """Age of a half-written file that nobody will finish."""
 
@@ -37,17 +36,25 @@ class Kept(NamedTuple):
     Attributes:
         role: ``receiver`` or ``sender``.
         peer: the other member.
+        began: when its epoch did, in seconds since 1970.
         session: the session that left it, in hex.
     """
 
     role: str
     peer: str
+    began: int
     session: str
 
     @property
     def name(self) -> str:
         """Of its file."""
-        return ".".join(self)
+        return ".".join(map(str, self))
+
+    @classmethod
+    def named(cls, name: str) -> Self | None:
+        """The state of this name; None if it is no state's."""
+        found = _NAME.fullmatch(name)
+        return None if found is None else cls(found[1], found[2], int(found[3]), found[4])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +78,10 @@ class Epochs:
             StoreError: the folder cannot be read.
         """
         dated = sorted(((_written(file), file.name) for file in self._files()), reverse=True)
-        names = (_NAME.fullmatch(name) for _, name in dated)
-        found = [Kept(m[1], m[2], m[3]) for m in names if m is not None]
-        return [k for k in found if (k.role, k.peer) == (role, peer)]
+        found = (Kept.named(name) for _, name in dated)
+        return [k for k in found if k is not None and (k.role, k.peer) == (role, peer)]
 
-    def put(self, role: str, peer: str, session: str, state: bytes) -> None:
+    def put(self, role: str, peer: str, began: int, session: str, state: bytes) -> None:
         """Keep one; older ones go for it.
 
         Raises:
@@ -83,7 +89,7 @@ class Epochs:
             StoreError: an older one cannot be deleted.
         """
         make_folder(self._folder)
-        kept = Kept(role, peer, session)
+        kept = Kept(role, peer, began, session)
         nonce = secrets.token_bytes(NONCE_BYTES)
         write_atomic(
             self._folder / kept.name, nonce + AESGCM(self._key()).encrypt(nonce, state, kept.name.encode())
@@ -128,14 +134,15 @@ class Epochs:
         except OSError as e:
             raise StoreError(f"cannot write {file}: {e.strerror}") from e
 
-    def expire(self) -> None:
-        """Delete what no session can go on from any more, because its epoch is over.
+    def expire(self, first: int) -> None:
+        """Delete what is of an epoch that began earlier, in seconds since 1970.
 
         Raises:
             StoreError: it cannot be deleted, or the folder not be read.
         """
-        first = time() - self.home.settings.limits.epoch_days * _DAY_S
-        self._delete([file for file in self._files() if _written(file) < first])
+        files = (file for file in self._files() if not file.name.startswith(_ANSWERS))
+        self._delete([file for file in files if _since(file) < first])
+        self._tidy()
 
     def drop(self, kept: Kept) -> None:
         """Delete one.
@@ -146,13 +153,17 @@ class Epochs:
         self._delete([self._folder / kept.name])
 
     def _prune(self, role: str, peer: str) -> None:
-        """Delete all of a role with a peer but the newest, and what was left half-written long ago."""
-        old = [self._folder / kept.name for kept in self.kept(role, peer)[KEPT[role] :]]
+        """Delete all of a role with a peer but the newest."""
+        self._delete([self._folder / kept.name for kept in self.kept(role, peer)[KEPT[role] :]])
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Delete what was left half-written long ago, and counts of what is there no more."""
         hidden = [file for file in self._files() if file.name.startswith(".")]
-        abandoned = [file for file in hidden if _written(file) < time() - _ABANDONED_S]
-        self._delete(old + abandoned)
-        left = {m[3] for file in self._files() if (m := _NAME.fullmatch(file.name)) is not None}
+        self._delete([file for file in hidden if _written(file) < time() - _ABANDONED_S])
+        # Counts first: a state is there before it is answered from, also where that begins just now.
         counts = [file for file in self._files() if file.name.startswith(_ANSWERS)]
+        left = {kept.session for file in self._files() if (kept := Kept.named(file.name)) is not None}
         self._delete([file for file in counts if file.name.removeprefix(_ANSWERS) not in left])
 
     def _files(self) -> list[Path]:
@@ -172,6 +183,12 @@ class Epochs:
 
     def _key(self) -> bytes:
         return secret(self.home, "epochs", hint="delete it and what is in epochs/")
+
+
+def _since(file: Path) -> float:
+    """When the epoch of a state began; of what is no state that we can read, when it was written."""
+    kept = Kept.named(file.name)
+    return _written(file) if kept is None else kept.began
 
 
 def _written(file: Path) -> float:

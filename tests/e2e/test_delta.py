@@ -28,7 +28,7 @@ def match(alice, node, *more: str, code: int = 0):
 
 def kept(home) -> list[str]:
     names = [file.name for file in (home.path / "epochs").iterdir()]
-    return sorted(name.split(".")[2] for name in names if not name.startswith("answers."))
+    return sorted(name.split(".")[3] for name in names if not name.startswith("answers."))
 
 
 @pytest.fixture

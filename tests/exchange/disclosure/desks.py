@@ -187,10 +187,13 @@ class Epochs:
         self.answers[kept] += 1
         return self.answers[kept]
 
-    def put(self, role: str, peer: str, session: str, state: bytes) -> None:
-        self.states[Kept(role, peer, session)] = state
+    def put(self, role: str, peer: str, began: int, session: str, state: bytes) -> None:
+        self.states[Kept(role, peer, began, session)] = state
         for kept in self.kept(role, peer)[KEPT[role] :]:
             del self.states[kept]
+
+    def expire(self, first: int) -> None:
+        self.states = {kept: state for kept, state in self.states.items() if kept.began >= first}
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from crypto.epochs import ReceiverState, SenderState
 from exchange.agreement import Rung
 from exchange.disclosure import Wish, match
-from exchange.disclosure.epochs import _HEAD, ANSWERS
+from exchange.disclosure.epochs import _NAME_BYTES, ANSWERS
 from exchange.errors import ConfigError, PeerMisbehaved, PeerRefused, SessionRefused, StoreError
 from exchange.indicators import IndicatorType
 from exchange.store.epochs import Kept
@@ -100,7 +100,7 @@ async def test_too_much_change_is_a_whole_run_under_a_new_key():
     alice.items.words = words(*range(33, 233))
     second = await run(alice, bob, wire)
     assert second.delta is None
-    keys = {SenderState.from_bytes(s[_HEAD.size :]).seed for s in bob.epochs.states.values()}
+    keys = {SenderState.from_bytes(s[_NAME_BYTES:]).seed for s in bob.epochs.states.values()}
     assert len(keys) == 2
     assert states(alice) == [second.session]
     assert first.session != second.session
@@ -199,6 +199,25 @@ async def test_an_epoch_ends(limit):
     assert (await run(alice, bob, wire, days=1)).delta is None
 
 
+async def test_a_node_that_serves_forgets_an_epoch_that_is_over(caplog, monkeypatch):
+    """However late the last of its sessions was."""
+    alice, bob, wire = sides(epoch_days=2)
+    await run(alice, bob, wire)
+    second = await run(alice, bob, wire, days=1)
+    assert second.delta is not None
+    for span, left in (({"hours": 23}, 2), ({"hours": 2}, 0)):
+        bob.later(**span)
+        await wire.responder.expire()
+        assert len(states(bob)) == left
+
+    def stuck(_first):
+        raise StoreError("cannot delete")
+
+    monkeypatch.setattr(bob.epochs, "expire", stuck)
+    await wire.responder.expire()
+    assert "cannot delete" in caplog.text
+
+
 async def test_the_sender_ends_an_epoch_by_its_own_settings():
     alice, bob, wire = sides()
     bob.desk = wire.responder._desk = replace(bob.desk, limits=replace(bob.desk.limits, epoch_days=2))
@@ -223,15 +242,15 @@ async def test_a_clock_that_went_back_ends_an_epoch():
 async def test_what_is_kept_holds_no_tag_that_went():
     alice, bob, wire = sides()
     await run(alice, bob, wire)
-    old = SenderState.from_bytes(next(iter(bob.epochs.states.values()))[_HEAD.size :])
+    old = SenderState.from_bytes(next(iter(bob.epochs.states.values()))[_NAME_BYTES:])
     bob.items.words = bob.items.words[:-20]  # alice does not hold these
     await run(alice, bob, wire)
-    new = SenderState.from_bytes(list(bob.epochs.states.values())[-1][_HEAD.size :])
+    new = SenderState.from_bytes(list(bob.epochs.states.values())[-1][_NAME_BYTES:])
     went = {t.tobytes() for t in old.tags} - {t.tobytes() for t in new.tags}
     assert len(went) == 20
     (kept,) = alice.epochs.states.values()
     assert not any(tag in kept for tag in went)
-    table = {t.tobytes() for t in ReceiverState.from_bytes(kept[_HEAD.size :]).table}
+    table = {t.tobytes() for t in ReceiverState.from_bytes(kept[_NAME_BYTES:]).table}
     assert table == {t.tobytes() for t in (*new.tags, *new.fillers)}
 
 
@@ -290,9 +309,7 @@ async def test_a_peer_that_asks_for_what_no_epoch_has_room_for_is_not_looked_up_
     """What a state holds, and our set beside it, are much to load for a refusal."""
     alice, bob, wire = sides()
     session, opened = bytes.fromhex((await run(alice, bob, wire)).session), []
-    bob.epochs.states = {
-        Kept(kept.role, "carol", kept.session): left for kept, left in bob.epochs.states.items()
-    }
+    bob.epochs.states = {kept._replace(peer="carol"): left for kept, left in bob.epochs.states.items()}
     get = bob.epochs.get
     monkeypatch.setattr(bob.epochs, "get", lambda kept: opened.append(kept) or get(kept))
     asked = replace(proposal(protocol="voprf-epoch", padded=1 << 20), base=session, initiator_new=1 << 20)

@@ -11,6 +11,7 @@ from exchange.store.epochs import Epochs, Kept
 from tests.e2e.nodes import members
 
 STATE = bytes(range(256)) * 40
+BEGAN = 1_800_000_000
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def session(n: int) -> str:
 
 def put(epochs: Epochs, n: int, role: str = "sender", peer: str = "bob") -> None:
     """Keep one that is ``n`` seconds younger than the clock's beginning: clocks of files are coarse."""
-    epochs.put(role, peer, session(n), STATE)
-    os.utime(epochs._folder / Kept(role, peer, session(n)).name, (n, n))
+    epochs.put(role, peer, BEGAN, session(n), STATE)
+    os.utime(epochs._folder / Kept(role, peer, BEGAN, session(n)).name, (n, n))
 
 
 def test_what_is_put_is_there_until_newer_ones_are(epochs):
@@ -40,10 +41,10 @@ def test_what_is_put_is_there_until_newer_ones_are(epochs):
     put(epochs, 3, "receiver")
     put(epochs, 1, peer="carol")
     assert [k.session for k in epochs.kept("sender", "bob")] == [session(2), session(1)]
-    assert epochs.get(Kept("sender", "bob", session(1))) == STATE
+    assert epochs.get(Kept("sender", "bob", BEGAN, session(1))) == STATE
     put(epochs, 3)
     assert [k.session for k in epochs.kept("sender", "bob")] == [session(3), session(2)]
-    assert epochs.get(Kept("sender", "bob", session(1))) is None
+    assert epochs.get(Kept("sender", "bob", BEGAN, session(1))) is None
     assert len(epochs.kept("sender", "carol")) == 1
 
 
@@ -69,21 +70,21 @@ def test_what_is_damaged_is_deleted_and_said(home, epochs, spoil):
     (file,) = (home.path / "epochs").iterdir()
     file.write_bytes(spoil(file.read_bytes()))
     with pytest.raises(StoreError, match="damaged"):
-        epochs.get(Kept("sender", "bob", session(1)))
+        epochs.get(Kept("sender", "bob", BEGAN, session(1)))
     assert epochs.kept("sender", "bob") == []
 
 
 def test_the_state_of_one_peer_is_not_that_of_another(home, epochs):
     put(epochs, 1)
     (file,) = (home.path / "epochs").iterdir()
-    file.rename(file.with_name(f"sender.carol.{session(1)}"))
+    file.rename(file.with_name(f"sender.carol.{BEGAN}.{session(1)}"))
     with pytest.raises(StoreError, match="damaged"):
-        epochs.get(Kept("sender", "carol", session(1)))
+        epochs.get(Kept("sender", "carol", BEGAN, session(1)))
 
 
 def test_what_was_left_half_written_goes_in_time(home, epochs):
     put(epochs, 1)
-    old, new = (home.path / "epochs" / f".sender.bob.{session(n)}.abc" for n in (1, 2))
+    old, new = (home.path / "epochs" / f".sender.bob.{BEGAN}.{session(n)}.abc" for n in (1, 2))
     for file in (old, new):
         file.write_bytes(b"half")
     os.utime(old, (1, 1))
@@ -92,17 +93,22 @@ def test_what_was_left_half_written_goes_in_time(home, epochs):
     assert new.exists()
 
 
-def test_what_is_older_than_an_epoch_goes(home, epochs):
-    put(epochs, 1)
-    epochs.put("receiver", "carol", session(2), STATE)
-    epochs.expire()
-    assert epochs.kept("sender", "bob") == []
-    assert len(epochs.kept("receiver", "carol")) == 1
+def test_what_is_of_an_older_epoch_goes_however_late_it_was_written(home, epochs):
+    for n, began in ((1, BEGAN - 1), (2, BEGAN)):
+        epochs.put("sender", "bob", began, session(n), STATE)
+        epochs.answer(Kept("sender", "bob", began, session(n)))
+    for name in ("of another version", f"answers.{session(3)}", ".half"):
+        (home.path / "epochs" / name).write_bytes(b"")
+    for name in ("of another version", ".half"):
+        os.utime(home.path / "epochs" / name, (1, 1))
+    epochs.expire(BEGAN)
+    left = {file.name for file in (home.path / "epochs").iterdir()}
+    assert left == {f"sender.bob.{BEGAN}.{session(2)}", f"answers.{session(2)}"}
 
 
 def test_a_damaged_key_is_said(home, epochs):
     put(epochs, 1)
     (home.path / "keys" / "epochs.key").write_bytes(b"short")
     with pytest.raises(ConfigError, match="damaged") as caught:
-        epochs.get(Kept("sender", "bob", session(1)))
+        epochs.get(Kept("sender", "bob", BEGAN, session(1)))
     assert "epochs/" in caught.value.hint, "a copy of the key may be as old as what must not come back"
