@@ -8,7 +8,14 @@ import typer
 
 from exchange.cli import SET_UP, app
 from exchange.cli.home import confirm, open_home, read_file, write_file
-from exchange.cli.member_file import PassphraseOption, asked_passphrase, read_light, secret_file
+from exchange.cli.member_file import (
+    PassphraseOption,
+    StateOption,
+    asked_passphrase,
+    read_light,
+    secret_file,
+    state_folder,
+)
 from exchange.cli.membership import YesOption
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stderr, stdout, table
 from exchange.clock import utc_now
@@ -18,7 +25,7 @@ from exchange.identity import files, joining
 from exchange.identity.encoding import Kind
 from exchange.identity.keys import NodeKeys
 from exchange.identity.light import LightMember, is_sealed
-from exchange.light import OWN_NETWORK, default_folder, light_policy, pack
+from exchange.light import OWN_NETWORK, light_policy, pack
 from exchange.policy import parse
 
 light_app = typer.Typer(
@@ -51,13 +58,14 @@ def join(
         bool, typer.Option("--passphrase", help="Seal the file with a passphrase, which is asked for.")
     ] = False,
     passphrase_file: PassphraseOption = None,
+    state: StateOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Answer an invitation: make our keys, in one file, and a join request. Or take up the approval."""
     text = read_file(file)
     if files.kind_of(text) is Kind.APPROVAL:
-        _take_up(alliance, text, passphrase_file, as_json)
+        _take_up(alliance, text, passphrase_file, state, as_json)
         return
     if member is None:
         raise typer.BadParameter("say what we are to be called", param_hint="--member")
@@ -100,6 +108,7 @@ def pack_(
         bool, typer.Option("--passphrase", help="Seal the file with a passphrase, which is asked for.")
     ] = False,
     passphrase_file: PassphraseOption = None,
+    state: StateOption = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
@@ -109,7 +118,7 @@ def pack_(
         alliance, light.write(_new_passphrase(passphrase_file, as_json, seal=seal))
     ):
         raise _exists(alliance)
-    _report(alliance, light, as_json)
+    _report(alliance, light, state, as_json)
     if not as_json:
         say(f"do not use {home} any more: two of one member look like a fork", style="yellow", on=stderr)
 
@@ -118,13 +127,16 @@ def pack_(
 def show_(
     alliance: FileOption = DEFAULT_FILE,
     passphrase_file: PassphraseOption = None,
+    state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say who a file makes us, whom it knows, and where what we did is written."""
-    _report(alliance, read_light(alliance, passphrase_file, as_json), as_json)
+    _report(alliance, read_light(alliance, passphrase_file, as_json), state, as_json)
 
 
-def _take_up(file: Path, approval: bytes, passphrase_file: Path | None, as_json: bool) -> None:
+def _take_up(
+    file: Path, approval: bytes, passphrase_file: Path | None, state: Path | None, as_json: bool
+) -> None:
     """Put the rosters of an approval into the file, which stays sealed or open as it was."""
     data = secret_file(file)
     given: list[str] = []
@@ -139,12 +151,12 @@ def _take_up(file: Path, approval: bytes, passphrase_file: Path | None, as_json:
     if len(rosters) >= len(light.rosters):
         light = replace(light, rosters=rosters)
         write_atomic(file, light.write(given[0] if given else None))
-    _report(file, light, as_json)
+    _report(file, light, state, as_json)
 
 
-def _report(file: Path, light: LightMember, as_json: bool) -> None:
+def _report(file: Path, light: LightMember, state: Path | None, as_json: bool) -> None:
     chain = light.chain()
-    roster, state = chain.current, default_folder(light)
+    roster, folder = chain.current, state_folder(light, state)
     members: list[dict[str, Any]] = [
         {"member": m.id, "address": light.peers.get(m.id) or m.address}
         for m in roster.members
@@ -155,7 +167,7 @@ def _report(file: Path, light: LightMember, as_json: bool) -> None:
         "admitted": light.member in roster.by_id, "alliance": roster.alliance, "epoch": roster.epoch,
         "alliance_fingerprint": joining.alliance_fingerprint(chain),
         "fingerprint": joining.own_fingerprint(roster.alliance, light.member, light.keys),
-        "members": members, "state": str(state),
+        "members": members, "state": str(folder),
     }  # fmt: skip
 
     def show() -> None:
@@ -169,7 +181,7 @@ def _report(file: Path, light: LightMember, as_json: bool) -> None:
         for m in members:
             listed.add_row(m["member"], m["address"] or "-")
         stdout.print(listed)
-        say((f"what we ask is accounted for in {state}", "dim"))
+        say((f"what we ask is accounted for in {folder}", "dim"))
 
     emit(as_json, result, show)
 

@@ -12,7 +12,7 @@ import typer
 from exchange.agreement import Rung
 from exchange.cli import SHARE, app
 from exchange.cli.home import check_purpose, open_home
-from exchange.cli.member_file import PassphraseOption, StateOption, read_light
+from exchange.cli.member_file import PassphraseOption, StateOption, read_light, state_folder
 from exchange.cli.output import (
     DEFAULT_HOME,
     HomeOption,
@@ -31,7 +31,7 @@ from exchange.disclosure import Wish
 from exchange.errors import InputError
 from exchange.indicators import Indicator, IndicatorType, Refused, defang, recognise
 from exchange.indicators.observed import Observed, observe
-from exchange.light import Asked, alone, default_folder, sift, unpack
+from exchange.light import Asked, alone, sift, unpack
 from exchange.light.asking import Told, ask, reachable
 from exchange.names import is_address
 from exchange.node import Node
@@ -85,7 +85,7 @@ def lookup(
     check_purpose(purpose)
     where = dict(_member_address(text) for text in addresses or [])
     light = read_light(alliance, passphrase_file, as_json)
-    folder = default_folder(light) if state is None else state.expanduser()
+    folder = state_folder(light, state)
     opened = unpack(light, folder)
     seen = _seen(values, as_json)
     asked, skipped = _sifted(seen, types, opened)

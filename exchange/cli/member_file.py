@@ -40,7 +40,16 @@ def open_light(file: Path) -> LightHome:
     """
     passphrase_file, state = (os.environ.get(name) for name in (PASSPHRASE_FILE, STATE))
     light = read_light(file, Path(passphrase_file) if passphrase_file else None, as_json=False)
-    return unpack(light, Path(state).expanduser() if state else default_folder(light))
+    return unpack(light, state_folder(light, Path(state) if state else None))
+
+
+def state_folder(light: LightMember, state: Path | None) -> Path:
+    """The folder of what a light member asked: the one that somebody says, or the usual one.
+
+    Raises:
+        ConfigError: its keys are damaged.
+    """
+    return default_folder(light) if state is None else state.expanduser()
 
 
 def read_light(file: Path, passphrase_file: Path | None, as_json: bool) -> LightMember:

@@ -87,6 +87,19 @@ def test_an_approval_of_another_alliance_is_not_taken_up(joined: Path, tmp_path:
     assert joined.read_bytes() == before
 
 
+def test_the_folder_that_is_shown_is_the_one_that_is_used(
+    joined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, other, third = cosight("light", "show", "--json").json["state"], tmp_path / "other", tmp_path / "3"
+    assert Path(usual).is_relative_to(tmp_path / "state")
+    monkeypatch.setenv("COSIGHT_STATE", str(other))
+    for command in (["show"], ["join", "approval.cosight"]):
+        assert cosight("light", *command, "--json").json["state"] == str(other)
+        assert cosight("light", *command, "--state", third, "--json").json["state"] == str(third)
+    assert lookup("evil.example.com").error["code"] == "no-address"
+    assert [path.is_dir() for path in (other, third, Path(usual))] == [True, False, False]
+
+
 def test_a_sealed_file_stays_sealed(acme: Path, tmp_path: Path) -> None:
     secret, wrong = tmp_path / "secret", tmp_path / "wrong"
     for path, text in ((secret, SECRET), (wrong, SECRET + "!")):
