@@ -189,7 +189,8 @@ class Node:
     ) -> tuple[Outcome, Outcome | CosightError]:
         """A session with a peer, and a second one in which the peer is the receiver.
 
-        Each side then has its result from its own run: neither can hold anything back.
+        Each side then has its result from its own run, and neither depends on what the other hands back. Each
+        can still leave items out of its own set, and we could stop after the first run.
 
         Returns:
             The first outcome, which is ours, and what we know of the second, or why there is none.
