@@ -105,7 +105,8 @@ class Export:
         about_peer: the marking of what names the peer; ``None`` if the ceiling is too open for that.
         left_out: how many items are not written, by reason: ``tlp`` or ``embargo``.
         not_held: how many of the items we hold no longer: they are written as unmarked, without context.
-        peer_left_out: of how many of ``items`` what the peer says is not written, by reason: as ``left_out``.
+        peer_left_out: of how many of ``items`` what the peer says is not written, by reason: as ``left_out``,
+            or ``attribution`` where the peer is not to be named.
     """
 
     session: str
