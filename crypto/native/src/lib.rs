@@ -36,6 +36,7 @@ pub mod shamir;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 pub mod tagset;
+pub mod threshold;
 pub mod vole;
 
 #[cfg(feature = "python")]

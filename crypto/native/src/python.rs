@@ -30,6 +30,7 @@ mod ring;
 mod rows;
 mod shamir;
 mod tagset;
+mod threshold;
 mod vole;
 
 mod blame {
@@ -365,6 +366,8 @@ mod _native {
     use super::shamir::{shamir_reconstruct, shamir_split};
     #[pymodule_export]
     use super::tagset::{tagset_pack, tagset_packed_bytes, tagset_positions};
+    #[pymodule_export]
+    use super::threshold::{threshold_find, threshold_tables, threshold_values};
     #[pymodule_export]
     use super::vole::{
         vole_receiver, vole_sender, vole_sizes, VoleReceived, VoleReceiver, VoleSender, VoleSent,
