@@ -103,3 +103,8 @@ def is_sorted(table: Rows) -> bool:
     first: NDArray[Any] = differs.argmax(axis=1)
     at = np.arange(len(first))
     return bool(np.all(table[1:][at, first] >= table[:-1][at, first]))
+
+
+def ascends(table: Rows) -> bool:
+    """Whether rows stand in ascending order and none comes twice."""
+    return is_sorted(table) and not bool(np.any(np.all(table[1:] == table[:-1], axis=1)))

@@ -111,7 +111,7 @@ fn bulk_on(backend: Backend) {
         let proof = proof.as_slice().try_into().unwrap();
         let finalize = |evaluated: &[u8], label| {
             let reply = Reply { blinded: &blinded, evaluated, public_key: &public_key, proof };
-            oprf::bulk_finalize(backend, &items, &blinds, &reply, label)
+            oprf::bulk_finalize(backend, &items, &blinds, &[reply], label)
         };
         assert_eq!(finalize(&evaluated, LABEL).unwrap(), oprf::evaluate(backend, &key, &items).unwrap());
         if n > 1 {
