@@ -138,8 +138,7 @@ def pairs(outputs: Rows, setup: Setup) -> Rows:
     Raises:
         ParameterError: the array has no rows of 64 bytes.
     """
-    rows.check(outputs, width=oprf.OUTPUT_BYTES)
-    secrets = _elements(hashing.keyed_rows(setup.key(labels.DISCOVERY_SECRET), outputs))
+    secrets = _elements(_halves(outputs, setup)[0])
     return np.concatenate([tags_of(secrets, setup), secrets], axis=1)
 
 
@@ -182,12 +181,12 @@ def records(
     if len(token) != setup.token_bytes:
         raise ParameterError(f"a token of this session has {setup.token_bytes} bytes")
     table = np.concatenate([outputs, random_rows(size - len(outputs), oprf.OUTPUT_BYTES, rng)])
-    both = pairs(table, setup)
-    points = _points(table, len(outputs), setup, token, copies)
-    key = setup.key(labels.DISCOVERY_POLYNOMIAL)
-    secrets = np.ascontiguousarray(both[:, FIELD_BYTES:])
-    shares = _native.discovery_shares(key, secrets, points, setup.threshold)
-    found = rows.sort(np.concatenate([both[:, :FIELD_BYTES], points, shares], axis=1))
+    of_secret, of_point = _halves(table, setup)
+    secrets, voices = _elements(of_secret), _voices(len(outputs), size, token, copies)
+    material = np.concatenate([of_point, voices], axis=1)
+    points = _elements(hashing.keyed_rows(setup.key(labels.DISCOVERY_POINT), material)[:, :FIELD_BYTES])
+    shares = shares_of(secrets, points, setup)
+    found = rows.sort(np.concatenate([tags_of(secrets, setup), points, shares], axis=1))
     if not rows.ascends(found[:, :FIELD_BYTES]):
         raise ParameterError("an item comes twice")
     return found
@@ -289,8 +288,16 @@ def announced(outputs: Rows, released: Rows, setup: Setup) -> NDArray[np.bool_]:
     return found
 
 
-def _points(table: Rows, count: int, setup: Setup, token: bytes, copies: Copies | None) -> Rows:
-    voices = np.empty((len(table), hashing.HASH_BYTES), np.uint8)
+def _halves(outputs: Rows, setup: Setup) -> tuple[Rows, Rows]:
+    """What secrets come from, and what points come from. ``(n, 16)`` both."""
+    rows.check(outputs, width=oprf.OUTPUT_BYTES)
+    hashes = hashing.keyed_rows(setup.key(labels.DISCOVERY_SECRET), outputs)
+    return hashes[:, :FIELD_BYTES], hashes[:, FIELD_BYTES:]
+
+
+def _voices(count: int, size: int, token: bytes, copies: Copies | None) -> Rows:
+    """Whose sighting each row is: this member's, or that of the report it is copied from. ``(size, 32)``."""
+    voices = np.empty((size, hashing.HASH_BYTES), np.uint8)
     voices[:] = np.frombuffer(hashing.derive_key(labels.DISCOVERY_VOICE, token), np.uint8)
     if copies is not None:
         rows.check(copies.origins, width=ITEM_BYTES)
@@ -300,13 +307,12 @@ def _points(table: Rows, count: int, setup: Setup, token: bytes, copies: Copies 
             raise ParameterError("a copy is of none of the items")
         key = hashing.derive_key(labels.DISCOVERY_ORIGIN)
         voices[copies.positions] = hashing.keyed_rows(key, copies.origins)
-    material = np.concatenate([table, voices], axis=1)
-    return _elements(hashing.keyed_rows(setup.key(labels.DISCOVERY_POINT), material))
+    return voices
 
 
 def _elements(hashes: Rows) -> Rows:
-    """Elements of the field other than zero, of hashes. ``(n, 16)``."""
-    found = np.ascontiguousarray(hashes[:, :FIELD_BYTES])
+    """Elements of the field other than zero, of hashes. ``(n, 16)`` both."""
+    found = hashes.copy(order="C")
     found[:, -1] &= 0x7F
     found[~in_field(found, zero=False)] = 1  # two of 2^127
     return found
