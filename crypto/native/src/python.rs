@@ -28,8 +28,11 @@ mod hashing;
 mod okvs;
 mod ot;
 mod psi;
+mod ring;
 mod rows;
+mod shamir;
 mod tagset;
+mod threshold;
 mod vole;
 
 mod blame {
@@ -360,9 +363,15 @@ mod _native {
         psi_decode_receiver, psi_decode_sender, psi_matches, psi_private, psi_store, psi_tags, PsiDecoded,
     };
     #[pymodule_export]
+    use super::ring::{ring_add_masks, ring_digests, ring_exceeds};
+    #[pymodule_export]
     use super::rows::{rows_join, rows_sort, rows_unique};
     #[pymodule_export]
+    use super::shamir::{shamir_reconstruct, shamir_split};
+    #[pymodule_export]
     use super::tagset::{tagset_pack, tagset_packed_bytes, tagset_positions};
+    #[pymodule_export]
+    use super::threshold::{threshold_find, threshold_tables, threshold_values};
     #[pymodule_export]
     use super::vole::{
         vole_receiver, vole_sender, vole_sizes, VoleReceived, VoleReceiver, VoleSender, VoleSent,
