@@ -8,11 +8,13 @@ Source: HPKE, RFC 9180, base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from numpy.typing import NDArray
 
 from crypto import hashing, labels, rows
 from crypto.errors import DecodeError, ParameterError, PeerFault, VerificationError
@@ -38,23 +40,32 @@ class BadBatch(PeerFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What the counter reads.
+class Envelope:
+    """What the counter reads of any batch.
 
     Attributes:
         name: 32 bytes, of what was sent.
         token: a nonce and a mark of each helper.
-        records: ``(size, 48)`` uint8: tag, point, share; ascending by tag, no tag twice.
     """
 
     name: bytes
     token: bytes = field(repr=False)
-    records: Rows = field(repr=False)
 
     def for_helper(self, helper: int) -> bytes:
         """What one helper is asked to confirm: the nonce and its own mark. 64 bytes."""
         start = NONCE_BYTES + MARK_BYTES * helper
         return self.token[:NONCE_BYTES] + self.token[start : start + MARK_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Envelope):
+    """What it reads in ATR/1.
+
+    Attributes:
+        records: ``(size, 48)`` uint8: tag, point, share; ascending by tag, no tag twice.
+    """
+
+    records: Rows = field(repr=False)
 
 
 def sealed_bytes(size: int, setup: Setup) -> int:
@@ -76,13 +87,7 @@ def seal(token: bytes, records: Rows, public_key: bytes, setup: Setup) -> bytes:
         DecodeError: the key is none.
     """
     rows.check(records, width=RECORD_BYTES)
-    if len(token) != setup.token_bytes:
-        raise ParameterError(f"a token of this session has {setup.token_bytes} bytes")
-    try:
-        key = X25519PublicKey.from_public_bytes(public_key)
-        return _SUITE.encrypt(token + records.tobytes(), key, setup.key(labels.DISCOVERY_BATCH))
-    except ValueError as e:
-        raise DecodeError("the counter's key is no X25519 key") from e
+    return encrypt(token, records, public_key, setup, bound=setup.key(labels.DISCOVERY_BATCH))
 
 
 def open_batch(sealed: bytes, private_key: X25519PrivateKey, setup: Setup) -> Batch:
@@ -95,17 +100,36 @@ def open_batch(sealed: bytes, private_key: X25519PrivateKey, setup: Setup) -> Ba
     size, rest = divmod(len(sealed) - sealed_bytes(0, setup), RECORD_BYTES)
     if size < 0 or rest:
         raise BadBatch("bad-shape", "a batch has a length that no number of records gives")
-    try:
-        plain = _SUITE.decrypt(sealed, private_key, setup.key(labels.DISCOVERY_BATCH))
-    except (InvalidTag, ValueError) as e:
-        raise BadBatch("bad-seal", "a batch was not sealed to this counter for this session") from e
-    table = np.frombuffer(plain, np.uint8, offset=setup.token_bytes).reshape(size, RECORD_BYTES)
+    token, body = decrypt(sealed, private_key, setup, bound=setup.key(labels.DISCOVERY_BATCH))
+    table = np.frombuffer(body, np.uint8).reshape(size, RECORD_BYTES)
     tags, points, shares = (np.ascontiguousarray(part) for part in np.split(table, 3, axis=1))
     if not rows.ascends(tags):
         raise BadBatch("bad-record", "the tags of a batch do not ascend")
     if not np.all(in_field(points, zero=False) & in_field(shares, zero=True)):
         raise BadBatch("bad-record", "a point or a share of a batch is no element of the field")
-    return Batch(name(sealed), plain[: setup.token_bytes], table)
+    return Batch(name(sealed), token, table)
+
+
+def encrypt(token: bytes, body: NDArray[Any], public_key: bytes, setup: Setup, *, bound: bytes) -> bytes:
+    """Encrypt a token and whatever a scheme has beside it, bound to what decrypts it."""
+    if len(token) != setup.token_bytes:
+        raise ParameterError(f"a token of this session has {setup.token_bytes} bytes")
+    try:
+        key = X25519PublicKey.from_public_bytes(public_key)
+        return _SUITE.encrypt(token + body.tobytes(), key, bound)
+    except ValueError as e:
+        raise DecodeError("the counter's key is no X25519 key") from e
+
+
+def decrypt(
+    sealed: bytes, private_key: X25519PrivateKey, setup: Setup, *, bound: bytes
+) -> tuple[bytes, memoryview]:
+    """The token and the rest of what ``encrypt`` gave for the same ``bound``."""
+    try:
+        plain = _SUITE.decrypt(sealed, private_key, bound)
+    except (InvalidTag, ValueError) as e:
+        raise BadBatch("bad-seal", "a batch was not sealed to this counter for this session") from e
+    return plain[: setup.token_bytes], memoryview(plain)[setup.token_bytes :]
 
 
 def name(sealed: bytes) -> bytes:

@@ -3,17 +3,19 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crypto.rows import Rows
 from crypto.secagg import batches, discovery, helpers
-from crypto.secagg.batches import Batch
+from crypto.secagg.batches import Batch, Envelope
 from crypto.secagg.counting import Outcome, count
 from crypto.secagg.discovery import Copies, Setup
 from tests.reference.arrays import packed, unpacked
 
+E = TypeVar("E", bound=Envelope)
 Items = Mapping[bytes, bytes | None]
 """Of a member: each item, and from which report it was copied, if it was."""
 
@@ -83,8 +85,11 @@ class Alliance:
         return self.seal(token, self.records(items, token))
 
     def opened(self, sealed: Sequence[bytes]) -> list[Batch]:
-        """The counter: of what the relay forwards, the batches whose tokens every helper confirms."""
-        found = [batches.open_batch(one, self.counter, self.setup) for one in sealed]
+        """The counter: what the relay forwards, as far as it is good."""
+        return self.confirmed([batches.open_batch(one, self.counter, self.setup) for one in sealed])
+
+    def confirmed(self, found: list[E]) -> list[E]:
+        """The batches whose tokens every helper confirms."""
         good = np.ones(len(found), np.bool_)
         for helper, key in enumerate(self.token_keys):
             tokens = packed([batch.for_helper(helper) for batch in found], 64)
