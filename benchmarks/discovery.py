@@ -6,6 +6,9 @@ All parties run in one process, without a network; the result is compared with a
 processor seconds of all threads, the mean of the members, and of a helper's for all of them. Sets are drawn
 from a pool of twice their size, so that most items have several holders. On the second day a part of each set
 is new: helpers are asked about those only, and everything else of a session is done again.
+
+``strict`` is a session of the mode that shows nothing of what fewer hold, with outputs that are drawn: what
+helpers do is the same. A twentieth of the items is common to one member more than the threshold says.
 """
 
 import argparse
@@ -24,12 +27,13 @@ from benchmarks import machine
 from benchmarks.runs import peak_mib, random_rows, size
 from crypto.oprf import PrivateKey
 from crypto.rows import Rows
-from crypto.secagg import batches, counting, discovery, helpers
+from crypto.secagg import batches, counting, discovery, helpers, strict
 from crypto.secagg.discovery import Setup
+from crypto.secagg.strict import Strict
 from exchange.agreement import size_class
 
 HELPERS = 2
-LIMITS = {"member": 10.0, "helper": 30.0, "second_day": 0.05}
+LIMITS = {"member": 10.0, "helper": 30.0, "second_day": 0.05, "strict counter": 10.0}
 """What is asked for at the default sizes: seconds, and a part of the first day's."""
 
 
@@ -145,6 +149,48 @@ def measure(count: int, items: int, threshold: int, churn: float) -> dict[str, A
     }
 
 
+def strict_session(count: int, items: int, threshold: int) -> dict[str, Any]:
+    """One session of the strict mode."""
+    clock, counter = Clock(), X25519PrivateKey.generate()
+    setup = Setup(context=secrets.token_bytes(32), threshold=threshold, members=count, helpers=HELPERS)
+    agreed = Strict(setup=setup, items=items)
+    public, common = counter.public_key().public_bytes_raw(), _outputs(items // 20)
+    holders, made, sealed = min(threshold + 1, count), [], []
+    for number in range(count):
+        shared = common if number < holders else common[:0]
+        outputs = np.concatenate([shared, _outputs(items - len(shared))])
+        token = secrets.token_bytes(setup.token_bytes)
+        with clock.at("member", "write"):
+            tables = strict.write(outputs, token, agreed)
+        with clock.at("member", "seal"):
+            sealed.append(strict.seal(token, tables, public, agreed))
+        made.append((outputs, tables.slots))
+    with clock.at("counter", "open"):
+        handed = [strict.open_tables(one, counter, agreed) for one in sealed]
+    start = time.perf_counter()
+    with clock.at("counter", "count"):
+        outcome = strict.count(handed, agreed)
+    wall = time.perf_counter() - start
+    for number, (outputs, slots) in enumerate(made):
+        with clock.at("member", "recognise"):
+            strict.check_outcome(outcome, agreed)
+            mine, voices = strict.recognise(outputs, slots, outcome, agreed)
+        assert mine.tolist() == list(range(len(common) if number < holders else 0))
+        assert set(voices.tolist()) <= {holders}
+    parts = {"member": clock.of("member", count), "counter": clock.of("counter", 1)}
+    return {
+        "sealed_bytes": agreed.sealed_bytes,
+        "released_bytes": outcome.released.nbytes,
+        "predicted_s": strict.predict(agreed),
+        "count_wall_s": wall,
+        "seconds": {party: {**steps, "all": sum(steps.values())} for party, steps in parts.items()},
+    }
+
+
+def _outputs(count: int) -> Rows:
+    return random_rows(2 * count).reshape(count, 64)
+
+
 def table(result: dict[str, Any]) -> str:
     """The results for people."""
     found = result["discovery"]
@@ -158,14 +204,26 @@ def table(result: dict[str, Any]) -> str:
             f"\nday {number}: {one['asked']:,} rows asked, {one['sealed_bytes']:,} bytes a batch,"
             f" {one['released']:,} released"
         )
-        for party, steps in one["seconds"].items():
-            shown = "  ".join(f"{step} {seconds:.3f}" for step, seconds in steps.items())
-            lines.append(f"  {party:8}{shown}")
+        lines += _steps(one["seconds"])
+    one = result["strict"]
+    lines.append(
+        f"\nstrict: {one['sealed_bytes']:,} bytes a batch, {one['released_bytes']:,} bytes released;"
+        f" search predicted {one['predicted_s']:.2f}, {one['count_wall_s']:.2f} on the clock"
+    )
+    lines += _steps(one["seconds"])
     ratios = ", ".join(f"{who} {part:.1%}" for who, part in found["second_day"].items())
     lines.append(f"\nsecond day of the first: {ratios}")
     asked = ", ".join(f"{name} {limit}" for name, limit in LIMITS.items())
     lines.append(f"asked for at the default sizes, at most: {asked}; peak {result['peak_rss_mib']:.0f} MiB")
     return "\n".join(lines)
+
+
+def _steps(seconds: dict[str, dict[str, float]]) -> list[str]:
+    shown = {
+        party: "  ".join(f"{step} {spent:.3f}" for step, spent in steps.items())
+        for party, steps in seconds.items()
+    }
+    return [f"  {party:8}{steps}" for party, steps in shown.items()]
 
 
 def main() -> None:
@@ -184,6 +242,7 @@ def main() -> None:
         "benchmark": "discovery",
         "machine": machine.facts(),
         "discovery": found,
+        "strict": strict_session(arguments.members, arguments.items, arguments.threshold),
         "peak_rss_mib": peak_mib(),
     }
     print(json.dumps(result) if arguments.json else table(result))

@@ -224,7 +224,7 @@ def open_tables(sealed: bytes, private_key: X25519PrivateKey, strict: Strict) ->
         raise BadBatch("bad-shape", "a batch has another size than all in this session")
     bound = strict.key(labels.STRICT_BATCH)
     token, body = batches.decrypt(sealed, private_key, strict.setup, bound=bound)
-    cells = np.frombuffer(body, "<u8").astype(np.uint64)
+    cells = np.frombuffer(body, "<u8").astype(np.uint64, copy=False)
     if np.any(cells >= PRIME):
         raise BadBatch("bad-record", "a cell of a batch is no number of the field")
     return Handed(batches.name(sealed), token, cells)
@@ -272,13 +272,13 @@ def check_outcome(outcome: Outcome, strict: Strict) -> None:
 
 
 def recognise(
-    outputs: Rows, tables: Tables, outcome: Outcome, strict: Strict
+    outputs: Rows, slots: _Indices, outcome: Outcome, strict: Strict
 ) -> tuple[_Indices, NDArray[np.int64]]:
     """Which own items at least ``t`` members hold, and how many do.
 
     Args:
         outputs: as they were written.
-        tables: of ``write``.
+        slots: of the tables that were written.
         outcome: as it was checked.
         strict: of the session.
 
@@ -287,25 +287,25 @@ def recognise(
     """
     released = _places(outcome.released)
     places = np.unique(released)
-    places = places[tables.slots[places] != FILLER]
+    places = places[slots[places] != FILLER]
     held = np.zeros((len(outputs), len(outcome.points)), np.bool_)
     for start in range(0, len(places), _PART):
         part = places[start : start + _PART]
         first, last = np.searchsorted(released, [part[0], part[-1] + 1])
-        right = _right(outputs, tables, part, outcome.points, outcome.released[first:last], strict)
-        np.logical_or.at(held, tables.slots[part] // 2, right)
+        right = _right(outputs, slots, part, outcome.points, outcome.released[first:last], strict)
+        np.logical_or.at(held, slots[part] // 2, right)
     voices = held.sum(axis=1)
     mine = np.flatnonzero(voices >= strict.setup.threshold)
     return mine, voices[mine]
 
 
 def _right(
-    outputs: Rows, tables: Tables, places: _Indices, points: Sequence[int], released: Rows, strict: Strict
+    outputs: Rows, slots: _Indices, places: _Indices, points: Sequence[int], released: Rows, strict: Strict
 ) -> NDArray[np.bool_]:
     """At which places what is released shows that which members hold our item. ``(places, points)``."""
     values = threshold.values(
         outputs,
-        tables.slots,
+        slots,
         places,
         points,
         context=strict.key(labels.STRICT_TABLE),
