@@ -57,11 +57,13 @@ LEAKS = MappingProxyType(
         "helpers": "Each key helper learns how many new items a member asks about, padded to a size class,"
         " and no item. All helpers together can guess items.",
         "relay": "The relay learns who takes part, when, and how many records each sends, padded as well.",
-        "counter": "The counter learns how many members hold each tag, also below the threshold, and which"
-        " anonymous batches hold it. It cannot tell of what item a tag is.",
+        "counter": "The counter learns how many members hold each tag, also below the threshold, which"
+        " anonymous batches hold it, and the padded size of each. It cannot tell of what item a tag is.",
         "members": "A member learns which of its own items at least as many members hold as the threshold"
-        " says, and how many do.",
+        " says, and how many do; and of how many items that is true in all.",
         "counter and relay": "Counter and relay together learn which member sent which batch.",
+        "counter and a helper": "The counter and a key helper together can tell batches by their size, where"
+        " no two members are of one size.",
         "counter and a member": "The counter and a member together learn how many members hold each item"
         " that the member holds, or guesses within its quota, and in which anonymous batches it is.",
         "helpers and counter": "All key helpers and the counter together learn which anonymous batches hold"
