@@ -90,6 +90,12 @@ impl PrivateKey {
         Ok(Self { scalar: *scalar, public: RistrettoPoint::mul_base(scalar), mode })
     }
 
+    /// The key that nobody has, for tests.
+    #[cfg(test)]
+    pub fn sum(keys: &[Self]) -> Self {
+        Self::from_scalar(&keys.iter().map(|key| key.scalar).sum(), Mode::Voprf).unwrap()
+    }
+
     /// The mode the key is for.
     pub fn mode(&self) -> Mode {
         self.mode

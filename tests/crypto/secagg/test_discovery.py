@@ -1,6 +1,7 @@
 """ATR/1 against plain oracles, any sets, any threshold, copies among them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from crypto import hashing, labels, oprf
 from crypto.errors import DecodeError, ParameterError, VerificationError
 from crypto.oprf import Mode
-from crypto.secagg import batches, discovery, helpers
+from crypto.secagg import batches, counting, discovery, helpers
 from crypto.secagg.discovery import Setup
 from tests.crypto.secagg.alliance import Alliance, Items, item, number, own, wrong_share
 from tests.reference import discovery as oracle
@@ -189,3 +190,33 @@ def test_traffic_is_what_is_sent() -> None:
     answer = reply.evaluated.nbytes + len(reply.proof) + len(reply.public_key)
     assert helpers.traffic(20) == (question.blinded.nbytes, answer)
     assert helpers.quota(1000) == 1100
+
+
+def test_twenty_members_and_wrong_shares_beyond_what_is_tried_in_full() -> None:
+    """15 of 16 shares are 16 selections; 10 of 19 are 92,378, of which some are drawn."""
+    for least, liars in ((15, 1), (10, 2)):
+        alliance = Alliance(20, least)
+        honest = [alliance.batch(own(1)) for _ in range(17 if least == 10 else 15)]
+        bad = [wrong_share(alliance, own(1)) for _ in range(liars)]
+        outcome = alliance.count(bad + honest)
+        assert {lie.batch for lie in outcome.lies} == set(map(batches.name, bad))
+        assert outcome.voices.tolist() == [len(honest)]
+
+
+def test_the_search_ends_where_there_is_nothing_to_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colluding members fill many tags with garbage: it is tried as far as the work goes, and no farther."""
+    alliance = Alliance(6, 3)
+    items = own(*range(40))
+    garbage = [wrong_share(alliance, items, first=False) for _ in range(5)]
+    tried = []
+    recover = counting.recover
+
+    def watched(*arguments: Any, limit: int, **more: Any) -> Any:
+        tried.append((limit, len(arguments[3])))
+        return recover(*arguments, limit=limit, **more)
+
+    monkeypatch.setattr(counting, "recover", watched)
+    monkeypatch.setattr(counting, "MAX_WORK", 70)
+    outcome = alliance.count(garbage)
+    assert (len(outcome.released), outcome.lies, outcome.unresolved) == (0, (), 40)
+    assert tried == [(1, 40), (counting.MAX_SELECTIONS, 7)]  # ten selections for each tag
