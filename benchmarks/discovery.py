@@ -164,17 +164,17 @@ def strict_session(count: int, items: int, threshold: int) -> dict[str, Any]:
             tables = strict.write(outputs, token, agreed)
         with clock.at("member", "seal"):
             sealed.append(strict.seal(token, tables, public, agreed))
-        made.append((outputs, tables.slots))
+        made.append((outputs, tables))
     with clock.at("counter", "open"):
         handed = [strict.open_tables(one, counter, agreed) for one in sealed]
     start = time.perf_counter()
     with clock.at("counter", "count"):
         outcome = strict.count(handed, agreed)
     wall = time.perf_counter() - start
-    for number, (outputs, slots) in enumerate(made):
+    for number, (outputs, tables) in enumerate(made):
         with clock.at("member", "recognise"):
             strict.check_outcome(outcome, agreed)
-            mine, voices = strict.recognise(outputs, slots, outcome, agreed)
+            mine, voices = strict.recognise(outputs, tables, outcome, agreed)
         assert mine.tolist() == list(range(len(common) if number < holders else 0))
         assert set(voices.tolist()) <= {holders}
     parts = {"member": clock.of("member", count), "counter": clock.of("counter", 1)}

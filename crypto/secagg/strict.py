@@ -272,13 +272,13 @@ def check_outcome(outcome: Outcome, strict: Strict) -> None:
 
 
 def recognise(
-    outputs: Rows, slots: _Indices, outcome: Outcome, strict: Strict
+    outputs: Rows, tables: Tables, outcome: Outcome, strict: Strict
 ) -> tuple[_Indices, NDArray[np.int64]]:
     """Which own items at least ``t`` members hold, and how many do.
 
     Args:
         outputs: as they were written.
-        slots: of the tables that were written.
+        tables: of ``write``.
         outcome: as it was checked.
         strict: of the session.
 
@@ -287,13 +287,13 @@ def recognise(
     """
     released = _places(outcome.released)
     places = np.unique(released)
-    places = places[slots[places] != FILLER]
+    places = places[tables.slots[places] != FILLER]
     held = np.zeros((len(outputs), len(outcome.points)), np.bool_)
     for start in range(0, len(places), _PART):
         part = places[start : start + _PART]
         first, last = np.searchsorted(released, [part[0], part[-1] + 1])
-        right = _right(outputs, slots, part, outcome.points, outcome.released[first:last], strict)
-        np.logical_or.at(held, slots[part] // 2, right)
+        right = _right(outputs, tables.slots, part, outcome.points, outcome.released[first:last], strict)
+        np.logical_or.at(held, tables.slots[part] // 2, right)
     voices = held.sum(axis=1)
     mine = np.flatnonzero(voices >= strict.setup.threshold)
     return mine, voices[mine]

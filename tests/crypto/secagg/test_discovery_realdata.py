@@ -65,16 +65,16 @@ def test_five_feeds(threshold: int) -> None:
 @pytest.mark.parametrize("threshold", [3, 4])
 def test_five_feeds_strict(threshold: int) -> None:
     largest = max(len(table) for table in outputs().values())
-    agreed, handed, slots = Strict(setup=setup(threshold), items=largest), [], []
+    agreed, handed, written = Strict(setup=setup(threshold), items=largest), [], []
     for name, table in outputs().items():
         token = secrets.token_bytes(agreed.setup.token_bytes)
         tables = strict.write(table, token, agreed)
         handed.append(Handed(name.encode(), token, tables.cells))
-        slots.append(tables.slots)
+        written.append(tables)
     outcome = strict.count(handed, agreed)
     strict.check_outcome(outcome, agreed)
     found: dict[bytes, int] = {}
-    for table, own in zip(outputs().values(), slots, strict=True):
+    for table, own in zip(outputs().values(), written, strict=True):
         mine, voices = strict.recognise(table, own, outcome, agreed)
         found |= {table[at].tobytes(): many for at, many in zip(mine, voices.tolist(), strict=True)}
     assert found == {row: many for row, many in held().items() if many >= threshold}

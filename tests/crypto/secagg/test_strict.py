@@ -59,7 +59,7 @@ class Run:
         outcome = outcome or self.outcome
         strict.check_outcome(outcome, self.alliance.strict)
         outputs, tables = self.made[member]
-        mine, voices = strict.recognise(outputs, tables.slots, outcome, self.alliance.strict)
+        mine, voices = strict.recognise(outputs, tables, outcome, self.alliance.strict)
         return {
             self.members[member][at]: many for at, many in zip(mine.tolist(), voices.tolist(), strict=True)
         }
