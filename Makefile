@@ -22,7 +22,7 @@ test: test-rust test-python  ## everything the tests need, then cargo test and p
 
 check: build format lint types stubs imports generated docs test  ## what CI runs
 
-bench: build  ## throughput of the kernel, runs beside openmined-psi and spu, filters and the ledger
+bench: build  ## throughput of the kernel, runs beside openmined-psi, spu and flower, filters and the ledger
 	$(BIN)/python -m benchmarks.oprf
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.bulk
@@ -31,6 +31,7 @@ bench: build  ## throughput of the kernel, runs beside openmined-psi and spu, fi
 	$(BIN)/python -m benchmarks.estimate
 	$(BIN)/python -m benchmarks.sum
 	$(BIN)/python -m benchmarks.context
+	$(BIN)/python -m benchmarks.masking
 	$(BIN)/python -m benchmarks.delta
 	$(BIN)/python -m benchmarks.filters
 	$(BIN)/python -m benchmarks.askers --askers 100 --seconds 10

@@ -15,7 +15,8 @@
 //! A pass says that no leak was seen on this processor, with this compiler, at these secrets.
 //!
 //! Subjects are where a secret decides: products with `delta`, the comparison of the answer in `vole`, products of
-//! points with a scalar, of whose 252 free bits 128 are compared, in the upper half, and which points are added up.
+//! points with a scalar, of whose 252 free bits 128 are compared, in the upper half, which points are added up,
+//! shares that become a secret, and entries that are compared with a cap.
 //! Not here: `tagset`, which looks up our tags in those that the peer sent, and is not constant time. The peer's
 //! are public to us; with output `receiver` nothing is sent afterwards, with `both` the peer is told what was
 //! found. `docs/threat-model.md` has it among what was not measured.
@@ -25,7 +26,7 @@ use _native::batch::Backend;
 use _native::curve25519::{self, Scalar};
 use _native::prg::Prg;
 use _native::vole::{Receiver, ANSWER_BYTES};
-use _native::{field, machine};
+use _native::{field, machine, ring, shamir};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -95,6 +96,24 @@ fn main() -> ExitCode {
         well &= !leaks(&format!("Points::chosen_sum, {name}"), &mut random, fixed, |word| {
             let chosen: [bool; 128] = std::array::from_fn(|at| word >> at & 1 == 1);
             black_box(points.chosen_sum(&chosen));
+        });
+    }
+
+    let xs: [u8; 7] = std::array::from_fn(|at| at as u8 + 1);
+    for (name, fixed) in [("0", 0), ("all ones", u128::MAX)] {
+        well &= !leaks(&format!("shamir::split, {name}"), &mut random, fixed, |word| {
+            black_box(shamir::split(&answer(word), 5, &xs, Some(&[7; 4 * 32])).expect("five of seven"));
+        });
+        well &= !leaks(&format!("shamir::reconstruct, {name}"), &mut random, fixed, |word| {
+            let shares = [answer(word); 7].concat();
+            black_box(shamir::reconstruct(&xs, &shares).expect("seven places"));
+        });
+    }
+    // Half of the random bytes are above the cap, no fixed one is, or all are.
+    for (name, fixed) in [("none", 0), ("all", u128::MAX)] {
+        well &= !leaks(&format!("ring::exceeds, {name}"), &mut random, fixed, |word| {
+            let entries: [u8; 1024] = std::array::from_fn(|at| word.to_le_bytes()[at % 16]);
+            black_box(ring::exceeds(black_box(&entries), 127));
         });
     }
 

@@ -135,7 +135,8 @@ impl Shape<'_> {
         let mut bytes = [0; 40];
         read(self.key, item, pair as u64 * PAIR_BYTES, &mut bytes);
         let words = bytes.as_chunks().0;
-        let bin = |at: usize| (u128::from(u64::from_le_bytes(words[at])) * self.bins as u128 >> 64) as u32;
+        // The upper half of the product: uniform below the number of bins but for 2^-36.
+        let bin = |at: usize| ((u128::from(u64::from_le_bytes(words[at])) * self.bins as u128) >> 64) as u32;
         Numbers { priority: u64::from_le_bytes(words[0]), bins: [[bin(1), bin(2)], [bin(3), bin(4)]] }
     }
 }

@@ -40,7 +40,7 @@ fn lagrange(cells: &[Vec<u64>], points: &[u64], t: usize) -> Vec<(usize, u128)> 
     let mut found = Vec::new();
     for set in (0u128..1 << cells.len()).filter(|set| set.count_ones() as usize == t) {
         let chosen: Vec<usize> = (0..cells.len()).filter(|at| set >> at & 1 == 1).collect();
-        for place in 0..cells[0].len() {
+        (0..cells[0].len()).for_each(|place| {
             let sum = chosen.iter().fold(0, |sum, i| {
                 let others = chosen.iter().filter(|j| *j != i);
                 let weight = others.fold(1, |weight, j| {
@@ -51,7 +51,7 @@ fn lagrange(cells: &[Vec<u64>], points: &[u64], t: usize) -> Vec<(usize, u128)> 
             if sum == 0 {
                 found.push((place, set));
             }
-        }
+        });
     }
     found
 }
