@@ -1,11 +1,12 @@
 """What discovery takes: of a member and of a helper on the first day and the next, and of the counter.
 
-    python -m benchmarks.discovery [--members 10] [--items 100000] [--threshold 3] [--churn 0.02] [--json]
+    python -m benchmarks.discovery [--members 10] [--items 100000] [--threshold 3] [--churn 0.02]
+        [--pool 10] [--json]
 
 All parties run in one process, without a network; the result is compared with a plain count. Seconds are
 processor seconds of all threads, the mean of the members, and of a helper's for all of them. Sets are drawn
-from a pool of twice their size, so that most items have several holders. On the second day a part of each set
-is new: helpers are asked about those only, and everything else of a session is done again.
+from a pool, by default of ten times their size: more in common than public feeds have. On the second day a
+part of each set is new: helpers are asked about those only, and the rest of a session is done again.
 
 ``strict`` is a session of the mode that shows nothing of what fewer hold, with outputs that are drawn: what
 helpers do is the same. A twentieth of the items is common to one member more than the threshold says.
@@ -123,18 +124,19 @@ def day(members: list[Member], setup: Setup, seeds: list[bytes]) -> dict[str, An
     }
 
 
-def measure(count: int, items: int, threshold: int, churn: float) -> dict[str, Any]:
+def measure(count: int, items: int, threshold: int, churn: float, pool_size: int) -> dict[str, Any]:
     """Both days."""
     generator = np.random.default_rng()
-    pool, fresh = random_rows(2 * items), round(churn * items)
-    members = [Member(pool[generator.choice(2 * items, items, replace=False)]) for _ in range(count)]
+    pool, fresh = random_rows(pool_size * items), round(churn * items)
+    drawn = (generator.choice(len(pool), items, replace=False) for _ in range(count))
+    members = [Member(pool[chosen]) for chosen in drawn]
     seeds = [secrets.token_bytes(32) for _ in range(HELPERS)]
     days = []
     for number in range(2):
         if number:
-            new = random_rows(2 * fresh)
+            new = random_rows(pool_size * fresh)
             for member in members:
-                member.change(new[generator.choice(2 * fresh, fresh, replace=False)])
+                member.change(new[generator.choice(len(new), fresh, replace=False)])
         context = secrets.token_bytes(32)
         setup = Setup(context=context, threshold=threshold, members=count, helpers=HELPERS)
         days.append(day(members, setup, seeds))
@@ -144,6 +146,7 @@ def measure(count: int, items: int, threshold: int, churn: float) -> dict[str, A
         "items": items,
         "threshold": threshold,
         "churn": churn,
+        "pool": pool_size,
         "days": days,
         "second_day": {who: second[who] / first[who] for who in ("member", "helper")},
     }
@@ -235,9 +238,10 @@ def main() -> None:
     parser.add_argument("--items", type=size, default=100_000, help="items of each (default: 100000)")
     parser.add_argument("--threshold", type=int, default=3, help="holders of what is released (default: 3)")
     parser.add_argument("--churn", type=float, default=0.02, help="part that is new (default: 0.02)")
+    parser.add_argument("--pool", type=int, default=10, help="times the items, to draw from (default: 10)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     arguments = parser.parse_args()
-    found = measure(arguments.members, arguments.items, arguments.threshold, arguments.churn)
+    found = measure(arguments.members, arguments.items, arguments.threshold, arguments.churn, arguments.pool)
     result = {
         "benchmark": "discovery",
         "machine": machine.facts(),
