@@ -21,7 +21,7 @@ from crypto import hashing, labels, rows
 from crypto.errors import ParameterError
 from crypto.rows import Rows
 from crypto.secagg.batches import Batch
-from crypto.secagg.discovery import FIELD_BYTES, RECORD_BYTES, Setup, recover, shares_of, tags_of
+from crypto.secagg.discovery import FIELD_BYTES, RECORD_BYTES, Setup, in_field, recover, shares_of, tags_of
 
 MAX_SELECTIONS = 1 << 13
 MAX_WORK = 1 << 22
@@ -73,10 +73,14 @@ class Outcome:
 
 
 def shows(lie: Lie, setup: Setup) -> bool:
-    """Whether the record of a lie is wrong indeed."""
+    """Whether the record of a lie is wrong indeed. One that is none, or no secret, shows nothing."""
+    if len(lie.record) != RECORD_BYTES or len(lie.secret) != FIELD_BYTES:
+        return False
     record = np.frombuffer(lie.record, np.uint8).reshape(1, RECORD_BYTES)
     tag, point, share = (np.ascontiguousarray(part) for part in np.split(record, 3, axis=1))
     secret = np.frombuffer(lie.secret, np.uint8).reshape(1, FIELD_BYTES)
+    if not (in_field(point, zero=False) & in_field(secret, zero=False))[0]:
+        return False
     is_its = np.array_equal(tags_of(secret, setup), tag)
     return is_its and not np.array_equal(shares_of(secret, point, setup), share)
 

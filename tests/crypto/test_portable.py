@@ -27,7 +27,6 @@ SUITES = [
     "tests/crypto/test_oprf.py",
     "tests/crypto/test_ot.py",
     "tests/crypto/test_vole.py",
-    "tests/crypto/secagg",
     "tests/hostile/test_messages.py",
 ]
 

@@ -74,7 +74,16 @@ def test_attack_a_lie_that_is_none_shows_nothing() -> None:
     wrong = record.copy()
     wrong[0, 32] ^= 1
     assert counting.shows(replace(lie, record=wrong.tobytes()), alliance.setup)
-    assert not counting.shows(replace(lie, record=wrong.tobytes(), secret=bytes(16)), alliance.setup)
+    outside = wrong.copy()
+    outside[0, 16:32] = 255
+    for none in (
+        {"secret": bytes(16)},
+        {"secret": bytes([255]) * 16},
+        {"secret": secret[:-1]},
+        {"record": wrong.tobytes()[:-1]},
+        {"record": outside.tobytes()},
+    ):
+        assert not counting.shows(replace(lie, **{"record": wrong.tobytes(), **none}), alliance.setup)
 
 
 def test_attack_sybil_batch_with_a_token_used_twice() -> None:
