@@ -36,6 +36,7 @@ bench: build  ## throughput of the kernel, runs beside openmined-psi, spu and fl
 	$(BIN)/python -m benchmarks.filters
 	$(BIN)/python -m benchmarks.askers --askers 100 --seconds 10
 	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.discovery
 
 need:
 	@command -v $(PYTHON) >/dev/null || { echo "cosight needs Python 3.11 or newer: '$(PYTHON)' is not on the PATH (set PYTHON=...)"; exit 1; }

@@ -34,6 +34,8 @@ __all__ = [
     "curve25519_multiply",
     "curve25519_scalar",
     "curve25519_validate",
+    "discovery_recover",
+    "discovery_shares",
     "elgamal_decrypt",
     "elgamal_encrypt",
     "elgamal_key",
@@ -253,6 +255,18 @@ def commitment_open(
 def commitment_verify(
     public: tuple[bytes, ...], root: bytes, n: int, row: bytes, *, blind: bytes, index: int, path: _Rows
 ) -> bool: ...
+def discovery_recover(
+    points: _Rows,
+    shares: _Rows,
+    ends: NDArray[np.uint64],
+    tags: _Rows,
+    *,
+    tag_key: bytes,
+    threshold: int,
+    limit: int,
+    seed: bytes,
+) -> tuple[_Rows, NDArray[np.bool_]]: ...
+def discovery_shares(key: bytes, secrets: _Rows, points: _Rows, threshold: int) -> _Rows: ...
 def elgamal_key(draw: bytes | None) -> ElgamalKey: ...
 def elgamal_encrypt(key: ElgamalKey, values: NDArray[np.uint64], draws: bytes | None) -> _Rows: ...
 def elgamal_sum(
@@ -294,14 +308,7 @@ def oprf_verify_finalize(
     rows: _Rows, blinds: Blinds, evaluated: _Rows, *, blinded: _Rows, proof: bytes, public_key: bytes
 ) -> _Rows: ...
 def oprf_bulk_finalize(
-    rows: _Rows,
-    blinds: Blinds,
-    evaluated: _Rows,
-    *,
-    blinded: _Rows,
-    proof: bytes,
-    public_key: bytes,
-    label: str,
+    rows: _Rows, blinds: Blinds, replies: Sequence[tuple[_Rows, bytes, bytes]], *, blinded: _Rows, label: str
 ) -> _Rows: ...
 def oprf_evaluate(key: PrivateKey, rows: _Rows) -> _Rows: ...
 def shamir_reconstruct(xs: bytes, shares: _Rows) -> bytearray: ...

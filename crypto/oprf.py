@@ -17,8 +17,10 @@ Krawczyk, Xu, "On the (In)Security of the Diffie-Hellman Oblivious PRF with Mult
 (their "multiplicative" is our additive).
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from secrets import token_bytes
+from typing import NamedTuple
 
 from crypto import _native, labels
 from crypto._native import Blinds, PrivateKey
@@ -33,11 +35,13 @@ __all__ = [
     "Blinds",
     "Mode",
     "PrivateKey",
+    "Reply",
     "blind",
     "blind_evaluate",
     "bulk_blind",
     "bulk_blind_evaluate",
     "bulk_finalize",
+    "bulk_finalize_sum",
     "derive_key",
     "evaluate",
     "finalize",
@@ -55,6 +59,14 @@ class Mode(IntEnum):
 
     OPRF = 0
     VOPRF = 1
+
+
+class Reply(NamedTuple):
+    """What one server answers to rows of ``bulk_blind``: ``(n, 32)`` uint8, 64 bytes of proof, its key."""
+
+    evaluated: Rows
+    proof: bytes
+    public_key: bytes
 
 
 def generate_key(mode: Mode, *, rng: Rng = token_bytes) -> PrivateKey:
@@ -204,12 +216,33 @@ def bulk_finalize(
     items: Rows, blinds: Blinds, evaluated: Rows, *, blinded: Rows, proof: bytes, public_key: bytes
 ) -> Rows:
     """As ``finalize`` in mode VOPRF, for what ``bulk_blind_evaluate`` gives; same outputs, same errors."""
-    _check_reply(items, evaluated)
+    return bulk_finalize_sum(items, blinds, [Reply(evaluated, proof, public_key)], blinded=blinded)
+
+
+def bulk_finalize_sum(items: Rows, blinds: Blinds, replies: Sequence[Reply], *, blinded: Rows) -> Rows:
+    """The PRF under the sum of the keys of several servers, which all evaluated the same blinded rows.
+
+    Nobody knows that key as long as one of them keeps its own; each proves that it used the one it announced.
+
+    Args:
+        items: the rows that were blinded.
+        blinds: from ``bulk_blind``, for these rows.
+        replies: one of each server, one or more, in any order.
+        blinded: what was sent to each.
+
+    Returns:
+        ``(n, 64)`` uint8, what ``evaluate`` gives under the sum of the keys.
+
+    Raises:
+        DecodeError: a row, a key or a proof is no valid encoding.
+        VerificationError: a server did not evaluate all rows with the key it announced, or the keys cancel
+            out.
+        ParameterError: shapes, lengths or modes do not fit together, or nobody answered.
+    """
     check(blinded, width=ELEMENT_BYTES)
-    return _native.oprf_bulk_finalize(
-        items, blinds, evaluated,
-        blinded=blinded, proof=proof, public_key=public_key, label=labels.BULK_FOLD,
-    )  # fmt: skip
+    for reply in replies:
+        _check_reply(items, reply.evaluated)
+    return _native.oprf_bulk_finalize(items, blinds, list(replies), blinded=blinded, label=labels.BULK_FOLD)
 
 
 def _check_reply(items: Rows, evaluated: Rows) -> None:

@@ -13,6 +13,7 @@ Rows = NDArray[np.uint8]
 
 MAX_WIDTH = 64
 MAX_ROWS = 2**32 - 1
+_HEAD_BYTES = 8
 
 
 def check(rows: NDArray[Any], *, width: int | None = None, max_width: int | None = None) -> None:
@@ -103,3 +104,12 @@ def is_sorted(table: Rows) -> bool:
     first: NDArray[Any] = differs.argmax(axis=1)
     at = np.arange(len(first))
     return bool(np.all(table[1:][at, first] >= table[:-1][at, first]))
+
+
+def ascends(table: Rows) -> bool:
+    """Whether rows stand in ascending order and none comes twice."""
+    if table.shape[1] >= _HEAD_BYTES:
+        heads = np.ascontiguousarray(table[:, :_HEAD_BYTES]).view(f">u{_HEAD_BYTES}")
+        if np.all(heads[1:] > heads[:-1]):
+            return True  # as it is for hashes, but for accidents
+    return is_sorted(table) and not bool(np.any(np.all(table[1:] == table[:-1], axis=1)))

@@ -210,8 +210,7 @@ def _ascending(locators: Rows) -> NDArray[np.int64]:
 
 def _check_ascending(last: Rows, locators: Rows) -> None:
     chain = np.concatenate([last, locators])
-    repeats = np.any(np.all(chain[1:] == chain[:-1], axis=1))
-    if repeats or not rows.is_sorted(chain):
+    if not rows.ascends(chain):
         raise ProtocolError("the locators of the sealed contexts do not ascend")
 
 

@@ -167,6 +167,25 @@ def test_bulk_form_agrees_with_the_oracle(secret: int, width: int, data: st.Data
     assert unpacked(outputs) == [oracle.evaluate(secret, item, Mode.VOPRF) for item in items]
 
 
+@settings(deadline=None, max_examples=8)
+@given(st.lists(SCALARS, min_size=1, max_size=3).filter(lambda keys: sum(keys) % ORDER), st.data())
+def test_several_servers_answer_as_one_with_the_sum_of_their_keys(
+    secrets: list[int], data: st.DataObject
+) -> None:
+    items = data.draw(st.lists(st.binary(min_size=5, max_size=5), min_size=1, max_size=3))
+    keys = [oprf.generate_key(Mode.VOPRF, rng=fixed_rng([secret])) for secret in secrets]
+    blinds, blinded = oprf.bulk_blind(packed(items))
+    replies = [oprf.Reply(*oprf.bulk_blind_evaluate(key, blinded), key.public_key) for key in keys]
+    outputs = oprf.bulk_finalize_sum(packed(items), blinds, replies, blinded=blinded)
+    assert unpacked(outputs) == [oracle.evaluate(sum(secrets) % ORDER, item, Mode.VOPRF) for item in items]
+    with pytest.raises(ParameterError, match="nobody"):
+        oprf.bulk_finalize_sum(packed(items), blinds, [], blinded=blinded)
+    if len(replies) > 1:
+        swapped = [replies[0]._replace(evaluated=replies[1].evaluated), *replies[1:]]
+        with pytest.raises(VerificationError):
+            oprf.bulk_finalize_sum(packed(items), blinds, swapped, blinded=blinded)
+
+
 @FORMS
 @pytest.mark.parametrize("n", [0, 1, 127, 128, 257, 9000])
 def test_client_and_server_agree(form: str, n: int) -> None:

@@ -126,6 +126,15 @@ def test_sortedness_is_that_of_bytes(table: list[bytes]) -> None:
     assert rows.is_sorted(packed(sorted(table), 2))
 
 
+@given(st.integers(1, 10), st.data())
+def test_ascending_is_sorted_without_repeats(width: int, data: st.DataObject) -> None:
+    """Long rows that differ in their tails only, too."""
+    letters = st.text("ab", min_size=width, max_size=width)
+    table = [row.encode() for row in data.draw(st.lists(letters, max_size=6))]
+    for rows_ in (table, sorted(table), sorted(set(table))):
+        assert rows.ascends(packed(rows_, width)) == (rows_ == sorted(set(rows_)))
+
+
 @given(pairs, pairs)
 def test_positions_are_those_of_shared_rows_each_once(own: list[bytes], other: list[bytes]) -> None:
     expected = [i for i, row in enumerate(own) if row in other and own.index(row) == i]

@@ -16,7 +16,7 @@
 //!
 //! Subjects are where a secret decides: products with `delta`, the comparison of the answer in `vole`, products of
 //! points with a scalar, of whose 252 free bits 128 are compared, in the upper half, which points are added up,
-//! shares that become a secret, and entries that are compared with a cap.
+//! shares of a secret and shares that become one, and entries that are compared with a cap.
 //! Not here: `tagset`, which looks up our tags in those that the peer sent, and is not constant time. The peer's
 //! are public to us; with output `receiver` nothing is sent afterwards, with `both` the peer is told what was
 //! found. `docs/threat-model.md` has it among what was not measured.
@@ -26,7 +26,7 @@ use _native::batch::Backend;
 use _native::curve25519::{self, Scalar};
 use _native::prg::Prg;
 use _native::vole::{Receiver, ANSWER_BYTES};
-use _native::{field, machine, ring, shamir};
+use _native::{discovery, field, machine, ring, shamir};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -107,6 +107,13 @@ fn main() -> ExitCode {
         well &= !leaks(&format!("shamir::reconstruct, {name}"), &mut random, fixed, |word| {
             let shares = [answer(word); 7].concat();
             black_box(shamir::reconstruct(&xs, &shares).expect("seven places"));
+        });
+    }
+    let (points, mut out) = ([1 << 100; TIMES], [0; TIMES]);
+    for (name, fixed) in [("0", 0), ("largest", discovery::P - 1)] {
+        well &= !leaks(&format!("discovery::shares, {name}"), &mut random, fixed, |word| {
+            let secrets = [(word & discovery::P).min(discovery::P - 1); TIMES];
+            discovery::shares(&[7; 32], &secrets, &points, 4, black_box(&mut out)).expect("all in range");
         });
     }
     // Half of the random bytes are above the cap, no fixed one is, or all are.

@@ -211,6 +211,23 @@ impl Points {
         }
     }
 
+    /// Each plus another.
+    ///
+    /// # Panics
+    /// If the others are of another backend.
+    pub fn plus(&self, other: &Self) -> Self {
+        debug_assert_eq!(self.len(), other.len());
+        match (self, other) {
+            (Self::Portable(left), Self::Portable(right)) => {
+                Self::Portable(left.iter().zip(right).map(|(left, right)| left + right).collect())
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2(left), Self::Avx2(right)) => Self::Avx2(left.plus(right)),
+            #[cfg(target_arch = "x86_64")]
+            _ => unreachable!("points of one batch come from one backend"),
+        }
+    }
+
     /// Each minus another.
     ///
     /// # Panics

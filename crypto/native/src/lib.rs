@@ -13,6 +13,7 @@
 pub mod batch;
 pub mod commitment;
 pub mod curve25519;
+pub mod discovery;
 pub mod dleq;
 pub mod elgamal;
 pub mod errors;

@@ -21,6 +21,7 @@ use crate::scalars;
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::IsIdentity;
 use sha2::{Digest, Sha512};
 use std::ops::Range;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
@@ -87,6 +88,12 @@ impl PrivateKey {
             return Err(Error::Parameter("the private key is zero".into()));
         }
         Ok(Self { scalar: *scalar, public: RistrettoPoint::mul_base(scalar), mode })
+    }
+
+    /// The key that nobody has, for tests.
+    #[cfg(test)]
+    pub fn sum(keys: &[Self]) -> Self {
+        Self::from_scalar(&keys.iter().map(|key| key.scalar).sum(), Mode::Voprf).unwrap()
     }
 
     /// The mode the key is for.
@@ -256,30 +263,50 @@ pub fn finalize(
     })
 }
 
-/// Finalize of the bulk form.
+/// Finalize of the bulk form under the sum of the keys of several servers, each of which proves its own part.
+///
+/// Nobody knows that sum unless all servers tell each other. A server cannot cancel out the others by a key
+/// made of theirs: of such a key it does not know the logarithm, which each proof shows.
 pub fn bulk_finalize(
     backend: Backend,
     items: &Items<'_>,
     blinds: &Blinds,
-    reply: &Reply<'_>,
+    replies: &[Reply<'_>],
     label: &str,
 ) -> Result<Vec<u8>> {
     if blinds.blinding != Blinding::Additive {
         return Err(Error::Parameter("these blinds were not made for the bulk form".into()));
     }
-    let context = Mode::Voprf.context();
-    let public = decode_public_key(reply.public_key)?;
-    let statement = statement(backend, &context, 4, public);
-    let weights = fold_weights(label, reply.public_key, reply.blinded, reply.evaluated);
-    let c = weighted_sum(backend, reply.blinded, &weights)?;
-    let z = weighted_sum(backend, reply.evaluated, &weights)?;
-    statement.verify(&folded(c, &weights), &folded(z, &weights), reply.proof)?;
+    let Some((first, others)) = replies.split_first() else {
+        return Err(Error::Parameter("nobody has answered".into()));
+    };
+    let keys = replies.iter().map(|reply| verified_key(backend, reply, label));
+    let public = keys.sum::<Result<RistrettoPoint>>()?;
+    if public.is_identity() {
+        return Err(Error::Verification("the servers' keys cancel each other out".into()));
+    }
     let table = backend.table(&public);
     outputs(items, |range| {
         let scalars = blinds.scalars[range.clone()].iter().map(|r| -r.div_by_2()).collect();
         let scalars: Zeroizing<Vec<Scalar>> = Zeroizing::new(scalars);
-        Ok(decode_range(backend, reply.evaluated, range)?.add_multiples(&table, &scalars))
+        let mut sum = decode_range(backend, first.evaluated, range.clone())?;
+        for other in others {
+            sum = sum.plus(&decode_range(backend, other.evaluated, range.clone())?);
+        }
+        Ok(sum.add_multiples(&table, &scalars))
     })
+}
+
+/// The key of a bulk reply whose proof holds.
+fn verified_key(backend: Backend, reply: &Reply<'_>, label: &str) -> Result<RistrettoPoint> {
+    let context = Mode::Voprf.context();
+    let public = decode_public_key(reply.public_key)?;
+    let weights = fold_weights(label, reply.public_key, reply.blinded, reply.evaluated);
+    let c = weighted_sum(backend, reply.blinded, &weights)?;
+    let z = weighted_sum(backend, reply.evaluated, &weights)?;
+    let statement = statement(backend, &context, 4, public);
+    statement.verify(&folded(c, &weights), &folded(z, &weights), reply.proof)?;
+    Ok(public)
 }
 
 /// `Evaluate` of every item with the key itself (RFC 9497, section 3.3.1).

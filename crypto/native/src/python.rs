@@ -14,12 +14,14 @@ use crate::{group, machine, oprf, scalars};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 mod blocks;
 mod commitment;
 mod curve25519;
+mod discovery;
 mod elgamal;
 mod filters;
 mod hashing;
@@ -273,22 +275,22 @@ fn oprf_verify_finalize<'py>(
     rows_out(py, outputs, OUTPUT_BYTES)
 }
 
+/// Replies are `(evaluated, proof, public_key)`, of one server each.
 #[pyfunction]
-#[pyo3(signature = (rows, blinds, evaluated, *, blinded, proof, public_key, label))]
-#[allow(clippy::too_many_arguments)] // the face of one Python function
+#[pyo3(signature = (rows, blinds, replies, *, blinded, label))]
 fn oprf_bulk_finalize<'py>(
     py: Python<'py>,
     rows: Input<'py>,
     blinds: &Blinds,
-    evaluated: Input<'py>,
+    replies: Vec<(Input<'py>, PyBackedBytes, PyBackedBytes)>,
     blinded: Input<'py>,
-    proof: &[u8],
-    public_key: &[u8],
     label: &str,
 ) -> PyResult<Rows<'py>> {
     let items = items(&rows)?;
-    let reply = reply(counted(&items, blinds)?, &blinded, &evaluated, public_key, proof)?;
-    let outputs = py.detach(|| oprf::bulk_finalize(backend(), &items, &blinds.0, &reply, label))?;
+    let count = counted(&items, blinds)?;
+    let replies = replies.iter().map(|(evaluated, proof, key)| reply(count, &blinded, evaluated, key, proof));
+    let replies = replies.collect::<PyResult<Vec<_>>>()?;
+    let outputs = py.detach(|| oprf::bulk_finalize(backend(), &items, &blinds.0, &replies, label))?;
     rows_out(py, outputs, OUTPUT_BYTES)
 }
 
@@ -335,6 +337,8 @@ mod _native {
         curve25519_encode, curve25519_map_to_curve, curve25519_multiply, curve25519_scalar,
         curve25519_validate, Curve25519Scalar,
     };
+    #[pymodule_export]
+    use super::discovery::{discovery_recover, discovery_shares};
     #[pymodule_export]
     use super::elgamal::{
         elgamal_decrypt, elgamal_encrypt, elgamal_key, elgamal_open, elgamal_sum, ElgamalBlind, ElgamalKey,

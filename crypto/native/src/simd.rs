@@ -145,6 +145,13 @@ impl Points {
         self.of(groups.collect())
     }
 
+    /// Each plus another.
+    pub fn plus(&self, other: &Self) -> Self {
+        let groups = self.groups.iter().zip(&other.groups);
+        // SAFETY: points carry proof of AVX2.
+        self.of(groups.map(|(left, right)| unsafe { left.add(&right.summand()) }).collect())
+    }
+
     /// Each minus another.
     pub fn minus(&self, other: &Self) -> Self {
         let groups = self.groups.iter().zip(&other.groups);

@@ -111,9 +111,31 @@ fn bulk_on(backend: Backend) {
         let proof = proof.as_slice().try_into().unwrap();
         let finalize = |evaluated: &[u8], label| {
             let reply = Reply { blinded: &blinded, evaluated, public_key: &public_key, proof };
-            oprf::bulk_finalize(backend, &items, &blinds, &reply, label)
+            oprf::bulk_finalize(backend, &items, &blinds, &[reply], label)
         };
         assert_eq!(finalize(&evaluated, LABEL).unwrap(), oprf::evaluate(backend, &key, &items).unwrap());
+        let servers = [3, 4, 5].map(|seed| PrivateKey::derive(&[seed; 32], b"part", Mode::Voprf).unwrap());
+        let answers = servers.each_ref().map(|key| {
+            oprf::bulk_blind_evaluate(backend, key, &blinded, Some(&[6; WIDE_BYTES]), LABEL).unwrap()
+        });
+        let keys = servers.each_ref().map(PrivateKey::public_key);
+        let replies: Vec<_> = answers
+            .iter()
+            .zip(&keys)
+            .map(|((evaluated, proof), public_key)| Reply {
+                blinded: &blinded,
+                evaluated,
+                public_key,
+                proof: proof.as_slice().try_into().unwrap(),
+            })
+            .collect();
+        let sum = oprf::bulk_finalize(backend, &items, &blinds, &replies, LABEL).unwrap();
+        let whole = PrivateKey::sum(&servers);
+        assert_eq!(sum, oprf::evaluate(backend, &whole, &items).unwrap());
+        assert!(matches!(
+            oprf::bulk_finalize(backend, &items, &blinds, &[], LABEL),
+            Err(Error::Parameter(_))
+        ));
         if n > 1 {
             assert!(matches!(finalize(&evaluated, "another"), Err(Error::Verification(_))));
             let (first, second) = evaluated.split_at_mut(32);

@@ -217,6 +217,8 @@ fn every_operation_agrees_with_the_portable_backend() {
         assert_eq!(encoded(&each_a), encoded(&each_b));
         assert_eq!(each_a.identity(), each_b.identity());
         assert_eq!(each_a.identity(), (n > 0).then_some(0));
+        assert_eq!(encoded(&each_a.plus(&a)), encoded(&each_b.plus(&b)));
+        assert_eq!(encoded(&a.plus(&each_a).minus(&each_a)), rows);
         let base = slow.hash(&[uniform(77)]).weighted_sum(&[Scalar::ONE]);
         for (ta, tb) in [(&fast.table(&base), &slow.table(&base)), (fast.generator(), slow.generator())] {
             assert_eq!(encoded(&a.add_multiples(ta, &scalars)), encoded(&b.add_multiples(tb, &scalars)));
