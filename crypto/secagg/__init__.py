@@ -1,1 +1,1 @@
-"""Secure aggregation: sums over the members of an alliance, and what of them may be told."""
+"""Secure aggregation: one file per scheme."""

@@ -44,7 +44,10 @@ MOST_EPSILON_MILLI = 16_000
 MOST_SCALE = 10_000
 """The most that ``cap / epsilon`` may be: of a larger cap, count in a larger unit. Bounds the table."""
 
-WIDTHS = (8, 16, 32, 64)
+MOST_CONTRIBUTORS = 255
+"""More positions there are not; so 32 bits hold every noisy sum."""
+
+WIDTHS = (8, 16, 32)
 """Of words, in bits."""
 
 _Drawn: TypeAlias = NDArray[np.int64]
@@ -55,6 +58,9 @@ _HALF_BITS = 64
 _FRACTION_BITS = 256
 _DIGITS = 120
 """Decimal digits for the two numbers that a table begins with: 398 bits, 30 of them lost if p is near 1."""
+
+_WRAPS = 2.0**-64
+"""The chance that noise needs more room than is reserved for it."""
 
 _CHUNK = 1 << 17
 """Words for which randomness is held at once."""
@@ -100,8 +106,9 @@ class Noise:
     def __post_init__(self) -> None:
         if not 1 <= self.epsilon_milli <= MOST_EPSILON_MILLI:
             raise ParameterError(f"the privacy loss of a sum is from 1 to {MOST_EPSILON_MILLI} thousandths")
-        if self.cap < 1 or self.honest < 1:
-            raise ParameterError("noise is for a cap and for honest contributors above 0")
+        _check_contributors(self.honest)
+        if self.cap < 1:
+            raise ParameterError("noise is for a cap above 0")
         if self.cap * MILLI > MOST_SCALE * self.epsilon_milli:
             raise ParameterError(f"a cap above {MOST_SCALE} times the privacy loss: count in a larger unit")
         object.__setattr__(self, "_table", _split(_thresholds(self.epsilon_milli, self.cap, self.honest)))
@@ -132,31 +139,25 @@ class Noise:
         return math.sqrt(2 * contributors / self.honest * p) / -math.expm1(-self._rate)
 
     def reserve(self, contributors: int) -> int:
-        """Return how far from 0 all noise on one word can be: room for it in the ring, on both sides.
+        """Return the room that all noise on one word needs in the ring, to either side.
 
-        It is a bound, not a chance: each draw ends at ``furthest``. So honest noise never wraps around. It is
-        more than 64 standard deviations of all noise together, of three contributors and more.
+        Noise goes beyond with a chance below 2^-64, and the word is then wrong. That is all: what is private
+        stays so, since a sum modulo 2^w tells no more than the sum.
 
         Args:
             contributors: how many may add noise at most.
         """
         _check_contributors(contributors)
-        return contributors * self.furthest
+        return self._upper(contributors, _WRAPS / 2) - 1
 
     def width(self, contributors: int) -> int:
         """Return the narrowest word, in bits, that holds the noisy sum with its sign.
 
         Args:
             contributors: how many may contribute at most.
-
-        Raises:
-            ParameterError: 64 bits do not.
         """
         most = contributors * self.cap + self.reserve(contributors)
-        for width in WIDTHS:
-            if most < 1 << (width - 1):
-                return width
-        raise ParameterError(f"no word of {WIDTHS[-1]} bits holds such a sum")
+        return next(width for width in WIDTHS if most < 1 << (width - 1))
 
     def draw(self, size: int, *, rng: Rng = token_bytes) -> _Drawn:
         """Draw what one contributor adds to its vector.
@@ -185,31 +186,35 @@ class Noise:
 
         Args:
             contributors: how many added noise; what those beyond ``h`` add is counted.
-            delta: that chance, above 0 and below 1.
+            delta: that chance, from 2^-64 to below 1.
 
         Returns:
-            The smallest ``m`` with ``P(noise >= m) <= delta``, computed with floats (to 1e-9 of the chance),
-            and no less than ``cap * ln(1 / delta) / epsilon``.
+            The smallest ``m`` with ``P(noise >= m) <= delta``, found with floats (to 1e-9 of the chance), and
+            no less than ``cap * ln(1 / delta) / epsilon``.
 
         Raises:
             ParameterError: a number is outside its range.
         """
         _check_contributors(contributors)
-        if not 0 < delta < 1:
-            raise ParameterError("a chance is above 0 and below 1")
-        chances = _law(contributors / self.honest, self._rate)
-        beyond = np.append(np.cumsum(chances[::-1])[::-1], 0.0)
-        low, high = math.ceil(-math.log(delta) / self._rate), len(chances)
-        while low < high:
-            middle = (low + high) // 2
-            # A - B >= middle: for each b, A is at least middle + b.
-            chance = float(np.dot(chances[: len(chances) - middle], beyond[middle:-1]))
-            low, high = (low, middle) if chance <= delta else (middle + 1, high)
-        return low
+        if not _WRAPS <= delta < 1:
+            raise ParameterError("a chance is from 2^-64 to below 1")
+        return max(math.ceil(-math.log(delta) / self._rate), self._upper(contributors, delta))
 
     @property
     def _rate(self) -> float:
         return self.epsilon_milli / (MILLI * self.cap)
+
+    def _upper(self, contributors: int, chance: float) -> int:
+        """The smallest ``m`` with ``P(noise >= m) <= chance``, for a chance from 2^-65 to 1."""
+        chances = _law(contributors / self.honest, self._rate)
+        beyond = np.append(np.cumsum(chances[::-1])[::-1], 0.0)
+        low, high = 0, len(chances)
+        while low < high:
+            m = (low + high) // 2
+            # A - B >= m: for each b, A is at least m + b.
+            found = float(np.dot(chances[: len(chances) - m], beyond[m:-1]))
+            low, high = (low, m) if found <= chance else (m + 1, high)
+        return low
 
     def _binomials(self, size: int, rng: Rng) -> _Drawn:
         """``NB(1/h, p)``, ``(size,)``: how many entries of the table a uniform number of 128 bits reaches.
@@ -227,8 +232,8 @@ class Noise:
 
 
 def _check_contributors(contributors: int) -> None:
-    if contributors < 1:
-        raise ParameterError("noise is of one contributor at least")
+    if not 1 <= contributors <= MOST_CONTRIBUTORS:
+        raise ParameterError(f"noise is of 1 to {MOST_CONTRIBUTORS} contributors")
 
 
 def _thresholds(epsilon_milli: int, cap: int, honest: int) -> Iterator[int]:
@@ -258,8 +263,8 @@ def _split(thresholds: Iterator[int]) -> _Table:
 
 
 def _law(shape: float, rate: float) -> NDArray[np.float64]:
-    """``P(X = k)`` for ``X`` of ``NB(shape, exp(-rate))``, up to where 1e-20 is left, with floats."""
-    k = np.arange(math.ceil((2 * shape + 50) / rate) + 1, dtype=np.float64)
+    """``P(X = k)`` for ``X`` of ``NB(shape, exp(-rate))``, up to where 1e-30 is left, with floats."""
+    k = np.arange(math.ceil((2 * shape + 80) / rate) + 1, dtype=np.float64)
     first = shape * math.log(-math.expm1(-rate))
     steps = np.log((k[:-1] + shape) / (k[:-1] + 1)) - rate
     return np.exp(first + np.concatenate([[0.0], np.cumsum(steps)]))
