@@ -50,6 +50,8 @@ class Run:
         coordinator: who asked.
         time: when it was joined, RFC 3339.
         key: what it counts.
+        types: types of the indicators in its dictionary.
+        epsilon_milli: privacy loss of its noise, in thousandths; 0 for exact numbers.
         masked: whether the masked vector has left.
         shared: whether shares have left with which the sum can be opened.
         counted: whether it came to its end.
@@ -61,6 +63,8 @@ class Run:
     coordinator: str
     time: str
     key: Key
+    types: tuple[str, ...] = ()
+    epsilon_milli: int = 0
     masked: bool = False
     shared: bool = False
     counted: bool = False
@@ -181,7 +185,13 @@ class Runs:
         for session in abandons:
             if (before := self._joined.get(session)) is not None:
                 self._joined[session] = replace(before, abandoned=True)
-        self._joined[leaf.session] = Run(session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key)
+        types, epsilon = leaf.what.get("types", []), leaf.what.get("epsilon_milli", 0)
+        assert isinstance(types, list)  # the schema says so
+        assert isinstance(epsilon, int)
+        self._joined[leaf.session] = Run(
+            session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key, types=tuple(types),
+            epsilon_milli=epsilon,
+        )  # fmt: skip
         return ""
 
 

@@ -16,8 +16,8 @@ from exchange.report.together import together
 NOT_THERE = {
     "erasure_requests": "This version of cosight has no messages that ask a peer to erase or correct. Such "
     "requests are handled outside of it and are not counted here.",
-    "aggregates": "Which numbers of a run with the alliance were released, and which were held back, is in its "
-    "result, which is kept apart. The ledger holds how many, and under which k.",
+    "aggregates": "Which numbers of a run with the alliance were released, and which were held back, is in "
+    "its result, which is kept apart. The ledger holds how many, and under which k.",
     "per_type_output": "How many of each type matched is in no ledger by design. The list of what matched is "
     "the annex, which is kept apart under its own access control.",
     "repeated_values": "No ledger holds values, so how often one value was offered is not counted here. "

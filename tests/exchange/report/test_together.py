@@ -1,4 +1,4 @@
-"""Runs with the alliance in a report: in words, from the entries alone, naming nobody who must not be named."""
+"""Runs with the alliance in a report: in words, from entries alone, naming nobody who must not be named."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -72,24 +72,26 @@ def test_every_run_is_told_in_words(report: Made) -> None:
     often = "how often members saw each entry of a dictionary of 20 entries"
     assert told == {
         (FIRST.name, "member"): (
-            f"On 1 March 2026, 12:00:00 UTC umbra asked 5 members: {many}, {days}. acme put in something for 3 "
-            "entries. Its numbers left masked, and acme gave no share with which the sum could be opened. It "
-            "was given up (bad-share, caused by peer-1); there is no result."
+            f"On 1 March 2026, 12:00:00 UTC umbra asked 5 members: {many}, {days}. acme put in "
+            "something for 3 entries. Its numbers left masked, and acme gave no share with which the "
+            "sum could be opened. It was given up (bad-share, caused by peer-1); there is no result."
         ),
         (AGAIN.name, "member"): (
-            f"On 1 March 2026, 12:00:03 UTC umbra asked 5 members: {many}, {days}. acme put in something for 3 "
-            "entries; 6 entries that it holds were held back by rule. The sum of 4 members was opened, and "
-            "nobody's own numbers. 9 numbers with at least 3 reporters behind them were released to all that "
-            "took part. A member with altered software saw the numbers that were not released too: that so "
-            "many hold an entry, not that acme does, unless all others that did not drop out worked together."
+            f"On 1 March 2026, 12:00:03 UTC umbra asked 5 members: {many}, {days}. acme put in "
+            "something for 3 entries; 6 entries that it holds were held back by rule. The sum of 4 "
+            "members was opened, and nobody's own numbers. 9 numbers with at least 3 reporters behind"
+            " them were released to all that took part. A member with altered software saw the "
+            "numbers that were not released too: that so many hold an entry, not that acme does, "
+            "unless all others that did not drop out worked together."
         ),
         (MINE.name, "coordinator"): (
-            f"On 1 March 2026, 12:00:07 UTC acme asked 5 members: {many}, {days}. It was given up (too-few); "
-            "there is no result."
+            f"On 1 March 2026, 12:00:07 UTC acme asked 5 members: {many}, {days}. It was given up "
+            "(too-few); there is no result."
         ),
         (TIMES.name, "member"): (
-            f"On 1 March 2026, 12:00:09 UTC umbra asked 5 members: {often}, {days}. Nothing of acme left. "
-            "There is no end in the ledger: the run goes on, or the node was stopped in the middle."
+            f"On 1 March 2026, 12:00:09 UTC umbra asked 5 members: {often}, {days}. Nothing of acme "
+            "left. There is no end in the ledger: the run goes on, or the node was stopped in the "
+            "middle."
         ),
     }
 
