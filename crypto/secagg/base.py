@@ -146,11 +146,15 @@ def unpack_roll(packed: bytes, n: int) -> tuple[int, ...]:
 
 @message
 class Join(Message):
-    """Member: keys for this aggregation alone, the commitment to its own mask, and a signature over all."""
+    """Member: keys for this run alone, a commitment, a proof that the first key is its own, a signature over all.
+
+    The commitment is to the seed of its own mask, the proof that of ``keys.possession``.
+    """
 
     key: bytes
     mask_key: bytes
     commitment: bytes
+    possession: bytes
     signature: bytes
 
 
@@ -210,7 +214,7 @@ class Roll(Message):
 
 @message
 class Joins(Message):
-    """Coordinator: key, mask key, commitment and signature of each. ``(|U1|, 160)``."""
+    """Coordinator: of each the fields of its ``Join``, one after the other. ``(|U1|, 256)``."""
 
     rows: Rows
 

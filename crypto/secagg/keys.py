@@ -11,12 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from crypto import hashing, labels, oprf
-from crypto.errors import ParameterError
-from crypto.group import Rng
-from crypto.oprf import Mode, PrivateKey
+from crypto import group, hashing, labels, oprf
+from crypto.errors import DecodeError, ParameterError, VerificationError
+from crypto.group import ELEMENT_BYTES, Rng
+from crypto.oprf import PROOF_BYTES, Mode, PrivateKey
+from crypto.rows import Rows, table
 
 SECRET_BYTES = 32
+POSSESSION_BYTES = ELEMENT_BYTES + PROOF_BYTES
 _P = 2**255 - 19
 
 
@@ -68,6 +70,31 @@ def public_key(secret: bytes | bytearray) -> bytes:
     return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
+def possession(context: bytes, position: int, box: PrivateKey, *, rng: Rng) -> bytes:
+    """Show that we know the secret of our key for boxes: a point that this key gives, and the proof of it.
+
+    Whoever could announce another member's key, plus some multiple of the generator, would find that
+    member's boxes open by what complaints of its own boxes reveal.
+    """
+    points, proof = oprf.blind_evaluate(box, _base(context, position), rng=rng)
+    return points.tobytes() + proof
+
+
+def is_possessed(context: bytes, position: int, public: bytes, shown: bytes) -> bool:
+    """Whether ``possession`` showed this for the key. No encoding of an element but its one is taken."""
+    try:
+        group.validate(table([public], ELEMENT_BYTES))
+        oprf.verify(
+            public_key=public,
+            blinded=_base(context, position),
+            evaluated=table([shown[:ELEMENT_BYTES]], ELEMENT_BYTES),
+            proof=shown[ELEMENT_BYTES:],
+        )
+    except (DecodeError, VerificationError):
+        return False
+    return True
+
+
 def is_key(public: bytes) -> bool:
     """Whether it is the one encoding of a key that every secret gives something with."""
     if int.from_bytes(public, "little") >= _P:
@@ -94,3 +121,9 @@ def pair_seed(context: bytes, secret: bytes | bytearray, position: int, public: 
     point = X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
     ends = bytes([min(position, other), max(position, other)])
     return derived(labels.MASKING_PAIR, point, context, ends)
+
+
+def _base(context: bytes, position: int) -> Rows:
+    """The element that a key for boxes is shown to be known by; of this run and position alone."""
+    row = context + bytes([position])
+    return group.hash_to_group(table([row], len(row)), labels.MASKING_POSSESSION.encode())

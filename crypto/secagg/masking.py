@@ -9,7 +9,7 @@ random-oracle model, under gap Diffie-Hellman on Curve25519 and ristretto255, wi
 generator, AES-GCM an authenticated encryption, and Ed25519 unforgeable.
 
 Cost: six steps, each one message up and its answer down. A member sends ``d`` words, ``144 |U1| + 32 |U2|``
-bytes and 480 more; it expands ``|U2| * d`` words of masks. The exact bytes are in docs/protocols/masking.md.
+bytes and 576 more; it expands ``|U2| * d`` words of masks. The exact bytes are in docs/protocols/masking.md.
 
 Source: Bonawitz, Ivanov, Kreuter, Marcedone, McMahan, Patel, Ramage, Segal, Seth, "Practical Secure
 Aggregation for Privacy-Preserving Machine Learning", CCS 2017, for the malicious server, on the complete
@@ -60,7 +60,7 @@ from crypto.secagg.view import (
     KEYS_BYTES,
     ROOT_BYTES,
     View,
-    keys_of,
+    body_of,
     result_statement,
     to_join,
     verify_receipt,
@@ -141,6 +141,7 @@ class _Member:
             secrets.box.public_key
             + keys.public_key(secrets.mask)
             + keys.commit(self._setup.context, self._position, secrets.own)
+            + keys.possession(self._setup.context, self._position, secrets.box, rng=self._rng)
         )
         mine = own + self._signed(Step.JOINING, own)
         yield from send(to_join(mine))
@@ -149,7 +150,7 @@ class _Member:
         rows = (yield from receive(Joins, rows=(len(joined), JOIN_BYTES))).rows
         for position, row in zip(joined, rows, strict=True):
             join = to_join(row.tobytes())
-            _relayed(view.is_signed(Step.JOINING, position, join.signature, keys_of(join)), "bad-signature")
+            _relayed(view.is_signed(Step.JOINING, position, join.signature, body_of(join)), "bad-signature")
             view.check_keys(position, join)
         _relayed(rows[joined.index(self._position)].tobytes() == mine, "swapped-keys")
         view.add_joins(joined, rows[:, :KEYS_BYTES])

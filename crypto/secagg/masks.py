@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from crypto.errors import Blamed, ParameterError, ProtocolError
 from crypto.hashing import HASH_BYTES
-from crypto.rows import Rows
+from crypto.rows import Rows, table
 from crypto.secagg import keys, ring
 from crypto.secagg.base import Setup
 from crypto.secagg.keys import SECRET_BYTES, Secrets
 from crypto.secagg.ring import Vector
-from crypto.secagg.view import View, table
+from crypto.secagg.view import View
 
 
 def own_words(setup: Setup, vector: NDArray[Any], noise: NDArray[Any] | None) -> Vector:
