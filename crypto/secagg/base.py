@@ -146,7 +146,7 @@ def unpack_roll(packed: bytes, n: int) -> tuple[int, ...]:
 
 @message
 class Join(Message):
-    """Member: keys for this run alone, a commitment, a proof that the first key is its own, a signature over all.
+    """Member: keys for this run alone, a commitment, a proof that the first key is its own, and a signature.
 
     The commitment is to the seed of its own mask, the proof that of ``keys.possession``.
     """

@@ -4,6 +4,7 @@ Keys for masks are X25519, because a secret of 32 bytes can be shared and checke
 for boxes are in ristretto255, for what ``crypto.secagg.boxes`` says.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -108,19 +109,23 @@ def is_key(public: bytes) -> bool:
     return True
 
 
-def pair_seed(context: bytes, secret: bytes | bytearray, position: int, public: bytes, other: int) -> bytes:
-    """The seed of the mask of two members, the same on both sides.
+def pair_seeds(
+    context: bytes, secret: bytes | bytearray, position: int, others: Mapping[int, bytes]
+) -> list[bytes]:
+    """The seeds of the masks that a member has with others, the same on both sides.
 
     Args:
         context: of the run.
-        secret: the mask key of one.
+        secret: its mask key.
         position: its position.
-        public: the public mask key of the other, which ``is_key``.
-        other: its position.
+        others: the public mask keys of the others, each of which ``is_key``, by position.
     """
-    point = X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
-    ends = bytes([min(position, other), max(position, other)])
-    return derived(labels.MASKING_PAIR, point, context, ends)
+    key, seeds = X25519PrivateKey.from_private_bytes(secret), []
+    for other, public in others.items():
+        point = key.exchange(X25519PublicKey.from_public_bytes(public))
+        ends = bytes([min(position, other), max(position, other)])
+        seeds.append(derived(labels.MASKING_PAIR, point, context, ends))
+    return seeds
 
 
 def _base(context: bytes, position: int) -> Rows:

@@ -61,6 +61,44 @@ def test_one_more_than_the_bound_ends_the_run_with_nothing_opened(n: int, step: 
     assert bool(opened) == (step is Step.SIGNING), "then the sum is known already, but nobody certifies it"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_thirty_members_lose_as_many_as_the_bound_allows_at_one_step(step: Step) -> None:
+    agreed = setup(30, width=8, cap=8)
+    alliance = run(agreed, drops=dict.fromkeys(range(1, 28, 3), step))
+    assert len(alliance.coordinator.survivors) == (21 if step <= Step.MASKING else 30)
+    check_exact(alliance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_thirty_members_lose_one_more_than_the_bound_at_one_step(step: Step) -> None:
+    alliance = Alliance(setup(30), vectors(setup(30)), drops=dict.fromkeys(range(10), step))
+    with pytest.raises(TooFew) as few:
+        alliance.finish()
+    assert (few.value.left, few.value.needed, alliance.step) == (20, 21, step)
+    assert alliance.results == {}
+
+
+@pytest.mark.slow
+def test_a_hundred_members_lose_some_at_every_step_up_to_the_bound() -> None:
+    agreed = setup(100, width=64, cap=(1 << 57) - 1)
+    drops = {3 * i: STEPS[i % len(STEPS)] for i in range(33)}
+    alliance = run(agreed, drops=drops)
+    assert len(alliance.coordinator.survivors) == 100 - sum(step <= Step.MASKING for step in drops.values())
+    check_exact(alliance)
+
+
+@pytest.mark.slow
+def test_a_hundred_members_lose_one_more_than_the_bound() -> None:
+    drops = {2 * i: STEPS[i % 4] for i in range(34)}
+    alliance = Alliance(setup(100), vectors(setup(100)), drops=drops)
+    with pytest.raises(TooFew) as few:
+        alliance.finish()
+    assert (few.value.left, few.value.needed, alliance.step) == (66, 67, Step.AGREEING)
+    assert not [m for _, m in alliance.wire if isinstance(m, Opened)]
+
+
 def test_members_drop_out_one_after_the_other() -> None:
     alliance = run(setup(10), drops={0: Step.DEALING, 4: Step.MASKING, 9: Step.UNMASKING})
     assert alliance.coordinator.survivors == (1, 2, 3, 5, 6, 7, 8, 9)
