@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crypto import ed25519
 from crypto.errors import Blamed, ParameterError
 from crypto.rows import Rows
 from crypto.session import Message, Receive, message
 
 CONTEXT_BYTES = 32
-KEY_BYTES = 32
-SIGNATURE_BYTES = 64
+KEY_BYTES = ed25519.KEY_BYTES
+SIGNATURE_BYTES = ed25519.SIGNATURE_BYTES
 LEAST, MOST = 3, 100
 """How many members there can be."""
 WIDTHS = (8, 16, 32, 64)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crypto.errors import ParameterError, TooFew
 from crypto.secagg import ring
@@ -97,6 +99,34 @@ def test_a_hundred_members_lose_one_more_than_the_bound() -> None:
         alliance.finish()
     assert (few.value.left, few.value.needed, alliance.step) == (66, 67, Step.AGREEING)
     assert not [m for _, m in alliance.wire if isinstance(m, Opened)]
+
+
+STILL_NEEDED = {Step.AGREEING, Step.UNMASKING, Step.SIGNING}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(3, 8).flatmap(
+        lambda n: st.tuples(
+            st.just(n), st.integers(3, n), st.dictionaries(st.integers(0, n - 1), st.sampled_from(STEPS))
+        )
+    )
+)
+def test_any_dropouts_end_as_counting_says(case) -> None:
+    """Exact where enough are left at the end of every step, and else too few at the first where not."""
+    n, minimum, drops = case
+    agreed = setup(n, minimum=minimum)
+    alliance = Alliance(agreed, vectors(agreed), drops=drops)
+    for step in STEPS:
+        left = n - sum(gone <= step for gone in drops.values())
+        needed = threshold(n) if step in STILL_NEEDED else max(threshold(n), minimum)
+        if left < needed:
+            with pytest.raises(TooFew) as few:
+                alliance.finish()
+            assert (alliance.step, few.value.left, few.value.needed) == (step, left, needed)
+            assert alliance.results == {}
+            return
+    check_exact(alliance.finish())
 
 
 def test_members_drop_out_one_after_the_other() -> None:
