@@ -8,7 +8,7 @@ new opening's ``abandons``, and this member has handed out no shares there. See 
 Source: Bonawitz et al., CCS 2017, section 6 (what a second, differing sum would tell).
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -98,16 +98,16 @@ class InTheWay:
 class Runs:
     """The runs that a log speaks of: those joined as a member, and those convened as a coordinator."""
 
-    def __init__(
-        self, joined: Iterable[Run] = (), convened: Collection[str] = (), over: Collection[str] = ()
-    ) -> None:
-        self._joined = {run.session: run for run in joined}
-        self._convened = frozenset(convened)
-        self._over = frozenset(over)
+    def __init__(self) -> None:
+        self._joined: dict[str, Run] = {}
+        self._convened = self._over = self._abandoned = frozenset[str]()
 
     def copy(self) -> "Runs":
         """Return the same, to be gone on from without changing this one."""
-        return Runs(self._joined.values(), self._convened, self._over)
+        made = Runs()
+        made._joined = dict(self._joined)
+        made._convened, made._over, made._abandoned = self._convened, self._over, self._abandoned
+        return made
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self._joined.values())
@@ -122,6 +122,14 @@ class Runs:
     def convened(self, session: str) -> bool:
         """Say whether this member is the coordinator of a run."""
         return session in self._convened
+
+    def over(self, session: str) -> bool:
+        """Say whether this member, as the coordinator of a run, has written how it ended."""
+        return session in self._over
+
+    def abandoned(self, session: str) -> bool:
+        """Say whether a run was joined on the promise to say nothing in this one, joined or not."""
+        return session in self._abandoned
 
     def going(self) -> list[Run]:
         """Return the runs that were joined and have no end yet, oldest first."""
@@ -180,8 +188,11 @@ class Runs:
         key, abandons = key_of(leaf), abandons_of(leaf)
         if leaf.session in self._joined:
             return "the run was joined already"
+        if self.abandoned(leaf.session):
+            return "the run was abandoned before"
         if found := self.in_the_way(key, abandons):
             return f"an earlier run over the same window is in the way: it is {found[0].reason}"
+        self._abandoned |= set(abandons)
         for session in abandons:
             if (before := self._joined.get(session)) is not None:
                 self._joined[session] = replace(before, abandoned=True)

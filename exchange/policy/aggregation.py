@@ -11,7 +11,7 @@ from exchange.aggregation.budget import Budget, Release, admit
 from exchange.aggregation.opening import Measure, Opening
 from exchange.errors import PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.ledger.runs import Key, Runs
+from exchange.ledger.runs import DISCOVER, Key, Runs
 from exchange.policy.budget import DAY
 from exchange.policy.model import Policy
 from exchange.policy.rule import Objection, Pending, Rule, listed
@@ -310,6 +310,8 @@ def _base(case: Case) -> Objection | Pending | None:
 
 
 def _once(case: Case) -> Objection | None:
+    if case.history.runs.abandoned(case.opening.name):
+        return Objection("a run was joined since on the promise to say nothing in this one")
     abandons = {context.hex() for context in case.opening.abandons}
     found = case.history.runs.in_the_way(key_of(case.opening), abandons)
     if not found:
@@ -325,7 +327,8 @@ def _once(case: Case) -> Objection | None:
 
 def _per_day(case: Case) -> Objection | None:
     since = (case.now - DAY).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    joined, allowed = sum(run.time >= since for run in case.history.runs), case.terms.per_day
+    runs = (run for run in case.history.runs if run.key.measure != DISCOVER)
+    joined, allowed = sum(run.time >= since for run in runs), case.terms.per_day
     if joined < allowed:
         return None
     reason = f"{joined} runs were joined in the last 24 hours, {allowed} are allowed"

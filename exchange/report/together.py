@@ -117,7 +117,10 @@ def _ended(run: dict[str, Any], us: str) -> list[str]:
     if run["outcome"] == "broken":
         by = f", caused by {listed(run['culprits'])}" if run["culprits"] else ""
         return [f"It was given up ({run['reason']}{by}); there is no result."]
-    said = [f"The sum of {count(run['survivors'], 'member')} was opened, and nobody's own numbers."]
+    said = [f"Others went on without {listed(run['culprits'])}."] if run["culprits"] else []
+    if asked["measure"] == DISCOVER:
+        return [*said, f"It came to its end, with {count(run['survivors'], 'batch', 'batches')}."]
+    said += [f"The sum of {count(run['survivors'], 'member')} was opened, and nobody's own numbers."]
     if run["released"] is not None and asked["reporters"]:
         said.append(
             f"{count(run['released'], 'number')} with at least {asked['reporters']} reporters behind them "
@@ -125,7 +128,7 @@ def _ended(run: dict[str, Any], us: str) -> list[str]:
         )
     if asked["epsilon_milli"]:
         said.append(f"Every number has noise, with an epsilon of {asked['epsilon_milli'] / 1000:g}.")
-    if run["role"] == "member" and asked["measure"] != DISCOVER:
+    if run["role"] == "member":
         said.append(
             "A member with altered software saw the numbers that were not released too: that so many hold an "
             f"entry, not that {us} does, unless all others that did not drop out worked together."

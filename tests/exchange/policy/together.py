@@ -42,9 +42,13 @@ def entry(kind: Kind, session: str, ago: timedelta = timedelta(days=3), **what: 
 
 
 def joined(session: bytes = b"b" * 32, ago: timedelta = timedelta(days=3), **change: Any) -> Leaf:
+    given_up = change.pop("abandons", [])
     key = key_of(opening(**change))
-    asked = {"types": list(map(str, OPENING.types)), "epsilon_milli": change.get("epsilon_milli", 0)}
-    return entry(Kind.JOINED, session.hex(), ago, **key._asdict(), **asked)
+    asked: dict[str, Any] = {
+        "types": list(map(str, OPENING.types)),
+        "epsilon_milli": change.get("epsilon_milli", 0),
+    }
+    return entry(Kind.JOINED, session.hex(), ago, **key._asdict(), **asked, abandons=given_up)
 
 
 def history(*leaves: Leaf, quarantined: str = "") -> Together:
@@ -145,6 +149,7 @@ REFUSED: dict[str, list[Alone]] = {
     "a8-visibility": [Alone({"visibility": '["reporters"]'}), Alone({"visibility": None})],
     "a9-window": [Alone(opening={"window": (date(2026, 2, 1), date(2026, 3, 2))})],
     "a10-once": [
+        before(joined(b"n" * 32, abandons=[OPENING.name]), entry(Kind.BROKEN, (b"n" * 32).hex())),
         before(joined(), *DONE),
         before(joined(), *DONE, window=(date(2026, 2, 28), date(2026, 3, 1))),
         before(joined(), MASKED, SHARED, abandons=(BASE,)),
