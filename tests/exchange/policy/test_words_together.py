@@ -25,6 +25,7 @@ def test_what_may_be_counted() -> None:
         "globex, umbra may convene us to measure count, sightings, 2 times a day at most, for: weekly count",
         "at least 5 members, no sum of fewer than 4 of them, no number with fewer than 3 reporters behind it",
         "dictionaries: 1,000 to 100,000 entries, at least 100 of each type in it",
+        "of a dictionary, 25% may have been counted before on the same days",
         "no member behind more than 50% of a released sum",
         "only with noise, epsilon 1 at most",
         "released numbers may be shown to: everyone, reporters",
@@ -56,7 +57,7 @@ def test_what_states_nothing_allows_nothing() -> None:
 @pytest.mark.parametrize(
     ("lines", "about"),
     [
-        ({"purposes": '["weekly count", "monthly count"]'}, "subtracted from one another"),
+        ({"repeated": "0.01"}, "subtracted from one another"),
         ({"dictionary": "{ min = 99, max = 9999 }"}, "a dictionary of 99 entries"),
         ({"measures": '["sightings"]', "reporters": "3"}, "can work out the others'"),
         ({"tlp": None}, "states no tlp"),
