@@ -111,7 +111,7 @@ def slot_of(opening: Opening, said: Sequence[Seen]) -> int | None:
         return OWN
     if not said or opening.slots == 1:
         return None
-    origins = {_plainly(one.origin) for one in said}
+    origins = {plainly(one.origin) for one in said}
     drawn = min(
         sha256(labels.AGGREGATE_ORIGIN.encode() + b"\x00" + opening.context + origin.encode()).digest()
         for origin in origins
@@ -119,7 +119,7 @@ def slot_of(opening: Opening, said: Sequence[Seen]) -> int | None:
     return 1 + int.from_bytes(drawn) % (opening.slots - 1)
 
 
-def _plainly(origin: str) -> str:
+def plainly(origin: str) -> str:
     """A name as several members may write it: case, width and white space do not count."""
     return " ".join(normalize("NFKC", origin).casefold().split())
 

@@ -50,7 +50,7 @@ def known(connection: Connection, bars: Bars, dictionary: Dictionary) -> Known:
         .where(bars.lets())
         .order_by(indicator.c.id, feed.c.id)
     )
-    contexts = _Contexts(connection)
+    contexts = Contexts(connection)
     seen: list[tuple[int, list[Seen]]] = []
     withheld: dict[str, dict[IndicatorType, int]] = {}
     for start, entries in _pieces(dictionary):
@@ -91,7 +91,7 @@ def _count(
         of_rule[IndicatorType(kind)] = of_rule.get(IndicatorType(kind), 0) + n
 
 
-class _Contexts:
+class Contexts:
     """Contexts by their numbers; many indicators share one, so each is read once."""
 
     def __init__(self, connection: Connection) -> None:
@@ -99,6 +99,7 @@ class _Contexts:
         self._known: dict[int, Context] = {}
 
     def of(self, number: int | None) -> Context:
+        """The one of this number."""
         if number is None:
             return _NOTHING
         if number not in self._known:
