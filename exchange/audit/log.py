@@ -7,6 +7,7 @@ from functools import cached_property
 import cbor2
 
 from exchange.aggregation.opening import Opening
+from exchange.aggregation.round import Round
 from exchange.aggregation.tally import Tally
 from exchange.agreement import Agreement
 from exchange.audit.rosters import Rosters
@@ -79,6 +80,16 @@ class Log:
             return None
         try:
             return Opening.decode(body)
+        except CosightError:
+            return None
+
+    def round(self, name: str) -> Round | None:
+        """The discovery whose context in hex is its name; None where it is not there, or none."""
+        body = self.documents.get(name, b"")
+        if Document(DocumentKind.ROUND, body).hash != name:
+            return None
+        try:
+            return Round.decode(body)
         except CosightError:
             return None
 

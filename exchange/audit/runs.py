@@ -44,7 +44,9 @@ class RunPapers:
         before = self._runs.copy()
         self._runs.admit(leaf)  # what is wrong with its place is said where the order is looked at
         if leaf.kind in {Kind.CONVENED, Kind.JOINED}:
-            if leaf.what["measure"] != DISCOVER:
+            if leaf.what["measure"] == DISCOVER:
+                yield from self._discovery(leaf)
+            else:
                 yield from self._opened(leaf, before)
             return
         opening = self._log.opening(leaf.session)
@@ -71,6 +73,23 @@ class RunPapers:
             yield LEAVES, "the run names somebody who is not on its roster"
         if leaf.kind is Kind.JOINED:
             yield from self._allowed(leaf, opening, before)
+
+    def _discovery(self, leaf: Leaf) -> Iterator[Found]:
+        """What was agreed on in a discovery is there, and is what the entry says; the policy was in force."""
+        self.named.add(leaf.session)
+        found = self._log.round(leaf.session)
+        if found is None:
+            yield name_of(leaf.session), "what a discovery was agreed on is missing, or is none"
+            return
+        if any(leaf.what.get(name) != value for name, value in found.asked().items()):
+            yield LEAVES, "what the entry says of the discovery is not what was agreed on"
+        if leaf.peer not in {"", found.parts.relay}:
+            yield LEAVES, "the discovery was joined with somebody who does not relay it"
+        roster = self._log.rosters.at(found.roster_epoch)
+        if roster is None or roster.hash != found.roster_hash or tuple(roster.by_id) != found.members:
+            yield LEAVES, "the discovery names a roster that is not in the export"
+        if leaf.kind is Kind.JOINED and leaf.what.get("policy") != self._log.history.policy:
+            yield LEAVES, "the discovery names no policy that is in force"
 
     def _allowed(self, leaf: Leaf, opening: Opening, before: Runs) -> Iterator[Found]:
         """The policy that is named was in force, and lets the run be joined, from the entries before it."""

@@ -21,6 +21,7 @@ class DocumentKind(StrEnum):
     KEY = "key"
     OPENING = "opening"
     TALLY = "tally"
+    ROUND = "round"
 
 
 _LABELS = {
@@ -28,6 +29,7 @@ _LABELS = {
     DocumentKind.POLICY: labels.POLICY,
     DocumentKind.OPENING: labels.AGGREGATE_OPENING,
     DocumentKind.TALLY: labels.AGGREGATE_TALLY,
+    DocumentKind.ROUND: labels.DISCOVERY_ROUND,
 }
 
 

@@ -45,6 +45,8 @@ class Kind(StrEnum):
     SHARED = "shared"
     COUNTED = "counted"
     BROKEN = "broken"
+    HELPED = "helped"
+    ERASED = "erased"
 
 
 RUNS = frozenset({Kind.CONVENED, Kind.JOINED, Kind.MASKED, Kind.SHARED, Kind.COUNTED, Kind.BROKEN})
@@ -257,8 +259,10 @@ SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
     Kind.JOINED: (_fields(*_RUN), _ASKED),
     Kind.MASKED: (_fields(*_RUN), _what("entered")),
     Kind.SHARED: (_fields(*_RUN), _what("survivors")),
-    Kind.COUNTED: (_fields("session", "what", optional=("peer",)), _what("survivors", "digest")),
+    Kind.COUNTED: (_fields("session", "what", optional=("peer", "culprits")), _what("survivors", "digest")),
     Kind.BROKEN: (_fields("session", "what", optional=("peer", "culprits")), _what("reason", "by")),
+    Kind.HELPED: (_fields("peer", "what"), _what("epoch", "padded", "count")),
+    Kind.ERASED: (_fields("what"), _what("epoch")),
 }
 
 

@@ -80,6 +80,8 @@ FIELDS: dict[Kind, dict[str, object]] = {
             "survivors": 4, "digest": "d3" * 32, "tally": "7a" * 32, "released": 17, "epsilon_milli": 500
         }
     },
+    Kind.HELPED: {"peer": "umbra", "what": {"epoch": 2900, "padded": 1024, "count": 1126}},
+    Kind.ERASED: {"what": {"epoch": 2899}},
     Kind.BROKEN: RUN | {"culprits": ["globex", "initech"], "what": {"reason": "bad-share", "by": "peer"}},
 }  # fmt: skip
 
