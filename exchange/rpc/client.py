@@ -193,7 +193,7 @@ class PeerLink:
             while True:
                 try:
                     async with asyncio.timeout(self._idle_s):
-                        with _faults(self._peer):
+                        with faults(self._peer):
                             data = await call.read()
                 except TimeoutError:
                     raise PeerUnavailable(f"{self._peer} fell silent", code="peer-stalled") from None
@@ -217,19 +217,19 @@ class PeerLink:
         call: Any = self._channel.stream_stream(f"/{SERVICE}/Run")(timeout=agreement.deadline_s)
 
         async def read() -> bytes | None:
-            with _faults(self._peer):
+            with faults(self._peer):
                 frame = await call.read()
             if frame is not grpc.aio.EOF:
                 return cast("bytes", frame)
             if await call.code() is not grpc.StatusCode.OK:
-                raise_for(await _status(call), self._peer)
+                raise_for(await status_of(call), self._peer)
             return None
 
         async def write(frame: bytes) -> None:
             try:
                 await call.write(frame)
             except _ENDED:
-                status = await _status(call)
+                status = await status_of(call)
                 if status.code() is grpc.StatusCode.INTERNAL:  # gRPC's own word in place of the peer's
                     raise PeerUnavailable(
                         f"{self._peer} ended the run while we were sending", code="peer-closed",
@@ -254,7 +254,7 @@ class PeerLink:
 
     async def _unary(self, method: str, request: Protobuf, reply: type[messages.P]) -> messages.P:
         call: Any = self._channel.unary_unary(f"/{SERVICE}/{method}")
-        with _faults(self._peer):
+        with faults(self._peer):
             data = await call(request.SerializeToString(), timeout=self._timeout_s)
         return self._parsed(reply, data)
 
@@ -266,7 +266,7 @@ class PeerLink:
 
 
 @contextmanager
-def _faults(peer: str) -> Iterator[None]:
+def faults(peer: str) -> Iterator[None]:
     """What gRPC raises, in our words."""
     try:
         yield
@@ -274,7 +274,7 @@ def _faults(peer: str) -> Iterator[None]:
         raise_for(e, peer)
 
 
-async def _status(call: Any) -> grpc.aio.AioRpcError:
+async def status_of(call: Any) -> grpc.aio.AioRpcError:
     """How the peer ended the call."""
     return grpc.aio.AioRpcError(
         await call.code(), await call.initial_metadata(), await call.trailing_metadata(), await call.details()

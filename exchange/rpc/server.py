@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -13,6 +14,7 @@ import grpc
 from crypto.psi import DISCOVERED
 from exchange.agreement import Agreement
 from exchange.disclosure import Channel, Desk, Responder, commit, judge_ours
+from exchange.discovery.serving import Service
 from exchange.errors import (
     ConfigError,
     CosightError,
@@ -26,6 +28,7 @@ from exchange.indicators import PROFILE
 from exchange.rpc import filters, messages
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
+from exchange.rpc.discovering import Discovering, calls
 from exchange.rpc.seats import Seats
 from exchange.rpc.status import STATUS, outward
 from exchange.v1 import exchange_pb2 as pb
@@ -52,6 +55,9 @@ in its intermediate."""
 MAX_ASKS = 256
 MAX_ASKS_EACH = 64
 """Open calls with questions: they are small, and there may be many at once."""
+MAX_DISCOVERIES = 256
+MAX_DISCOVERIES_EACH = 8
+"""Open calls of discoveries: most of them wait."""
 MAX_STRANGERS = 16
 MAX_STRANGERS_EACH = 2
 """Open greetings of those who are not on our roster (yet, or any more)."""
@@ -67,9 +73,12 @@ class Server:
         desk: what decisions are made with.
         directory: the alliance.
         idle_s: longest silence of a peer within a run, in seconds, beside what its computation may take.
+        service: the parts of this node in discoveries; None where it has none.
     """
 
-    def __init__(self, desk: Desk, directory: Directory, *, idle_s: float) -> None:
+    def __init__(
+        self, desk: Desk, directory: Directory, *, idle_s: float, service: Service | None = None
+    ) -> None:
         self._desk = desk
         self._directory = directory
         self._idle_s = idle_s
@@ -79,6 +88,8 @@ class Server:
         self._calls: set[asyncio.Task[Any]] = set()
         self._seats = Seats(each=MAX_CALLS_EACH, total=MAX_CALLS)
         self._asks = Seats(each=MAX_ASKS_EACH, total=MAX_ASKS)
+        self._service = service
+        self._discoveries = Seats(each=MAX_DISCOVERIES_EACH, total=MAX_DISCOVERIES)
         self._strangers = Seats(each=MAX_STRANGERS_EACH, total=MAX_STRANGERS)
 
     async def start(self, listen: str) -> int:
@@ -87,22 +98,25 @@ class Server:
         Raises:
             ConfigError: the address cannot be bound.
         """
-        server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS + MAX_ASKS)
+        server = grpc.aio.server(
+            options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS + MAX_ASKS + MAX_DISCOVERIES
+        )
         # All are streams for us, though most carry one message each way: gRPC would read a unary request
         # before it calls us, and wait for it for ever. Requests come as bytes and are decoded under our
         # guard, for one code whatever they hold.
-        calls: dict[str, Any] = {
-            name: grpc.stream_stream_rpc_method_handler(answer)
-            for name, answer in (
-                ("Hello", self._hello),
-                ("Propose", self._propose),
-                ("Run", self._run),
-                ("Settle", self._settle),
-                ("Download", self._download),
-                ("Ask", self._ask),
-            )
+        answers: dict[str, Any] = {
+            "Hello": self._hello,
+            "Propose": self._propose,
+            "Run": self._run,
+            "Settle": self._settle,
+            "Download": self._download,
+            "Ask": self._ask,
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
+        answers |= {name: partial(self._discover, call) for name, call in self._discovering().items()}
+        handlers: dict[str, Any] = {
+            name: grpc.stream_stream_rpc_method_handler(answer) for name, answer in answers.items()
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         try:
             port = server.add_secure_port(listen, _credentials(self._directory))
         except RuntimeError:
@@ -115,6 +129,8 @@ class Server:
         await server.start()
         self._server = server
         self._sweeper = asyncio.create_task(self._sweep(changed=changed))
+        if self._service is not None:
+            self._service.start()
         return int(port)
 
     async def stop(self, grace_s: float = 2.0) -> None:
@@ -125,6 +141,8 @@ class Server:
             await self._server.stop(grace_s)
         while self._calls:  # cancelled by now, but each still closes its session in the ledger
             await asyncio.wait(self._calls)
+        if self._service is not None:
+            await self._service.close()
         await self._responder.close()
 
     async def _sweep(self, *, changed: bool) -> None:
@@ -222,6 +240,22 @@ class Server:
             await _write(context, filters.evaluated_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer, self._asks)
+
+    def _discovering(self) -> dict[str, Callable[[str, Any], Awaitable[None]]]:
+        """The calls of discoveries."""
+        if self._service is None:
+            return calls(None)
+        return calls(
+            Discovering(self._service, read=_read, write=_write, one=self._request, idle_s=self._idle_s)
+        )
+
+    async def _discover(
+        self, call: Callable[[str, Any], Awaitable[None]], _requests: Any, context: Any
+    ) -> None:
+        async def answer() -> None:
+            await call(await self._caller(context), context)
+
+        await self._guard(context, answer, self._discoveries)
 
     async def _request(self, context: Any) -> bytes:
         """The one message of a short call."""

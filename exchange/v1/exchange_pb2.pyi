@@ -1,3 +1,4 @@
+from exchange.v1 import discovery_pb2 as _discovery_pb2
 from exchange.v1 import frame_pb2 as _frame_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
