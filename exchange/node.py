@@ -27,6 +27,9 @@ from exchange.disclosure import (
 )
 from exchange.disclosure.asking import Answered, ask
 from exchange.disclosure.publishing import Built, Edition, publish
+from exchange.discoveries import office, service
+from exchange.discovery.search import Found, Search
+from exchange.discovery.taking_part import discover
 from exchange.errors import ConfigError, CosightError, LedgerError, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Verification
@@ -39,6 +42,7 @@ from exchange.rpc.server import Server
 from exchange.store import Store
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
+from exchange.store.discovery.member import Asked
 from exchange.store.epochs import Epochs
 from exchange.store.fetched import Fetched
 from exchange.store.guard import guard_key, seal_seed
@@ -156,7 +160,8 @@ class Node:
             ConfigError: it is no address, or cannot be bound.
         """
         where = _checked(listen or self.home.settings.listen)
-        self._server = Server(self.desk, self.alliance, idle_s=self.home.settings.limits.idle_s)
+        parts, idle_s = service(self.home, self.alliance, self.desk), self.home.settings.limits.idle_s
+        self._server = Server(self.desk, self.alliance, idle_s=idle_s, service=parts)
         return await self._server.start(where)
 
     async def stop(self) -> None:
@@ -263,6 +268,19 @@ class Node:
                 self.desk, peer, distinct, link, Fetched(self.home),
                 purpose=purpose, confirm=confirm, progress=progress,
             )  # fmt: skip
+
+    async def discover(
+        self, search: Search, *, progress: Callable[[str], None] = lambda _what: None
+    ) -> Found:
+        """Take part in a discovery: see ``exchange.discovery.taking_part``.
+
+        Raises:
+            PolicyRefusal: our own policy does not allow it.
+            PeerError: somebody who has a part in it refused, is gone, or lied.
+            CosightError: too few took part.
+        """
+        here = office(self.home, self.alliance, self.desk)
+        return await discover(here, search, Asked(self.home), progress=progress)
 
     def publish(self, edition: Edition, *, progress: Callable[[int], None] = lambda _count: None) -> Built:
         """Publish our set as a filter, or the next filter of the epoch.

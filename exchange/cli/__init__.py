@@ -40,6 +40,7 @@ MODULES = {
     "serve": "match",
     "warm": "match",
     "match": "match",
+    "discover": "discover",
     "results": "kept",
     "export": "export",
     "filter": "filter",

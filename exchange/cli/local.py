@@ -3,10 +3,11 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from crypto.psi import DISCOVERED
@@ -41,6 +42,19 @@ our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000
 
+[discover]
+types = {json.dumps(list(IndicatorType))}
+tlp = "AMBER+STRICT"
+legal_basis = "this-machine"
+relays = ["*"]
+relay = true
+counter = true
+helper = true
+members = 3
+threshold = 2
+learns = ["individual", "all", "collective"]
+per_day = 1000
+
 [legal_bases.this-machine]
 basis = "other"
 reference = "nothing leaves this machine"
@@ -48,13 +62,16 @@ reference = "nothing leaves this machine"
 START_S = 30
 
 
-def found(name: str, members: Sequence[str], folder: Path) -> list[Home]:
+def found(
+    name: str, members: Sequence[str], folder: Path, addresses: Mapping[str, str] = MappingProxyType({})
+) -> list[Home]:
     """Found an alliance: the first member creates it, the others join by invitation, request and approval.
 
     Args:
         name: of the alliance.
         members: their ids.
         folder: gets one home a member.
+        addresses: ``HOST:PORT`` by member, where the roster is to say how they are reached.
 
     Returns:
         The homes, in the order of the members, each with a policy that allows everything between them.
@@ -62,20 +79,26 @@ def found(name: str, members: Sequence[str], folder: Path) -> list[Home]:
     homes, owns = [], []
     for member in members:
         own = NodeKeys.generate()
-        home = Home.init(folder / member, member, keys=own.to_pem(), listen="127.0.0.1:0")
+        home = Home.init(
+            folder / member, member, keys=own.to_pem(), listen=addresses.get(member, "127.0.0.1:0")
+        )
         write_atomic(home.policy_file, ALLOW_ALL.encode())
         homes.append(home)
         owns.append(own)
     root = keys.generate_ca_key()
     now = utc_now()
-    Alliance.begin(homes[0], [membership.create_alliance(name, members[0], owns[0], root, now).encode()])
+    first = membership.create_alliance(
+        name, members[0], owns[0], root, now, address=addresses.get(members[0])
+    )
+    Alliance.begin(homes[0], [first.encode()])
     founder = Alliance(homes[0], owns[0], utc_now)
     for home, own in zip(homes[1:], owns[1:], strict=True):
         chain, rosters = founder.chain(), founder.signed()
         invitation = joining.make_invitation(
             chain, members[0], owns[0], now, rosters=rosters, member=home.member
         )
-        request_file = joining.make_join_request(joining.read_invitation(invitation, now), home.member, own)
+        read, address = joining.read_invitation(invitation, now), addresses.get(home.member)
+        request_file = joining.make_join_request(read, home.member, own, address=address)
         request = joining.read_join_request(request_file, chain, now)
         signed = membership.admit(chain, members[0], owns[0], root, request.newcomer, request.ca_key, now)
         founder.adopt([signed.encode()])
