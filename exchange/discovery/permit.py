@@ -11,6 +11,21 @@ from exchange.errors import PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.policy import Admission, Discover, Policy
 
+RULES = (
+    "d0-table",
+    "d1-validity",
+    "d2-suspended",
+    "d3-relays",
+    "p22-quarantine",
+    "d4-members",
+    "d5-threshold",
+    "d6-learns",
+    "d7-purposes",
+    "d8-tlp",
+    "d9-types",
+    "d10-per-day",
+)
+"""In the order in which they are asked."""
 _TABLE = "write in policy.toml under [discover]: "
 
 
@@ -41,6 +56,7 @@ class Asked:
         members: how many are on the roster.
         parts: who does what.
         joined: when we joined earlier discoveries, UTC.
+        quarantined: those who have a part and are in quarantine.
     """
 
     types: tuple[IndicatorType, ...]
@@ -50,6 +66,7 @@ class Asked:
     members: int
     parts: Parts
     joined: Collection[datetime] = ()
+    quarantined: Collection[str] = ()
 
 
 def decide(policy: Policy, asked: Asked, now: datetime) -> Permit:
@@ -60,10 +77,10 @@ def decide(policy: Policy, asked: Asked, now: datetime) -> Permit:
     """
     terms = policy.discover
     if terms is None:
-        raise _refusal("d0-table", "there is no table [discover]", "policy.toml has to say what is allowed")
+        raise _refusal(RULES[0], "there is no table [discover]", "policy.toml has to say what is allowed")
     for rule, reason, remedy in _objections(policy, terms, asked, now):
         raise _refusal(rule, reason, remedy and _TABLE + remedy)
-    types = tuple(t for t in asked.types if t in _types(policy, terms))
+    types = tuple(t for t in asked.types if t in _types(policy, terms, now))
     return Permit(types=types, admission=terms.admission(), quota=terms.quota)
 
 
@@ -73,48 +90,66 @@ def _objections(policy: Policy, terms: Discover, asked: Asked, now: datetime) ->
     strangers = sorted({m for m in (parts.relay, parts.counter) if not may_relay(terms, m)})
     in_force = policy.validity.covers(now) and terms.validity.covers(now)
     checks = [
-        (in_force, "d1-validity", "the policy is not in force", ""),
+        (in_force, "the policy is not in force", ""),
         (
             not (policy.suspended or terms.suspended),
-            "d2-suspended", "everything is suspended", "suspended = false",
+            "everything is suspended",
+            "suspended = false",
         ),
         (
             not strangers,
-            "d3-relays", f"{' and '.join(strangers)} may not relay or count", f"relays = {strangers}",
+            f"{' and '.join(strangers)} may not relay or count",
+            f"relays = {strangers}",
+        ),
+        (
+            not asked.quarantined,
+            f"{' and '.join(sorted(asked.quarantined))} is in quarantine",
+            "",
         ),
         (
             asked.members >= terms.members > 0,
-            "d4-members", f"there are {asked.members} members", f"members = {asked.members}",
+            f"there are {asked.members} members",
+            f"members = {asked.members}",
         ),
         (
             asked.threshold >= terms.threshold > 0,
-            "d5-threshold", f"the threshold is {asked.threshold}", f"threshold = {asked.threshold}",
+            f"the threshold is {asked.threshold}",
+            f"threshold = {asked.threshold}",
         ),
         (
             str(asked.learns) in terms.learns,
-            "d6-learns", f"the outcome would be {asked.learns}", f'learns = ["{asked.learns}"]',
+            f"the outcome would be {asked.learns}",
+            f'learns = ["{asked.learns}"]',
         ),
         (
             asked.purpose in (terms.purposes or {""}),
-            "d7-purposes", "the purpose is not one of those allowed", f'purposes = ["{asked.purpose}"]',
+            "the purpose is not one of those allowed",
+            f'purposes = ["{asked.purpose}"]',
         ),
-        (terms.tlp is not None, "d8-tlp", "no marking is allowed to enter", 'tlp = "GREEN"'),
+        (terms.tlp is not None, "no marking is allowed to enter", 'tlp = "GREEN"'),
         (
-            bool(set(asked.types) & _types(policy, terms)),
-            "d9-types", "nothing of the types that are asked for may enter",
+            bool(set(asked.types) & _types(policy, terms, now)),
+            "nothing of the types that are asked for may enter",
             "types = [...], and legal_basis for personal data",
         ),
         (
             day < terms.per_day,
-            "d10-per-day", f"{day} discoveries were joined within 24 hours", f"per_day = {day + 1}",
+            f"{day} discoveries were joined within 24 hours",
+            f"per_day = {day + 1}",
         ),
-    ]  # fmt: skip
-    return [(rule, reason, remedy) for holds, rule, reason, remedy in checks if not holds]
+    ]
+    return [
+        (rule, reason, remedy)
+        for rule, (holds, reason, remedy) in zip(RULES[1:], checks, strict=True)
+        if not holds
+    ]
 
 
-def _types(policy: Policy, terms: Discover) -> frozenset[IndicatorType]:
-    """The types that may enter: personal data only on a legal basis."""
-    return terms.types if terms.legal_basis is not None else terms.types - policy.personal_data
+def _types(policy: Policy, terms: Discover, now: datetime) -> frozenset[IndicatorType]:
+    """The types that may enter: personal data only on a legal basis that holds."""
+    basis = policy.legal_bases.get(terms.legal_basis or "")
+    holds = basis is not None and basis.validity.covers(now)
+    return terms.types if holds else terms.types - policy.personal_data
 
 
 def _refusal(rule: str, reason: str, hint: str) -> PolicyRefusal:

@@ -109,8 +109,15 @@ class _Member:
         question = Asked(
             types=of.types, threshold=of.threshold, purpose=of.purpose, learns=of.learns,
             members=len(of.members), parts=of.parts, joined=self._joined(),
+            quarantined=self._quarantined(of),
         )  # fmt: skip
         return decide(self._desk.policy(), question, self._desk.clock())
+
+    def _quarantined(self, of: Round) -> list[str]:
+        """Those who have a part and are in quarantine with us."""
+        now, ledger = self._desk.clock(), self._desk.ledger
+        parts = {of.parts.relay, of.parts.counter, *of.parts.helpers} - {self._desk.member}
+        return [name for name in parts if ledger.history(name, now).quarantined]
 
     def _joined(self) -> list[datetime]:
         """When we joined earlier discoveries."""

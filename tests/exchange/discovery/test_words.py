@@ -160,6 +160,14 @@ def test_what_enters_is_of_the_types_that_are_allowed_and_no_personal_data_witho
     assert str(permit.admission.tlp) == "GREEN"
 
 
+def test_a_basis_holds_for_its_days() -> None:
+    basis = 'legal_basis = "here"\n[legal_bases.here]\nbasis = "other"\nreference = "filed"\n'
+    both = (IndicatorType.DOMAIN, IndicatorType.IPV4)
+    assert decide(parse(TABLE + basis), ASKED, NOON).types == both
+    lapsed = TABLE + basis + "valid_until = 2025-12-31"
+    assert decide(parse(lapsed), ASKED, NOON).types == both[:1]
+
+
 @pytest.mark.parametrize(
     ("rule", "policy", "asked"),
     [
@@ -167,6 +175,7 @@ def test_what_enters_is_of_the_types_that_are_allowed_and_no_personal_data_witho
         ("d1-validity", TABLE + "valid_until = 2025-01-01", {}),
         ("d2-suspended", TABLE + "suspended = true", {}),
         ("d3-relays", TABLE, {"parts": replace(PARTS, counter="erin")}),
+        ("p22-quarantine", TABLE, {"quarantined": ["bob"]}),
         ("d4-members", TABLE, {"members": 4}),
         ("d5-threshold", TABLE, {"threshold": 2}),
         ("d6-learns", TABLE, {"learns": Learns.ALL}),

@@ -7,6 +7,7 @@ import pytest
 
 from crypto.psi import Output
 from exchange.aggregation.opening import Measure, Visibility
+from exchange.discovery import permit
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
 from exchange.indicators.context import Context
@@ -109,7 +110,7 @@ def test_the_rules_stand_in_their_order() -> None:
     table = re.findall(r"^\| .*? \| `([a-z0-9-]+)` \|", deciding, re.MULTILINE)
     assert table == [*(rule.id for rule in RULES), *ADMISSION_RULES]
     table = re.findall(r"^\| .*? \| `([a-z0-9-]+)` \|", together, re.MULTILINE)
-    assert table == [rule.id for rule in aggregation.RULES]
+    assert table == [*(rule.id for rule in aggregation.RULES), *permit.RULES]
 
 
 def test_the_messages_are_the_real_ones() -> None:
