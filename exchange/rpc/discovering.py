@@ -75,9 +75,9 @@ class Discovering:
         )
         await self._write(context, pb.DepositReply(closes_in_s=closes_in_s).SerializeToString())
 
-    async def collect(self, caller: str, context: Any) -> None:
+    async def outcome(self, caller: str, context: Any) -> None:
         """Say how far a stage is, and what came of it."""
-        request = messages.parse(pb.CollectRequest, await self._one(context))
+        request = messages.parse(pb.OutcomeRequest, await self._one(context))
         of, stage, wait_s = discovery.collect_from_wire(request)
         collected = await self._service.collect(caller, of, stage, min(wait_s, MAX_POLL_S))
         for reply in discovery.collected_to_wire(collected):
@@ -99,5 +99,5 @@ def calls(of: Discovering | None) -> dict[str, Callable[[str, Any], Awaitable[No
     async def refuse(_caller: str, _context: Any) -> None:
         raise SessionRefused("we take no part in discoveries", code="policy-refused")
 
-    named = ("Keys", "Evaluate", "Token", "Redeem", "Deposit", "Collect")
+    named = ("Keys", "Evaluate", "Token", "Redeem", "Deposit", "Outcome")
     return {name: refuse if of is None else getattr(of, name.lower()) for name in named}

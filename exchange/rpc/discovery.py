@@ -152,7 +152,7 @@ def deposited_chunk(m: pb.DepositRequest) -> bytes:
     return m.chunk
 
 
-def collect_from_wire(m: pb.CollectRequest) -> tuple[Round, Stage, int]:
+def collect_from_wire(m: pb.OutcomeRequest) -> tuple[Round, Stage, int]:
     """The round, the stage, and how long to wait, as they came.
 
     Raises:
@@ -163,20 +163,20 @@ def collect_from_wire(m: pb.CollectRequest) -> tuple[Round, Stage, int]:
     return Round.decode(m.round), Stage(m.stage), m.wait_s
 
 
-def collected_to_wire(c: Collected) -> Iterator[pb.CollectReply]:
+def collected_to_wire(c: Collected) -> Iterator[pb.OutcomeReply]:
     """The messages that carry what was collected."""
-    yield pb.CollectReply(
-        head=pb.CollectHead(
+    yield pb.OutcomeReply(
+        head=pb.OutcomeHead(
             state=str(c.state), code=c.code, came=c.came, culprits=[who for who, _ in c.culprits],
             reasons=[why for _, why in c.culprits], listed=b"".join(c.listed),
             list_signature=c.list_signature, signature=c.signature, size=len(c.outcome),
         )
     )  # fmt: skip
     for chunk in pieces(c.outcome):
-        yield pb.CollectReply(chunk=chunk)
+        yield pb.OutcomeReply(chunk=chunk)
 
 
-def collected_from_wire(m: pb.CollectReply) -> tuple[Collected, int]:
+def collected_from_wire(m: pb.OutcomeReply) -> tuple[Collected, int]:
     """The first message of what was collected, and how many bytes follow.
 
     Raises:
@@ -206,7 +206,7 @@ def collected_from_wire(m: pb.CollectReply) -> tuple[Collected, int]:
     return found, head.size
 
 
-def collected_chunk(m: pb.CollectReply) -> bytes:
+def collected_chunk(m: pb.OutcomeReply) -> bytes:
     """What follows it.
 
     Raises:

@@ -111,8 +111,8 @@ class DiscoveryLine(PeerLink):
         Raises:
             PeerError: it refused, is gone, or answers what cannot be read.
         """
-        opened: Any = self._channel.unary_stream(f"/{SERVICE}/Collect")
-        request = pb.CollectRequest(round=of.encoded, stage=str(stage), wait_s=wait_s).SerializeToString()
+        opened: Any = self._channel.unary_stream(f"/{SERVICE}/Outcome")
+        request = pb.OutcomeRequest(round=of.encoded, stage=str(stage), wait_s=wait_s).SerializeToString()
         self.sent += len(request)
         call = opened(request)
         try:
@@ -147,7 +147,7 @@ class DiscoveryLine(PeerLink):
         except TimeoutError:
             raise PeerUnavailable(f"{self._peer} takes nothing more", code="peer-stalled") from None
 
-    async def _read(self, call: Any, within_s: float) -> pb.CollectReply | None:
+    async def _read(self, call: Any, within_s: float) -> pb.OutcomeReply | None:
         try:
             async with asyncio.timeout(within_s):
                 with faults(self._peer):
@@ -157,4 +157,4 @@ class DiscoveryLine(PeerLink):
         if data is grpc.aio.EOF:
             return None
         self.received += len(data)
-        return self._parsed(pb.CollectReply, data)
+        return self._parsed(pb.OutcomeReply, data)

@@ -96,7 +96,7 @@ class DepositReply(_message.Message):
     closes_in_s: int
     def __init__(self, closes_in_s: _Optional[int] = ...) -> None: ...
 
-class CollectRequest(_message.Message):
+class OutcomeRequest(_message.Message):
     __slots__ = ("round", "stage", "wait_s")
     ROUND_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -106,15 +106,15 @@ class CollectRequest(_message.Message):
     wait_s: int
     def __init__(self, round: _Optional[bytes] = ..., stage: _Optional[str] = ..., wait_s: _Optional[int] = ...) -> None: ...
 
-class CollectReply(_message.Message):
+class OutcomeReply(_message.Message):
     __slots__ = ("head", "chunk")
     HEAD_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
-    head: CollectHead
+    head: OutcomeHead
     chunk: bytes
-    def __init__(self, head: _Optional[_Union[CollectHead, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, head: _Optional[_Union[OutcomeHead, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
-class CollectHead(_message.Message):
+class OutcomeHead(_message.Message):
     __slots__ = ("state", "code", "culprits", "reasons", "listed", "list_signature", "signature", "size", "came")
     STATE_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]

@@ -126,7 +126,7 @@ async def test_a_malformed_round(house: House, spoilt: str) -> None:
             ("Keys", pb.KeysRequest(round=data)),
             ("Token", pb.TokenRequest(round=data, blinded=blinded(1))),
             ("Redeem", pb.RedeemRequest(round=data, tokens=[b"t" * 64], batches=[b"b" * 32])),
-            ("Collect", pb.CollectRequest(round=data, stage="batches")),
+            ("Outcome", pb.OutcomeRequest(round=data, stage="batches")),
         ):
             with refused("malformed"):
                 await caller.send(method, request.SerializeToString())
@@ -322,8 +322,8 @@ async def test_a_relay_that_lies_to_the_counter(house: House) -> None:
             with refused("not-drawn"):
                 await bring(honest, head(listed), *pieces(data))
             with refused("not-drawn"):
-                request = pb.CollectRequest(round=of.encoded, stage="batches")
-                await honest.send("Collect", request.SerializeToString())
+                request = pb.OutcomeRequest(round=of.encoded, stage="batches")
+                await honest.send("Outcome", request.SerializeToString())
 
 
 async def test_an_outcome_is_for_those_who_brought_something(house: House) -> None:
@@ -334,18 +334,18 @@ async def test_an_outcome_is_for_those_who_brought_something(house: House) -> No
             ({"stage": "all"}, "malformed"),
             ({"wait_s": 1 << 31}, "malformed"),
         ):
-            request = pb.CollectRequest(**({"round": of.encoded, "stage": "batches"} | lie))
+            request = pb.OutcomeRequest(**({"round": of.encoded, "stage": "batches"} | lie))
             with refused(code):
-                await caller.send("Collect", request.SerializeToString())
+                await caller.send("Outcome", request.SerializeToString())
 
 
 async def test_calls_that_wait_are_few(own_house: House) -> None:
     async with own_house.caller() as caller:
         of, data = await keyed(caller), os.urandom(4000)
         await bring(caller, deposit(caller.member, of, data), *pieces(data))
-        request = pb.CollectRequest(round=of.encoded, stage="batches", wait_s=20).SerializeToString()
+        request = pb.OutcomeRequest(round=of.encoded, stage="batches", wait_s=20).SerializeToString()
         with ExitStack() as stack:
-            calls = [caller.stream("Collect") for _ in range(12)]
+            calls = [caller.stream("Outcome") for _ in range(12)]
             for call in calls:
                 stack.callback(call.cancel)
                 await call.write(request)
