@@ -19,6 +19,7 @@ from exchange.policy.rules import RULES, Decision, Verdict, decide, explain
 from exchange.policy.sweep import Sweep, sweep
 from exchange.policy.tables import Arrangement, Iep, LegalBasis
 from exchange.policy.terms import ANYONE, Approving, Bounds, Noise, PerValue, Share, Terms, Told, Validity
+from exchange.policy.together import Aggregate, Discover
 from exchange.policy.words import Sentence, limits, warnings
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "EVERYTHING",
     "RULES",
     "Admission",
+    "Aggregate",
     "Approval",
     "Approving",
     "Arrangement",
@@ -35,6 +37,7 @@ __all__ = [
     "Condition",
     "Decision",
     "Difference",
+    "Discover",
     "History",
     "Iep",
     "LegalBasis",
