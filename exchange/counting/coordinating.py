@@ -15,12 +15,11 @@ from time import monotonic
 
 import numpy as np
 
-from crypto.errors import Blamed, CryptoError, TooFew
-from crypto.oprf import PROOF_BYTES
+from crypto.errors import Blamed, CryptoError, ProtocolError, TooFew
 from crypto.rows import Rows
 from crypto.secagg import ring
-from crypto.secagg.base import KEY_BYTES, Chunk, Complaint, Digests, Setup, Step
-from crypto.secagg.coordinator import Coordinator
+from crypto.secagg.base import Chunk, Complaint, Setup, Step
+from crypto.secagg.coordinator import Coordinator, complaint
 from crypto.session import Message, Receive
 from exchange import wire
 from exchange.aggregation.opening import Opening
@@ -42,7 +41,6 @@ log = logging.getLogger(__name__)
 MAX_LISTED = 64
 IDLE_S = 600
 """How long a run that is over stays in memory after somebody asked about it."""
-COMPLAINT = Receive(Complaint, {"accused": 1, "point": KEY_BYTES, "proof": PROOF_BYTES})
 
 
 @dataclass(slots=True, eq=False)
@@ -260,7 +258,7 @@ class Coordinating:
         size = run.setup.size * run.setup.word_bytes
         if chunk is not None and chunk * ring.CHUNK_BYTES >= size:
             raise SessionRefused("there is no such chunk")
-        return await in_thread(_replayed, run, chunk)
+        return run.coordinator.digests() if chunk is None else await in_thread(_chunk, run, chunk)
 
     async def tick(self) -> None:
         """Close the steps whose time is over, take up what was opened, and forget what is past."""
@@ -308,7 +306,7 @@ class Coordinating:
             raise StoreError("another process of this home coordinates the same aggregation")
         try:
             await in_thread(run.coordinator.close)
-        except (Blamed, TooFew) as e:
+        except (ProtocolError, TooFew) as e:
             await self._fail(run, e)
             return
         await in_thread(run.tell)
@@ -322,11 +320,12 @@ class Coordinating:
         self._runs.pop(run.opening.context, None)
         run.changed.set()
 
-    async def _fail(self, run: Run, error: Blamed | TooFew) -> None:
+    async def _fail(self, run: Run, error: ProtocolError | TooFew) -> None:
+        """A step cannot be closed: that is the end."""
         if isinstance(error, Blamed):
             await self._end(run, error.code, error.positions)
         else:
-            await self._end(run, "too-few", ())
+            await self._end(run, "too-few" if isinstance(error, TooFew) else "too-large", ())
 
     async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
         """Break a run off, on record."""
@@ -368,7 +367,7 @@ class Coordinating:
                 run.ending = None
             try:
                 await in_thread(_again, run)
-            except (Blamed, TooFew) as e:
+            except (ProtocolError, TooFew) as e:
                 await self._fail(run, e)
             run.owing = len(run.coordinator.owing)
             self._runs[context] = run
@@ -404,7 +403,7 @@ def _due(run: Run, position: int, contributed: Contributed) -> Receive:
     if contributed.step < run.step or due is None:
         raise SessionRefused("this step is over", code="step-over")
     if run.step is Step.MASKING and contributed.name == Complaint.__name__:
-        return COMPLAINT
+        return complaint()
     if contributed.name != due.kind.__name__:
         raise SessionRefused("another message is due")
     return due
@@ -414,7 +413,7 @@ def _again(run: Run) -> None:
     """Bring a run to where its files say that it is.
 
     Raises:
-        Blamed, TooFew: the step that was closed last ended the run.
+        ProtocolError, TooFew: the step that was closed last ended the run.
         StoreError: the files contradict each other.
     """
     for step in Step:
@@ -435,22 +434,14 @@ def _again(run: Run) -> None:
         run.tell()
 
 
-def _replayed(run: Run, chunk: int | None) -> Message:
-    """A message for whoever adds up again, from the files."""
-    closing = run.folder.closed(Step.MASKING)
-    if closing is None:
-        raise StoreError("the list of survivors is gone")
-    size = run.setup.size * run.setup.word_bytes
+def _chunk(run: Run, chunk: int) -> Message:
+    """One chunk of each vector that was added up, from the files."""
+    start = chunk * ring.CHUNK_BYTES
+    end = min(run.setup.size * run.setup.word_bytes, start + ring.CHUNK_BYTES)
     rows: list[Rows] = []
-    for position in closing.members:
+    for position in run.coordinator.survivors:
         said = run.folder.said(Step.MASKING, position)
         if said is None:
             raise StoreError("a masked vector is gone that was there")
-        vector = np.frombuffer(said.rows(), np.uint8)
-        if chunk is None:
-            rows.append(ring.digests(vector.view(run.setup.words)).reshape(1, -1))
-        else:
-            start = chunk * ring.CHUNK_BYTES
-            rows.append(vector[start : min(size, start + ring.CHUNK_BYTES)].reshape(1, -1))
-    table = np.concatenate(rows)
-    return Digests(table) if chunk is None else Chunk(table)
+        rows.append(np.frombuffer(said.rows()[start:end], np.uint8))
+    return Chunk(np.stack(rows))
