@@ -136,9 +136,7 @@ class Assembly:
         DecodeError: the head is no canonical encoding.
     """
 
-    def __init__(
-        self, protocol: str, want: Receive, head: Head, allocate: Allocate = in_memory
-    ) -> None:
+    def __init__(self, protocol: str, want: Receive, head: Head, allocate: Allocate = in_memory) -> None:
         if head.name != want.kind.__name__:
             raise ProtocolError(f"{want.kind.__name__} was due, another message came")
         if len(head.body) > HEAD_BYTES:

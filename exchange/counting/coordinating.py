@@ -1,9 +1,9 @@
 """The coordinator's side: takes what members say, step by step, and tells everybody what they are to know.
 
 Everything is on the disk before anybody is told of it: a message before it is acknowledged, the end of a step
-with the list of those who were in it before the next step is announced. So a coordinator that is killed goes on from its
-files, can tell no two stories, and knows nothing that a thief of these files could use. Masked vectors are
-added up as they come and stay on the disk; memory holds one sum.
+with the list of those who were in it before the next step is announced. So a coordinator that is killed goes
+on from its files, can tell no two stories, and knows nothing that a thief of these files could use. Masked
+vectors are added up as they come and stay on the disk; memory holds one sum.
 """
 
 import asyncio
@@ -192,7 +192,7 @@ class Coordinating:
 
         Raises:
             SessionRefused: the step ended meanwhile.
-            PeerMisbehaved: it is not what an honest member sends. If it shows that somebody lies, that ends the run.
+            PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run ends.
             ConfigError: the disk is full; the member may try again.
         """
         run, position, contributed = arriving.run, arriving.position, arriving.contributed
@@ -232,7 +232,12 @@ class Coordinating:
         """
         run, position = await self._run(peer, session)
         deadline = monotonic() + wait_s
-        while step not in run.told and not run.stale and run.ending is None and (left := deadline - monotonic()) > 0:
+        while (
+            step not in run.told
+            and not run.stale
+            and run.ending is None
+            and (left := deadline - monotonic()) > 0
+        ):
             changed = run.changed
             try:
                 async with asyncio.timeout(left):
@@ -295,12 +300,8 @@ class Coordinating:
 
     async def _close(self, run: Run) -> None:
         """End a step: who was in it is on the disk before anybody is told."""
-        positions = set(range(run.setup.n)) - run.coordinator.owing
-        taken = []
-        for position in sorted(positions):
-            if await in_thread(run.folder.said, int(run.step), position) is not None:
-                taken.append(position)
-        closing = Closing(int(run.step), tuple(taken), self._clock())
+        taken = await in_thread(_taken, run)
+        closing = Closing(int(run.step), taken, self._clock())
         if not await in_thread(run.folder.close, closing):
             self._drop(run)
             raise StoreError("another process of this home coordinates the same aggregation")
@@ -407,6 +408,12 @@ def _due(run: Run, position: int, contributed: Contributed) -> Receive:
     if contributed.name != due.kind.__name__:
         raise SessionRefused("another message is due")
     return due
+
+
+def _taken(run: Run) -> tuple[int, ...]:
+    """Whose messages of this step are on the disk: the same as in memory."""
+    step = int(run.step)
+    return tuple(p for p in range(run.setup.n) if run.folder.said(step, p) is not None)
 
 
 def _again(run: Run) -> None:

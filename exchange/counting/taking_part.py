@@ -1,15 +1,16 @@
 """A member's side: takes part in one aggregation to its end, and can be killed at any moment.
 
-All that is random in a run comes from one stored seed, and our words are stored before the first message leaves. So a member
-that starts again computes the same messages, is told again what it was told, and goes on where it was.
-The journal sees to it that it never says anything else in a place where it has spoken.
+All that is random in a run comes from one stored seed, and our words are stored before the first message
+leaves. So a member that starts again computes the same messages, is told again what it was told, and goes on
+where it was. The journal sees to it that it never says anything else in a place where it has spoken.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from random import random
 from time import monotonic
 from typing import Any, Protocol, TypeVar
@@ -19,10 +20,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
 from crypto import labels
-from crypto.errors import Blamed, DecodeError, PeerFault, TooFew
+from crypto.errors import Blamed, PeerFault, TooFew
 from crypto.group import Rng
 from crypto.hashing import derive_key
-from crypto.secagg.base import Aggregate, Fetch, Setup, Step
+from crypto.secagg.base import Aggregate, Fetch, Masked, Roll, Setup, Shares, Step
 from crypto.secagg.masking import member
 from crypto.session import Message, Receive, Send, Session
 from exchange import wire
@@ -37,7 +38,8 @@ from exchange.counting.world import (
     Progress,
 )
 from exchange.disclosure.drive import in_thread
-from exchange.errors import CosightError, PeerError, PeerMisbehaved, PeerRefused, PeerUnavailable
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable, StoreError
+from exchange.identity import encoding
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -48,8 +50,24 @@ PAUSES_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 AGAIN = {"busy", "not-ready"}
 """Refusals after which the same may be tried again."""
 _NONCE = bytes(16)
+_MORE = 1 << 12
 
 Connect = Callable[[], AbstractAsyncContextManager[Coordinated]]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What we put in.
+
+    Attributes:
+        words: ``(d,)``, our vector.
+        entered: how many entries of each type we say something of.
+        clipped: how many numbers were cut down to the cap.
+    """
+
+    words: np.ndarray[Any, Any] = field(repr=False)
+    entered: Mapping[str, int]
+    clipped: int = 0
 
 
 class Books(Protocol):
@@ -58,8 +76,11 @@ class Books(Protocol):
     def joined(self, opening: Opening) -> None:
         """Before we say that we take part."""
 
-    def masked(self, opening: Opening) -> None:
+    def masked(self, opening: Opening, put_in: Input) -> None:
         """Before our vector leaves: from here on the window is used."""
+
+    def shared(self, opening: Opening, survivors: int) -> None:
+        """Before our shares leave, with which the sum of so many is opened."""
 
     def counted(self, opening: Opening, aggregate: Aggregate) -> None:
         """It came to its end."""
@@ -69,7 +90,7 @@ class Books(Protocol):
 
 
 class Broken(CosightError):
-    """An aggregation was broken off: too few members were left, or one of them did not follow the protocol."""
+    """An aggregation was broken off: too few members were left, or one did not follow the protocol."""
 
     default_code = "aggregation-broken"
 
@@ -95,7 +116,8 @@ class Part:
         journal: what we have said.
         books: our ledger.
         sign: our identity key's signature.
-        vector: counts our words; asked once.
+        count: finds out what we put in; asked once.
+        sample: how many chunks of the result we compute anew; None for all of them.
     """
 
     opening: Opening
@@ -105,7 +127,8 @@ class Part:
     journal: Journal
     books: Books
     sign: Callable[[bytes], bytes] = field(repr=False)
-    vector: Callable[[], np.ndarray[Any, Any]] = field(repr=False)
+    count: Callable[[], Input] = field(repr=False)
+    sample: int | None = None
 
 
 def seeded(seed: bytes) -> Rng:
@@ -135,6 +158,8 @@ class TakingPart:
         self._collecting = AsyncExitStack()
         self._said = 0
         self._have = 0
+        self._survivors = 0
+        self._input: Input
         self._contact = monotonic()
 
     async def join(self) -> None:
@@ -161,21 +186,26 @@ class TakingPart:
     async def _go(self, *, only_join: bool = False) -> Aggregate | None:
         part = self._part
         try:
-            words = await in_thread(_words, part)
+            self._input = await in_thread(_put_in, part)
             seed = await in_thread(part.kept.seed)
             await in_thread(part.books.joined, part.opening)
-            role = member(words, part.setup, part.position, part.sign, rng=seeded(seed))
+            role = member(
+                self._input.words, part.setup, part.position, part.sign, sample=part.sample, rng=seeded(seed)
+            )
             session: Session[Aggregate] = Session(role)
             try:
                 await self._drive(session, only_join=only_join)
             finally:
                 session.close()
-            if only_join:
-                return None
-            await in_thread(_finish, part, session.result)
-            return session.result
+            if not only_join:
+                await in_thread(_finish, part, session.result)
+                return session.result
         except Broken as e:
             await in_thread(_break, part, e.reason, e.culprits)
+            raise
+        except PeerRefused as e:
+            if e.code == "step-over":  # we were too slow, or the others have gone on without us
+                await in_thread(_break, part, "too-late", ())
             raise
         except Blamed as e:
             culprits = tuple(part.opening.members[p] for p in e.positions) or (part.opening.coordinator,)
@@ -189,6 +219,7 @@ class TakingPart:
             raise Broken("bad-message", (part.opening.coordinator,)) from e
         finally:
             await self._hang_up()
+        return None
 
     async def _drive(self, session: Session[Aggregate], *, only_join: bool) -> None:
         await in_thread(session.advance)
@@ -199,18 +230,20 @@ class TakingPart:
                     return
                 await in_thread(session.advance)
             elif isinstance(step, Fetch):
-                message = await self._patiently(lambda want=step: self._fetch(want))
+                message = await self._patiently(partial(self._fetch, step))
                 await in_thread(session.advance, message)
             else:
-                message = await self._patiently(lambda want=step: self._hear(want))
+                message = await self._patiently(partial(self._hear, step))
                 await in_thread(session.advance, message)
 
     async def _say(self, message: Message) -> None:
         """Say the message of the next step: on record first, then as often as it takes to be heard."""
         part, step = self._part, Step(self._said + 1)
         digest = await in_thread(wire.digest, PROTOCOL, message)
-        if step is Step.MASKING:
-            await in_thread(part.books.masked, part.opening)
+        if isinstance(message, Masked):
+            await in_thread(part.books.masked, part.opening, self._input)
+        elif isinstance(message, Shares):
+            await in_thread(part.books.shared, part.opening, self._survivors)
         abandons = part.opening.abandons if step is Step.JOINING else ()
         await in_thread(part.journal.speak, part.opening.context, int(step), digest, abandons=abandons)
         contributed = Contributed(part.opening.context, int(step), type(message).__name__, digest)
@@ -227,9 +260,7 @@ class TakingPart:
         """The next message of the step that follows the one in which we spoke last."""
         while self._collected is None:
             line = await self._reach()
-            waiting = line.collect(
-                self._part.opening.context, self._said + 1, have=self._have, wait_s=WAIT_S
-            )
+            waiting = line.collect(self._part.opening.context, self._said + 1, have=self._have, wait_s=WAIT_S)
             collected = await self._collecting.enter_async_context(waiting)
             self._contact = monotonic()
             self._told(collected.progress)
@@ -241,13 +272,15 @@ class TakingPart:
                 await self._hush()
         message = await self._collected.receive(want)
         self._have += 1
+        if isinstance(message, Roll) and self._said == Step.MASKING:
+            self._survivors = int.from_bytes(message.members, "little").bit_count()
         return message
 
     async def _fetch(self, want: Fetch) -> Message:
         line = await self._reach()
         return await line.replay(self._part.opening.context, want, want.chunk)
 
-    async def _patiently(self, work: Callable[[], Any]) -> Any:
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Try until it is done, or the coordinator was out of reach for as long as a step takes."""
         tried = 0
         while True:
@@ -285,14 +318,20 @@ class TakingPart:
         await self._open.aclose()
 
 
-def _words(part: Part) -> np.ndarray[Any, Any]:
-    """Our words: those that we kept, or counted now and kept before anything leaves."""
+def _put_in(part: Part) -> Input:
+    """What we put in: what we kept of it, or what we find now, and keep before anything leaves."""
     if (kept := part.kept.vector()) is None:
-        part.kept.put_vector(part.vector().astype(part.setup.words).tobytes())
+        found = part.count()
+        words = found.words.astype(part.setup.words).tobytes()
+        told = {"words": words, "entered": dict(found.entered), "clipped": found.clipped}
+        part.kept.put_vector(encoding.encode(told))
         kept = part.kept.vector()
-    if kept is None or len(kept) != part.setup.size * part.setup.word_bytes:
-        raise CosightError("what is kept of this aggregation is damaged")
-    return np.frombuffer(kept, part.setup.words)
+    limit = part.setup.size * part.setup.word_bytes + _MORE
+    try:
+        read = encoding.table(encoding.decode(kept or b"", limit=limit), words=bytes, entered=dict, clipped=int)
+    except ValueError as e:
+        raise StoreError("what we put into this aggregation is damaged") from e
+    return Input(np.frombuffer(read["words"], part.setup.words), read["entered"], read["clipped"])
 
 
 def _finish(part: Part, aggregate: Aggregate) -> None:

@@ -1,4 +1,4 @@
-"""The calls of an aggregation at its coordinator, and their protobuf. Every field is checked on the way in."""
+"""The calls of an aggregation at its coordinator, and their protobuf. Every field is checked on the way."""
 
 import asyncio
 import re
@@ -154,9 +154,7 @@ class Counting:
 
 def contribution_to_wire(c: Contributed) -> Frame:
     """The first frame of a contribution."""
-    return Frame(
-        contribution=fb.Contribution(session=c.session, step=c.step, name=c.name, digest=c.digest)
-    )
+    return Frame(contribution=fb.Contribution(session=c.session, step=c.step, name=c.name, digest=c.digest))
 
 
 def convening_from_wire(m: pb.ConvenedReply) -> Convening:

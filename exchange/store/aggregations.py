@@ -1,8 +1,9 @@
 """What this node coordinates: a folder for each aggregation, everything in it before anybody is told of it.
 
-A folder holds the opening, our signature over it, the dictionary, the messages of the members and, for each step that
-was closed, who was in it. The state of a run follows from these files alone, so a node that is killed goes
-on where it was. None of them says what a member holds: a masked vector is uniform to whoever reads it.
+A folder holds the opening, our signature over it, the dictionary, the messages of the members and, for each
+step that was closed, who was in it. The state of a run follows from these files alone, so a node that is
+killed goes on where it was. None of them says what a member holds: to whoever reads it, a masked vector is
+uniform.
 """
 
 import mmap
@@ -96,7 +97,9 @@ class Spool:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(descriptor, 0, self._size)  # a full disk is an error now, not a signal later
+                os.posix_fallocate(
+                    descriptor, 0, self._size
+                )  # a full disk is an error now, not a signal later
                 mapped = mmap.mmap(descriptor, self._size)
             finally:
                 os.close(descriptor)

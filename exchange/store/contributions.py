@@ -1,7 +1,7 @@
 """What we take part in: a folder for each aggregation, from the joining to the result.
 
-Our seed and our vector are sealed under a key of the home, and deleted as soon as the run is over: with them its
-messages could be made again, and what we hold of the dictionary be read.
+Our seed and our vector are sealed under a key of the home, and deleted as soon as the run is over: with them
+its messages could be made again, and what we hold of the dictionary be read.
 """
 
 import fcntl

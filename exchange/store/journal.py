@@ -1,9 +1,10 @@
 """What we have said in aggregations: each message once, written down before it leaves.
 
 A member that could be made to say a second, different message in the same place would be the end of the
-scheme: two sets of survivors, both shares of one member, two masked vectors under the same masks. So
-the digest of every message is here, under a key that exists once, before the message leaves; what was said before may be
-said again in the same bytes, and in no others. By joining an attempt we give up the ones that it names: for good.
+scheme: two sets of survivors, both shares of one member, two masked vectors under the same masks. So the
+digest of every message is here, under a key that exists once, before the message leaves; what was said before
+may be said again in the same bytes, and in no others. By joining an attempt we give up, for good, the ones
+that it names.
 """
 
 from collections.abc import Collection
