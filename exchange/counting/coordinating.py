@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crypto.errors import Blamed, CryptoError, ProtocolError, TooFew
 from crypto.rows import Rows
@@ -23,6 +25,7 @@ from crypto.secagg.coordinator import Coordinator, complaint
 from crypto.session import Message, Receive
 from exchange import wire
 from exchange.aggregation.opening import Opening
+from exchange.aggregation.tally import Tally
 from exchange.counting.world import (
     PROTOCOL,
     Closing,
@@ -41,6 +44,16 @@ log = logging.getLogger(__name__)
 MAX_LISTED = 64
 IDLE_S = 600
 """How long a run that is over stays in memory after somebody asked about it."""
+
+
+class Books(Protocol):
+    """What of it is written into our ledger."""
+
+    def counted(self, opening: Opening, vector: NDArray[Any], tally: Tally) -> None:
+        """A run came to its end."""
+
+    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
+        """It did not, why, and who is to blame."""
 
 
 @dataclass(slots=True, eq=False)
@@ -129,7 +142,7 @@ class Coordinating:
     Args:
         store: where it is kept.
         setup: what an opening means to the scheme, with the keys of its roster.
-        broken: writes into our ledger that a run was broken off, why, and who is to blame.
+        books: our ledger.
         clock: the time, UTC.
     """
 
@@ -137,12 +150,12 @@ class Coordinating:
         self,
         store: Convened,
         setup: Callable[[Opening], Setup],
-        broken: Callable[[Opening, str, tuple[str, ...]], None],
+        books: Books,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._setup = setup
-        self._broken = broken
+        self._books = books
         self._clock = clock
         self._runs: dict[bytes, Run] = {}
         self._openings: dict[bytes, Opening] = {}
@@ -313,7 +326,15 @@ class Coordinating:
         await in_thread(run.tell)
         log.info("aggregation %s: step %s", run.opening.name[:16], run.step.name)
         if run.step is Step.DONE:
-            await in_thread(run.folder.end, Ending("", (), self._clock()))
+            await self._finish(run)
+
+    async def _finish(self, run: Run) -> None:
+        """All is said: on record."""
+        outcome = run.coordinator.outcome
+        assert outcome is not None
+        if await in_thread(run.folder.end, Ending("", (), self._clock())):
+            tally = Tally.of(run.opening.context, outcome)
+            await in_thread(self._books.counted, run.opening, outcome.vector, tally)
 
     def _drop(self, run: Run) -> None:
         """What is in memory is no longer what is on the disk: the next who asks has it read anew."""
@@ -334,7 +355,7 @@ class Coordinating:
         if await in_thread(run.folder.end, run.ending):
             names = tuple(run.opening.members[position] for position in culprits)
             log.warning("aggregation %s is broken off: %s %s", run.opening.name[:16], code, ", ".join(names))
-            await in_thread(self._broken, run.opening, code, names)
+            await in_thread(self._books.broken, run.opening, code, names)
         run.notify()
 
     async def _run(self, peer: str, session: bytes) -> tuple[Run, int]:

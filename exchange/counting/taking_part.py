@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from numpy.typing import NDArray
 
 from crypto import labels
 from crypto.errors import Blamed, PeerFault, TooFew
@@ -28,18 +29,22 @@ from crypto.secagg.masking import member
 from crypto.session import Message, Receive, Send, Session
 from exchange import wire
 from exchange.aggregation.opening import Opening
+from exchange.aggregation.tally import Tally
+from exchange.aggregation.vector import Filled
 from exchange.counting.world import (
     PROTOCOL,
     Collected,
     Contributed,
     Contribution,
     Coordinated,
+    Counted,
     Journal,
     Progress,
 )
 from exchange.disclosure.drive import in_thread
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable, StoreError
 from exchange.identity import encoding
+from exchange.indicators import IndicatorType
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -60,14 +65,12 @@ class Input:
     """What we put in.
 
     Attributes:
-        words: ``(d,)``, our vector.
-        entered: how many entries of each type we say something of.
-        clipped: how many numbers were cut down to the cap.
+        filled: our vector, and what the ledger says of it.
+        withheld: by rule, how many of each type of what we hold of the dictionary it held back.
     """
 
-    words: np.ndarray[Any, Any] = field(repr=False)
-    entered: Mapping[str, int]
-    clipped: int = 0
+    filled: Filled
+    withheld: Mapping[str, Mapping[IndicatorType, int]] = field(default_factory=dict)
 
 
 class Books(Protocol):
@@ -82,7 +85,7 @@ class Books(Protocol):
     def shared(self, opening: Opening, survivors: int) -> None:
         """Before our shares leave, with which the sum of so many is opened."""
 
-    def counted(self, opening: Opening, aggregate: Aggregate) -> None:
+    def counted(self, opening: Opening, vector: NDArray[Any], tally: Tally) -> None:
         """It came to its end."""
 
     def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
@@ -131,9 +134,9 @@ class Part:
     sample: int | None = None
 
 
-def seeded(seed: bytes) -> Rng:
-    """Random bytes that are the same for the same seed: ChaCha20 under a key derived from it."""
-    stream = Cipher(ChaCha20(derive_key(labels.AGGREGATE_SEED, seed), _NONCE), mode=None).encryptor()
+def seeded(label: str, seed: bytes) -> Rng:
+    """Random bytes that are the same for the same label and seed: ChaCha20 under a key derived from both."""
+    stream = Cipher(ChaCha20(derive_key(label, seed), _NONCE), mode=None).encryptor()
     return lambda size: stream.update(bytes(size))
 
 
@@ -189,16 +192,18 @@ class TakingPart:
             self._input = await in_thread(_put_in, part)
             seed = await in_thread(part.kept.seed)
             await in_thread(part.books.joined, part.opening)
+            noise = await in_thread(_noise, part, seed)
             role = member(
-                self._input.words, part.setup, part.position, part.sign, sample=part.sample, rng=seeded(seed)
-            )
+                self._input.filled.words, part.setup, part.position, part.sign,
+                noise=noise, sample=part.sample, rng=seeded(labels.AGGREGATE_SEED, seed),
+            )  # fmt: skip
             session: Session[Aggregate] = Session(role)
             try:
                 await self._drive(session, only_join=only_join)
             finally:
                 session.close()
             if not only_join:
-                await in_thread(_finish, part, session.result)
+                await in_thread(_finish, part, self._input, session.result)
                 return session.result
         except Broken as e:
             await in_thread(_break, part, e.reason, e.culprits)
@@ -322,32 +327,49 @@ def _put_in(part: Part) -> Input:
     """What we put in: what we kept of it, or what we find now, and keep before anything leaves."""
     if (kept := part.kept.vector()) is None:
         found = part.count()
-        words = found.words.astype(part.setup.words).tobytes()
-        told = {"words": words, "entered": dict(found.entered), "clipped": found.clipped}
+        told = {
+            "words": found.filled.words.astype(part.setup.words).tobytes(),
+            "entered": _plain(found.filled.entered),
+            "clipped": found.filled.clipped,
+            "withheld": {rule: _plain(types) for rule, types in found.withheld.items()},
+        }
         part.kept.put_vector(encoding.encode(told))
         kept = part.kept.vector()
     limit = part.setup.size * part.setup.word_bytes + _MORE
     try:
-        read = encoding.table(encoding.decode(kept or b"", limit=limit), words=bytes, entered=dict, clipped=int)
+        read = encoding.table(
+            encoding.decode(kept or b"", limit=limit), words=bytes, entered=dict, clipped=int, withheld=dict
+        )
+        words = np.frombuffer(read["words"], part.setup.words)
+        filled = Filled(words, _types(read["entered"]), read["clipped"])
+        return Input(filled, {rule: _types(types) for rule, types in read["withheld"].items()})
     except ValueError as e:
         raise StoreError("what we put into this aggregation is damaged") from e
-    return Input(np.frombuffer(read["words"], part.setup.words), read["entered"], read["clipped"])
 
 
-def _finish(part: Part, aggregate: Aggregate) -> None:
+def _plain(types: Mapping[IndicatorType, int]) -> dict[str, int]:
+    return {str(kind): n for kind, n in types.items()}
+
+
+def _types(plain: Mapping[str, int]) -> dict[IndicatorType, int]:
+    return {IndicatorType(kind): n for kind, n in plain.items()}
+
+
+def _noise(part: Part, seed: bytes) -> NDArray[Any] | None:
+    """What we add beside our numbers, where the run has noise: the same after a restart."""
+    noise = part.opening.noise
+    return None if noise is None else noise.draw(part.setup.size, rng=seeded(labels.AGGREGATE_NOISE, seed))
+
+
+def _finish(part: Part, put_in: Input, aggregate: Aggregate) -> None:
     """Keep what came of it, write it into the ledger, and delete our secrets of it."""
-    told = {
-        "survivors": list(aggregate.survivors),
-        "digest": aggregate.digest.hex(),
-        "signatures": {str(p): s.hex() for p, s in sorted(aggregate.signatures.items())},
-        "dtype": aggregate.vector.dtype.str,
-    }
-    part.kept.finish(told, aggregate.vector.tobytes())
-    part.books.counted(part.opening, aggregate)
-    part.kept.end(code="", culprits=[])
+    tally = Tally.of(part.opening.context, aggregate)
+    part.kept.finish(Counted(aggregate.vector, tally, put_in.filled.ours(part.opening.words)))
+    part.books.counted(part.opening, aggregate.vector, tally)
+    part.kept.end("", ())
 
 
 def _break(part: Part, code: str, culprits: tuple[str, ...]) -> None:
     """It is over and nothing came of it: on record, and our secrets of it are deleted."""
     part.books.broken(part.opening, code, culprits)
-    part.kept.end(code=code, culprits=list(culprits))
+    part.kept.end(code, culprits)

@@ -2,13 +2,17 @@
 
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crypto.rows import Rows
 from crypto.secagg.base import Step
 from crypto.session import Message, Receive
+from exchange.aggregation.tally import Tally
 
 PROTOCOL = "masking"
 """The scheme, as its messages are named on the wire."""
@@ -95,6 +99,21 @@ class Ending:
     code: str
     culprits: tuple[int, ...]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What came of a run for a member.
+
+    Attributes:
+        vector: ``(d,)``, the sum.
+        tally: what was signed.
+        ours: for which entries we put something in, ``(entries,)``.
+    """
+
+    vector: NDArray[Any] = field(repr=False)
+    tally: Tally
+    ours: NDArray[np.bool_] = field(repr=False)
 
 
 class Said(Protocol):
@@ -212,8 +231,8 @@ class Contribution(Protocol):
         """What is counted."""
 
     @property
-    def ended(self) -> dict[str, Any] | None:
-        """How it ended, if it has."""
+    def ended(self) -> tuple[str, tuple[str, ...]] | None:
+        """Why it was broken off, or ``""``, and who is to blame; None while it has not ended."""
 
     def alone(self) -> AbstractContextManager[None]:
         """Be the only process that takes part in it from this home."""
@@ -227,10 +246,10 @@ class Contribution(Protocol):
     def put_vector(self, words: bytes, /) -> None:
         """Keep our words."""
 
-    def finish(self, told: dict[str, Any], words: bytes, /) -> None:
+    def finish(self, counted: Counted, /) -> None:
         """Keep what came of it."""
 
-    def end(self, **how: Any) -> None:
+    def end(self, code: str, culprits: Collection[str], /) -> None:
         """It is over; our secrets of it are deleted."""
 
 

@@ -5,20 +5,23 @@ its messages could be made again, and what we hold of the dictionary be read.
 """
 
 import fcntl
-import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from exchange.aggregation.tally import Tally
 from exchange.config import Home, sync_directory, write_atomic, write_once
-from exchange.errors import ConfigError, InputError, StoreError
+from exchange.counting.world import Counted
+from exchange.errors import ConfigError, InputError, PeerMisbehaved, StoreError
+from exchange.identity import encoding
 from exchange.store.guard import contributions_key
 
 CONTEXT_BYTES = 32
@@ -69,18 +72,17 @@ class Contribution:
         return _read(self.path / "dictionary")
 
     @property
-    def over(self) -> bool:
-        """Whether it has ended, one way or the other."""
-        return (self.path / "ended").exists()
-
-    @property
-    def ended(self) -> dict[str, Any] | None:
-        """How it ended, if it has.
+    def ended(self) -> tuple[str, tuple[str, ...]] | None:
+        """Why it was broken off, or ``""``, and who is to blame; None while it has not ended.
 
         Raises:
             StoreError: what says so is damaged.
         """
-        return _json(self.path / "ended") if self.over else None
+        path = self.path / "ended"
+        if not path.exists():
+            return None
+        told = _table(_read(path), path, code=str, culprits=list)
+        return told["code"], tuple(told["culprits"])
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -132,33 +134,45 @@ class Contribution:
         """
         self._seal("vector", words)
 
-    def result(self) -> tuple[dict[str, Any], bytes] | None:
-        """What came of it, and its words; None if nothing did.
+    def counted(self) -> Counted | None:
+        """What came of it; None if nothing did.
 
         Raises:
             StoreError: what is kept is damaged.
         """
-        if not (self.path / "result.json").exists():
+        path = self.path / "result"
+        if not path.exists():
             return None
-        return _json(self.path / "result.json"), _read(self.path / "words")
+        told = _table(_read(path), path, words=bytes, dtype=str, tally=bytes, ours=bytes)
+        try:
+            vector = np.frombuffer(told["words"], np.dtype(told["dtype"]))
+            ours = np.frombuffer(told["ours"], bool)
+            return Counted(vector, Tally.decode(told["tally"]), ours)
+        except (ValueError, TypeError, PeerMisbehaved) as e:
+            raise StoreError(f"{path} is damaged") from e
 
-    def finish(self, told: dict[str, Any], words: bytes) -> None:
+    def finish(self, counted: Counted) -> None:
         """Keep what came of it.
 
         Raises:
             ConfigError: the disk is full.
         """
-        write_atomic(self.path / "words", words)
-        write_atomic(self.path / "result.json", json.dumps(told).encode())
+        told = {
+            "words": counted.vector.tobytes(),
+            "dtype": counted.vector.dtype.str,
+            "tally": counted.tally.document.body,
+            "ours": counted.ours.tobytes(),
+        }
+        write_atomic(self.path / "result", encoding.encode(told))
 
-    def end(self, **how: Any) -> None:
+    def end(self, code: str, culprits: Collection[str]) -> None:
         """It is over; our secrets of it are deleted.
 
         Raises:
             ConfigError: the disk is full.
             StoreError: they cannot be deleted.
         """
-        write_once(self.path / "ended", json.dumps(how).encode())
+        write_once(self.path / "ended", encoding.encode({"code": code, "culprits": sorted(culprits)}))
         try:
             for name in SECRETS:
                 (self.path / name).unlink(missing_ok=True)
@@ -255,11 +269,8 @@ def _read(path: Path) -> bytes:
         raise StoreError(f"cannot read {path}: {e.strerror}") from e
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _table(content: bytes, path: Path, **kinds: type) -> dict[str, Any]:
     try:
-        told = json.loads(_read(path))
+        return encoding.table(encoding.decode(content, limit=len(content)), **kinds)
     except ValueError as e:
         raise StoreError(f"{path} is damaged") from e
-    if not isinstance(told, dict):
-        raise StoreError(f"{path} is damaged")
-    return told

@@ -1,8 +1,7 @@
 """Runs on this machine without a network: real files, real journals, a line that can be cut."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from exchange.config import Home, Settings
 from exchange.counting.coordinating import Coordinating
 from exchange.counting.taking_part import Input, Part, TakingPart
 from exchange.counting.world import PROTOCOL, Contributed, Progress
-from exchange.errors import PeerUnavailable
+from exchange.errors import PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.store.aggregations import Aggregations
 from exchange.store.contributions import Contributions
 from exchange.store.journal import Journal
@@ -59,16 +58,40 @@ class Cut(BaseException):
     """A process is killed."""
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What a caller sees of a refusal."""
+    try:
+        yield
+    except SessionRefused as e:
+        raise PeerRefused(str(e), code=e.code) from e
+    except PeerMisbehaved as e:
+        raise PeerRefused(str(e), code="aborted") from e
+
+
 @dataclass
 class Line:
     """A connection that counts what passes, and can be cut at one of its messages."""
 
-    coordinating: Coordinating
+    alliance: "Alliance"
     name: str
     moment: Callable[[str], None] = lambda _what: None
 
+    @property
+    def coordinating(self) -> Coordinating:
+        return self.alliance.coordinating
+
     async def contribute(self, contributed: Contributed, message: Message) -> None:
         self.moment("before contribute")
+        self.alliance.taking += 1
+        try:
+            with refusals():
+                await self._contribute(contributed, message)
+        finally:
+            self.alliance.taking -= 1
+        self.moment("after contribute")
+
+    async def _contribute(self, contributed: Contributed, message: Message) -> None:
         arriving = await self.coordinating.expect(self.name, contributed)
         if arriving is not None:
             sent = wire.whole(
@@ -80,17 +103,18 @@ class Line:
             for rows in spooled:
                 arriving.spool.allocate(rows.shape)[:] = rows
             await self.coordinating.take(arriving, sent)
-        self.moment("after contribute")
 
     @asynccontextmanager
     async def collect(self, session: bytes, step: int, *, have: int, wait_s: float) -> AsyncIterator[Any]:
         self.moment("before collect")
-        progress, told = await self.coordinating.collect(self.name, session, step, wait_s)
+        with refusals():
+            progress, told = await self.coordinating.collect(self.name, session, step, wait_s)
         yield Told(progress, list(told[have:]), self.moment)
 
     async def replay(self, session: bytes, want: Receive, chunk: int | None) -> Message:
         self.moment("before replay")
-        return await self.coordinating.replay(self.name, session, chunk)
+        with refusals():
+            return await self.coordinating.replay(self.name, session, chunk)
 
 
 @dataclass
@@ -109,7 +133,9 @@ class Told:
 
 
 def rows_of(message: Message) -> bytes:
-    bulk = [value for value in (getattr(message, f) for f in message.sizes()) if isinstance(value, np.ndarray)]
+    bulk = [
+        value for value in (getattr(message, f) for f in message.sizes()) if isinstance(value, np.ndarray)
+    ]
     return b"".join(np.ascontiguousarray(rows).tobytes() for rows in bulk)
 
 
@@ -124,6 +150,7 @@ class Alliance:
     book: Book = field(default_factory=Book)
     books: dict[str, Book] = field(default_factory=dict)
     coordinating: Coordinating = field(init=False)
+    taking: int = 0
 
     def __post_init__(self) -> None:
         self.books = {name: Book() for name in self.opening.members}
@@ -162,10 +189,12 @@ class Alliance:
         )  # fmt: skip
         return replace(part, **changes)
 
-    def taking_part(self, name: str, moment: Callable[[str], None] = lambda _what: None, **changes: Any) -> TakingPart:
+    def taking_part(
+        self, name: str, moment: Callable[[str], None] = lambda _what: None, **changes: Any
+    ) -> TakingPart:
         @asynccontextmanager
         async def connect() -> AsyncIterator[Any]:
-            yield Line(self.coordinating, name, moment)
+            yield Line(self, name, moment)
 
         return TakingPart(self.part(name, **changes), connect)
 
@@ -183,7 +212,3 @@ def alliance(folder: Path, n: int = 5, **changes: Any) -> Alliance:
     rng = np.random.default_rng(7)
     inputs = {name: rng.integers(0, 2, asked.size, np.uint8) for name in names}
     return Alliance(folder, asked, {name: Ed25519PrivateKey.generate() for name in names}, inputs)
-
-
-def counted(steps: list[str]) -> Counter[str]:
-    return Counter(steps)

@@ -1,28 +1,249 @@
 """A run from its opening to its receipts, with everything that can be cut off on the way."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from crypto.secagg.base import Aggregate
+from crypto.secagg.base import Aggregate, Step
+from exchange.counting import taking_part
 from exchange.counting.taking_part import Broken
-from tests.exchange.counting.runs import Alliance, alliance
+from exchange.counting.world import Contributed
+from exchange.errors import CosightError, PeerRefused, PeerUnavailable, SessionRefused
+from exchange.store.contributions import SECRETS, Contributions
+from tests.exchange.counting.runs import Alliance, Cut, alliance
+
+WHOLE = ["joined", "masked", ("shared", 5), "counted"]
 
 
-async def everybody(run: Alliance, *names: str) -> list[Aggregate]:
-    return await asyncio.gather(*(run.taking_part(name).run() for name in names or run.opening.members))
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking_part, "WAIT_S", 0.1)
+    monkeypatch.setattr(taking_part, "PAUSES_S", (0.01,))
+
+
+async def together(
+    run: Alliance, *names: str, moment: dict[str, Callable[[str], None]] | None = None
+) -> list[Aggregate]:
+    parts = [
+        run.taking_part(name, (moment or {}).get(name, lambda _what: None))
+        for name in names or run.opening.members
+    ]
+    ticking = asyncio.create_task(tick(run))
+    try:
+        return await asyncio.gather(*(part.run() for part in parts))
+    finally:
+        ticking.cancel()
+
+
+async def tick(run: Alliance) -> None:
+    while True:
+        await run.coordinating.tick()
+        await asyncio.sleep(0.05)
 
 
 def total(run: Alliance, *names: str) -> np.ndarray:
     return np.sum([run.inputs[name] for name in names or run.opening.members], axis=0)
 
 
+def at(number: int, what: Callable[[], None]) -> Callable[[str], None]:
+    """Do it at one moment, counted from the first, and never again."""
+    left = number
+
+    def moment(_name: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            what()
+
+    return moment
+
+
 async def test_everybody_gets_the_sum_and_its_receipt(tmp_path: Path) -> None:
     run = alliance(tmp_path)
-    for aggregate in await everybody(run):
+    for aggregate in await together(run):
         assert (aggregate.vector == total(run)).all()
-        assert len(aggregate.signatures) == 5
+        assert len(aggregate.signatures) >= run.setup(run.opening).threshold
     for name in run.opening.members:
-        assert run.books[name].said == ["joined", "masked", ("shared", 5), "counted"] or run.books[name].said
+        entries = [
+            entry if isinstance(entry, tuple) and len(entry) > 1 else entry[0]
+            for entry in run.books[name].said
+        ]
+        assert entries == WHOLE
+        kept = Contributions(run.home(name)).find(run.opening.name)
+        assert [secret for secret in SECRETS if (kept.path / secret).exists()] == []
+        assert kept.ended == {"code": "", "culprits": []}
+
+
+def killed() -> None:
+    raise Cut
+
+
+def lost() -> None:
+    raise PeerUnavailable("the connection is gone", code="peer-closed")
+
+
+@pytest.mark.parametrize("number", range(1, 27))
+async def test_a_member_that_is_killed_at_any_moment_goes_on(tmp_path: Path, number: int) -> None:
+    run = alliance(tmp_path)
+
+    async def victim() -> Aggregate:
+        with suppress(Cut):
+            await run.taking_part("bob", at(number, killed)).run()
+        return await run.taking_part("bob").run()
+
+    others, bob = await asyncio.gather(together(run, "alice", "carol", "dave", "erin"), victim())
+    for aggregate in [*others, bob]:
+        assert (aggregate.vector == total(run)).all()
+    assert len(run.books["bob"].said) == len(WHOLE)
+
+
+@pytest.mark.parametrize("number", range(1, 27))
+async def test_a_connection_that_drops_at_any_moment_is_made_again(tmp_path: Path, number: int) -> None:
+    run = alliance(tmp_path)
+    for aggregate in await together(run, moment={"carol": at(number, lost)}):
+        assert (aggregate.vector == total(run)).all()
+
+
+@pytest.mark.parametrize("number", range(1, 40))
+async def test_a_coordinator_that_is_killed_at_any_moment_goes_on(tmp_path: Path, number: int) -> None:
+    run = alliance(tmp_path)
+
+    def restart() -> None:
+        if not run.taking:  # a message that is just being taken would be taken by a process that is gone
+            run.restart()
+        lost()
+
+    for aggregate in await together(run, moment={"dave": at(number, restart)}):
+        assert (aggregate.vector == total(run)).all()
+
+
+@pytest.mark.parametrize("step", [Step.DEALING, Step.MASKING, Step.AGREEING, Step.UNMASKING])
+async def test_a_member_that_drops_out_is_not_waited_for_longer_than_a_step(
+    tmp_path: Path, step: Step
+) -> None:
+    run = alliance(tmp_path, step_s=1)
+    says = 0
+
+    def gone(what: str) -> None:
+        nonlocal says
+        says += what == "before contribute"
+        if says == step:
+            raise Cut
+
+    async def erin() -> None:
+        with suppress(Cut):
+            await run.taking_part("erin", gone).run()
+
+    others, _ = await asyncio.gather(together(run, "alice", "bob", "carol", "dave"), erin())
+    left = run.opening.members if step > Step.MASKING else run.opening.members[:4]
+    for aggregate in others:
+        assert (aggregate.vector == total(run, *left)).all()
+    with pytest.raises(PeerRefused) as refused:
+        await run.taking_part("erin").run()
+    assert refused.value.code == "step-over"
+    assert ("broken", "too-late", ()) in run.books["erin"].said
+
+
+async def test_one_more_than_may_drop_out_ends_it_and_nothing_is_opened(tmp_path: Path) -> None:
+    run = alliance(tmp_path, step_s=1)
+    with pytest.raises(Broken) as broken:
+        await together(run, "alice", "bob", "carol")
+    assert (broken.value.reason, broken.value.culprits) == ("too-few", ())
+    assert run.book.said == [("broken", "too-few", ())]
+    assert ("broken", "too-few", ()) in run.books["alice"].said
+    assert ("masked",) not in run.books["alice"].said
+    run.restart()
+    convening = (await run.coordinating.convened("alice"))[0]
+    assert convening.progress.broken == "too-few"
+
+
+async def test_double_signing_after_restart(tmp_path: Path) -> None:
+    """A member whose state was altered while it was down says nothing else than before."""
+    run = alliance(tmp_path, step_s=1)
+
+    async def bob() -> None:
+        with suppress(Cut):
+            says = 0
+
+            def at_masked(what: str) -> None:
+                nonlocal says
+                says += what == "after contribute"
+                if says == Step.MASKING:
+                    raise Cut
+
+            await run.taking_part("bob", at_masked).run()
+        folder = Contributions(run.home("bob")).find(run.opening.name)
+        (folder.path / "seed").unlink()  # another seed will be made: other masks under the same name
+        with pytest.raises(CosightError) as refused:
+            await run.taking_part("bob").run()
+        assert refused.value.code == "spoken-otherwise"
+
+    others, _ = await asyncio.gather(together(run, "alice", "carol", "dave", "erin"), bob())
+    for aggregate in others:
+        assert (aggregate.vector == total(run)).all(), "what bob said before stays in the sum"
+
+
+async def test_a_later_attempt_silences_the_earlier_one(tmp_path: Path) -> None:
+    run = alliance(tmp_path)
+    first = run.opening
+    await run.taking_part("bob").join()
+    run.convene(replace(first, session=b"t" * 32, abandons=(first.context,)))
+    await run.taking_part("bob").join()
+    run.opening = first
+    with pytest.raises(CosightError) as refused:
+        await run.taking_part("bob").run()
+    assert refused.value.code == "attempt-abandoned"
+
+
+async def test_an_attempt_that_may_have_been_opened_is_not_replaced(tmp_path: Path) -> None:
+    run = alliance(tmp_path)
+    first = run.opening
+    await together(run)
+    run.convene(replace(first, session=b"t" * 32, abandons=(first.context,)))
+    with pytest.raises(CosightError) as refused:
+        await run.taking_part("bob").join()
+    assert refused.value.code == "attempt-opened"
+
+
+async def test_a_lie_ends_the_run_and_its_author_is_named(tmp_path: Path) -> None:
+    run = alliance(tmp_path)
+
+    async def mallory() -> None:
+        part = run.part("erin")
+        part = replace(part, sign=lambda data: run.keys["alice"].sign(data))
+        with pytest.raises(PeerRefused):
+            await taking_part.TakingPart(part, run.taking_part("erin")._connect).join()
+
+    await mallory()
+    assert run.book.said == [("broken", "bad-signature", ("erin",))]
+    with pytest.raises(PeerRefused):
+        await run.taking_part("alice").join()
+    with pytest.raises(Broken) as broken:
+        async with (
+            run.taking_part("alice")._connect() as line,
+            line.collect(run.opening.context, 2, have=0, wait_s=0) as told,
+        ):
+            raise Broken(told.progress.broken, told.progress.culprits)
+    assert (broken.value.reason, broken.value.culprits) == ("bad-signature", ("erin",))
+
+
+async def test_another_message_in_a_place_that_is_taken(tmp_path: Path) -> None:
+    run = alliance(tmp_path)
+    await run.taking_part("bob").join()
+    again = Contributed(run.opening.context, 1, "Join", bytes(32))
+    with pytest.raises(SessionRefused) as refused:
+        await run.coordinating.expect("bob", again)
+    assert refused.value.code == "spoken-otherwise"
+    for step, name, code in ((2, "Dealing", "malformed"), (1, "Dealing", "malformed")):
+        with pytest.raises(SessionRefused) as refused:
+            await run.coordinating.expect("carol", Contributed(run.opening.context, step, name, bytes(32)))
+        assert refused.value.code == code
+    for peer, session in (("mallory", run.opening.context), ("bob", bytes(32))):
+        with pytest.raises(SessionRefused) as refused:
+            await run.coordinating.expect(peer, Contributed(session, 1, "Join", bytes(32)))
+        assert refused.value.code == "session-unknown"
