@@ -21,6 +21,7 @@ from exchange.policy.tables import Arrangement, Iep, LegalBasis
 from exchange.policy.terms import ANYONE, Approving, Bounds, Noise, PerValue, Share, Terms, Told, Validity
 from exchange.policy.together import Aggregate, Discover
 from exchange.policy.words import Sentence, limits, warnings
+from exchange.policy.words_together import doubts, with_all
 
 __all__ = [
     "ADMISSION_RULES",
@@ -63,6 +64,7 @@ __all__ = [
     "at_stake",
     "decide",
     "diff",
+    "doubts",
     "explain",
     "limits",
     "parse",
@@ -70,4 +72,5 @@ __all__ = [
     "sweep",
     "told",
     "warnings",
+    "with_all",
 ]
