@@ -10,8 +10,12 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from crypto.psi import PROTOCOLS, Output
+from crypto.secagg.base import Setup
+from exchange.aggregation.opening import Opening
 from exchange.agreement import Rung, size_class
 from exchange.config import Home, is_address
+from exchange.counting.books import CoordinatorsBooks
+from exchange.counting.coordinating import Coordinating
 from exchange.disclosure import (
     Desk,
     Items,
@@ -37,6 +41,7 @@ from exchange.policy import Condition, Past, Policy
 from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
 from exchange.store import Store
+from exchange.store.aggregations import Aggregations
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
 from exchange.store.epochs import Epochs
@@ -90,6 +95,9 @@ class Node:
         self._seal_key = MLDSA44PrivateKey.from_seed_bytes(seal_seed(home)) if sealed else None
         self._recorded = Recorded(self.ledger.roster_epoch(), self.ledger.policy())
         self.publications = Publications(home)
+        self.counts = Coordinating(
+            Aggregations(home), self.setup, CoordinatorsBooks(self.ledger, clock, self._seal), clock
+        )
         self.desk = Desk(
             member=home.member,
             alliance=self.alliance.alliance,
@@ -144,6 +152,16 @@ class Node:
             self._recorded.policy = name
         return found
 
+    def setup(self, opening: Opening) -> Setup:
+        """What an opening means to the scheme: its members' keys are those of its roster.
+
+        Raises:
+            PeerMisbehaved: its members are not on that roster, or it cannot be run.
+            RosterError: we do not hold that roster.
+        """
+        members = self.alliance.at(opening.roster_epoch).by_id
+        return opening.setup([members[name].identity_key for name in opening.members if name in members])
+
     def _seal(self) -> None:
         """Seal the ledger, where the configuration says so: after every session."""
         if self._seal_key is not None:
@@ -156,7 +174,7 @@ class Node:
             ConfigError: it is no address, or cannot be bound.
         """
         where = _checked(listen or self.home.settings.listen)
-        self._server = Server(self.desk, self.alliance, idle_s=self.home.settings.limits.idle_s)
+        self._server = Server(self.desk, self.alliance, self.counts, idle_s=self.home.settings.limits.idle_s)
         return await self._server.start(where)
 
     async def stop(self) -> None:

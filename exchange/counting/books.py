@@ -127,20 +127,20 @@ class CoordinatorsBooks:
         """It came to its end.
 
         Raises:
-            LedgerError: it has an end already, or the ledger cannot be written.
+            LedgerError: the ledger cannot be written.
         """
         released = release(opening, vector, len(tally.survivors)).count
-        draft = entries.counted(opening, tally, released, as_coordinator=True)
-        self.ledger.append_all([draft], now=self.clock())
-        self.seal()
+        self._end(opening, entries.counted(opening, tally, released, as_coordinator=True))
 
     def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
         """It did not, why, and who is to blame.
 
         Raises:
-            LedgerError: it has an end already, or the ledger cannot be written.
+            LedgerError: the ledger cannot be written.
         """
-        by = "us" if code in {"too-few", "too-large"} else "peer"
-        draft = entries.broken(opening, code, culprits, as_coordinator=True, by=by)
-        self.ledger.append_all([draft], now=self.clock())
-        self.seal()
+        self._end(opening, entries.broken(opening, code, culprits, as_coordinator=True))
+
+    def _end(self, opening: Opening, draft: Draft) -> None:
+        if not self.ledger.runs().over(opening.name):
+            self.ledger.append_all([draft], now=self.clock())
+            self.seal()

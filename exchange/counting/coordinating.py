@@ -9,7 +9,6 @@ vectors are added up as they come and stay on the disk; memory holds one sum.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from typing import Any, Protocol
@@ -18,24 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto.errors import Blamed, CryptoError, ProtocolError, TooFew
-from crypto.rows import Rows
 from crypto.secagg import ring
-from crypto.secagg.base import Chunk, Complaint, Setup, Step
-from crypto.secagg.coordinator import Coordinator, complaint
-from crypto.session import Message, Receive
+from crypto.secagg.base import Setup, Step
+from crypto.secagg.coordinator import Coordinator
+from crypto.session import Message
 from exchange import wire
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.tally import Tally
+from exchange.counting.run import Arriving, Run, again, chunk_of, due, taken
 from exchange.counting.world import (
     PROTOCOL,
     Closing,
     Contributed,
     Convened,
     Convening,
+    Counted,
     Ending,
     Folder,
     Progress,
-    Spool,
 )
 from exchange.disclosure.drive import in_thread
 from exchange.errors import CosightError, PeerMisbehaved, SessionRefused, StoreError
@@ -54,86 +53,6 @@ class Books(Protocol):
 
     def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
         """It did not, why, and who is to blame."""
-
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """One aggregation, in memory.
-
-    Attributes:
-        opening: what is asked.
-        folder: where it is kept.
-        setup: the same for the scheme.
-        coordinator: the scheme's state.
-        told: what each member is sent when a step begins, by step.
-        began: when the step began that it is in, by ``monotonic``.
-        ending: how it ended, once it has.
-        owing: how many members have not said theirs.
-        used: when somebody last asked, by ``monotonic``.
-        stale: whether the disk did not take what memory holds: then this one is not used any more.
-        turn: held while its state changes.
-        changed: set and replaced when it has.
-    """
-
-    opening: Opening
-    folder: Folder
-    setup: Setup
-    coordinator: Coordinator
-    told: dict[int, list[tuple[Message, ...]]] = field(default_factory=dict)
-    began: float = field(default_factory=monotonic)
-    ending: Ending | None = None
-    owing: int = 0
-    stale: bool = False
-    used: float = field(default_factory=monotonic)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def step(self) -> Step:
-        """The step that it is in."""
-        return self.coordinator.step
-
-    @property
-    def left_s(self) -> float:
-        """How long the step still waits."""
-        return 0.0 if self.ending else max(0.0, self.began + self.opening.step_s - monotonic())
-
-    def progress(self) -> Progress:
-        """How far it has come."""
-        if self.ending is not None:
-            culprits = tuple(self.opening.members[position] for position in self.ending.culprits)
-            return Progress(self.step, self.ending.code, culprits)
-        return Progress(self.step, left_s=self.left_s, owing=self.owing)
-
-    def notify(self) -> None:
-        """Wake up who waits for a change; only whose turn it is says so."""
-        self.owing = len(self.coordinator.owing)
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-    def tell(self) -> None:
-        """A step has begun: find out what everybody is sent."""
-        self.told[self.step] = [self.coordinator.replies(position) for position in range(self.setup.n)]
-        self.began = monotonic()
-
-
-@dataclass(frozen=True, slots=True)
-class Arriving:
-    """A message that may come.
-
-    Attributes:
-        run: of which aggregation.
-        position: from whom.
-        contributed: which.
-        want: its form.
-        spool: where its rows go.
-    """
-
-    run: Run
-    position: int
-    contributed: Contributed
-    want: Receive
-    spool: Spool
 
 
 class Coordinating:
@@ -160,6 +79,7 @@ class Coordinating:
         self._runs: dict[bytes, Run] = {}
         self._openings: dict[bytes, Opening] = {}
         self._loading = asyncio.Lock()
+        self._faulty: set[bytes] = set()
         self._expired = monotonic()
 
     async def convened(self, peer: str) -> list[Convening]:
@@ -197,7 +117,7 @@ class Coordinating:
                 raise SessionRefused("another message was said in this step", code="spoken-otherwise")
             return None
         async with run.turn:
-            want = _due(run, position, contributed)
+            want = due(run, position, contributed)
         return Arriving(run, position, contributed, want, run.folder.spool())
 
     async def take(self, arriving: Arriving, message: Message) -> None:
@@ -276,7 +196,7 @@ class Coordinating:
         size = run.setup.size * run.setup.word_bytes
         if chunk is not None and chunk * ring.CHUNK_BYTES >= size:
             raise SessionRefused("there is no such chunk")
-        return run.coordinator.digests() if chunk is None else await in_thread(_chunk, run, chunk)
+        return run.coordinator.digests() if chunk is None else await in_thread(chunk_of, run, chunk)
 
     async def tick(self) -> None:
         """Close the steps whose time is over, take up what was opened, and forget what is past."""
@@ -290,7 +210,9 @@ class Coordinating:
                     await self._load(context, folder)
                 await self._tick_one(context)
             except CosightError as e:
-                log.warning("aggregation %s: %s", context.hex()[:16], e)
+                if context not in self._faulty:
+                    log.warning("aggregation %s: %s", context.hex()[:16], e)
+                self._faulty.add(context)
         if monotonic() - self._expired > IDLE_S:
             self._expired = monotonic()
             for context in await in_thread(self._store.expire, self._clock()):
@@ -313,8 +235,8 @@ class Coordinating:
 
     async def _close(self, run: Run) -> None:
         """End a step: who was in it is on the disk before anybody is told."""
-        taken = await in_thread(_taken, run)
-        closing = Closing(int(run.step), taken, self._clock())
+        came = await in_thread(taken, run)
+        closing = Closing(int(run.step), came, self._clock())
         if not await in_thread(run.folder.close, closing):
             self._drop(run)
             raise StoreError("another process of this home coordinates the same aggregation")
@@ -332,9 +254,11 @@ class Coordinating:
         """All is said: on record."""
         outcome = run.coordinator.outcome
         assert outcome is not None
-        if await in_thread(run.folder.end, Ending("", (), self._clock())):
-            tally = Tally.of(run.opening.context, outcome)
-            await in_thread(self._books.counted, run.opening, outcome.vector, tally)
+        tally = Tally.of(run.opening.context, outcome)
+        await in_thread(self._books.counted, run.opening, outcome.vector, tally)
+        nothing = np.zeros(run.opening.entries, bool)  # a coordinator puts nothing in, unless as a member
+        await in_thread(run.folder.finish, Counted(outcome.vector, tally, nothing))
+        await in_thread(run.folder.end, Ending("", (), self._clock()))
 
     def _drop(self, run: Run) -> None:
         """What is in memory is no longer what is on the disk: the next who asks has it read anew."""
@@ -352,10 +276,10 @@ class Coordinating:
     async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
         """Break a run off, on record."""
         run.ending = Ending(code, culprits, self._clock())
-        if await in_thread(run.folder.end, run.ending):
-            names = tuple(run.opening.members[position] for position in culprits)
-            log.warning("aggregation %s is broken off: %s %s", run.opening.name[:16], code, ", ".join(names))
-            await in_thread(self._books.broken, run.opening, code, names)
+        names = tuple(run.opening.members[position] for position in culprits)
+        log.warning("aggregation %s is broken off: %s %s", run.opening.name[:16], code, ", ".join(names))
+        await in_thread(self._books.broken, run.opening, code, names)
+        await in_thread(run.folder.end, run.ending)
         run.notify()
 
     async def _run(self, peer: str, session: bytes) -> tuple[Run, int]:
@@ -388,9 +312,12 @@ class Coordinating:
             if run.ending is not None and not run.ending.code:
                 run.ending = None
             try:
-                await in_thread(_again, run)
+                await in_thread(again, run)
+                if run.step is Step.DONE and await in_thread(folder.ended) is None:
+                    await self._finish(run)
             except (ProtocolError, TooFew) as e:
-                await self._fail(run, e)
+                if run.ending is None:
+                    await self._fail(run, e)
             run.owing = len(run.coordinator.owing)
             self._runs[context] = run
             return run
@@ -415,61 +342,3 @@ class Coordinating:
         else:
             progress = (self._runs.get(context) or await self._load(context, folder)).progress()
         return Convening(folder.opening, folder.signature, folder.size, progress)
-
-
-def _due(run: Run, position: int, contributed: Contributed) -> Receive:
-    """The form of a message, if it is due."""
-    if contributed.step > run.step:
-        raise SessionRefused("this step has not begun")
-    due = run.coordinator.due(position) if run.ending is None else None
-    if contributed.step < run.step or due is None:
-        raise SessionRefused("this step is over", code="step-over")
-    if run.step is Step.MASKING and contributed.name == Complaint.__name__:
-        return complaint()
-    if contributed.name != due.kind.__name__:
-        raise SessionRefused("another message is due")
-    return due
-
-
-def _taken(run: Run) -> tuple[int, ...]:
-    """Whose messages of this step are on the disk: the same as in memory."""
-    step = int(run.step)
-    return tuple(p for p in range(run.setup.n) if run.folder.said(step, p) is not None)
-
-
-def _again(run: Run) -> None:
-    """Bring a run to where its files say that it is.
-
-    Raises:
-        ProtocolError, TooFew: the step that was closed last ended the run.
-        StoreError: the files contradict each other.
-    """
-    for step in Step:
-        closing = run.folder.closed(step)
-        for position in range(run.setup.n) if closing is None else closing.members:
-            said = run.folder.said(step, position)
-            if said is None:
-                if closing is not None:
-                    raise StoreError("a message of an aggregation is gone that was there")
-                continue
-            want = run.coordinator.due(position)
-            if want is None or want.kind.__name__ != said.name:
-                raise StoreError("a message of an aggregation is in the wrong place")
-            run.coordinator.accept(position, wire.whole(PROTOCOL, want, said.body, said.rows()))
-        if closing is None:
-            return
-        run.coordinator.close()
-        run.tell()
-
-
-def _chunk(run: Run, chunk: int) -> Message:
-    """One chunk of each vector that was added up, from the files."""
-    start = chunk * ring.CHUNK_BYTES
-    end = min(run.setup.size * run.setup.word_bytes, start + ring.CHUNK_BYTES)
-    rows: list[Rows] = []
-    for position in run.coordinator.survivors:
-        said = run.folder.said(Step.MASKING, position)
-        if said is None:
-            raise StoreError("a masked vector is gone that was there")
-        rows.append(np.frombuffer(said.rows()[start:end], np.uint8))
-    return Chunk(np.stack(rows))

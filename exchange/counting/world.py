@@ -178,6 +178,9 @@ class Folder(Protocol):
     def closed(self, step: int) -> Closing | None:
         """How a step was closed, if it was."""
 
+    def finish(self, counted: Counted, /) -> None:
+        """Keep what came of it."""
+
     def end(self, ending: Ending) -> bool:
         """Write down how it ended; whether that was us."""
 

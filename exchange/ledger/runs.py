@@ -119,6 +119,10 @@ class Runs:
         """Say whether this member is the coordinator of a run."""
         return session in self._convened
 
+    def over(self, session: str) -> bool:
+        """Say whether this member, as the coordinator of a run, has written how it ended."""
+        return session in self._over
+
     def going(self) -> list[Run]:
         """Return the runs that were joined and have no end yet, oldest first."""
         return [run for run in self._joined.values() if not run.ended]

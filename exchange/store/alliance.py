@@ -162,6 +162,17 @@ class Alliance:
         """Every roster so far, signed and encoded, oldest first."""
         return list(self._look().signed)
 
+    def at(self, epoch: int) -> Roster:
+        """The roster of an epoch.
+
+        Raises:
+            RosterError: there is none of this epoch, yet.
+        """
+        signed = self.signed()
+        if not 1 <= epoch <= len(signed):
+            raise RosterError(f"we hold no roster {epoch}", code="roster-gap")
+        return Roster.decode(SignedRoster.decode(signed[epoch - 1]).body)
+
     # What calls need: exchange.rpc.directory.Directory
 
     def roster(self) -> tuple[int, bytes]:

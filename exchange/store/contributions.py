@@ -11,23 +11,22 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.aggregation.tally import Tally
-from exchange.config import Home, sync_directory, write_atomic, write_once
+from exchange.config import Home, sync_directory, write_once
 from exchange.counting.world import Counted
-from exchange.errors import ConfigError, InputError, PeerMisbehaved, StoreError
+from exchange.errors import ConfigError, InputError, StoreError
 from exchange.identity import encoding
+from exchange.store.counted import read_counted, write_counted
 from exchange.store.guard import contributions_key
 
 CONTEXT_BYTES = 32
 NONCE_BYTES = 12
 SEED_BYTES = 32
 SECRETS = ("seed", "vector")
+_MAX_ENDED = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,10 @@ class Contribution:
         path = self.path / "ended"
         if not path.exists():
             return None
-        told = _table(_read(path), path, code=str, culprits=list)
+        try:
+            told = encoding.table(encoding.decode(_read(path), limit=_MAX_ENDED), code=str, culprits=list)
+        except ValueError as e:
+            raise StoreError(f"{path} is damaged") from e
         return told["code"], tuple(told["culprits"])
 
     @contextmanager
@@ -140,16 +142,7 @@ class Contribution:
         Raises:
             StoreError: what is kept is damaged.
         """
-        path = self.path / "result"
-        if not path.exists():
-            return None
-        told = _table(_read(path), path, words=bytes, dtype=str, tally=bytes, ours=bytes)
-        try:
-            vector = np.frombuffer(told["words"], np.dtype(told["dtype"]))
-            ours = np.frombuffer(told["ours"], bool)
-            return Counted(vector, Tally.decode(told["tally"]), ours)
-        except (ValueError, TypeError, PeerMisbehaved) as e:
-            raise StoreError(f"{path} is damaged") from e
+        return read_counted(self.path / "result")
 
     def finish(self, counted: Counted) -> None:
         """Keep what came of it.
@@ -157,13 +150,7 @@ class Contribution:
         Raises:
             ConfigError: the disk is full.
         """
-        told = {
-            "words": counted.vector.tobytes(),
-            "dtype": counted.vector.dtype.str,
-            "tally": counted.tally.document.body,
-            "ours": counted.ours.tobytes(),
-        }
-        write_atomic(self.path / "result", encoding.encode(told))
+        write_counted(self.path / "result", counted)
 
     def end(self, code: str, culprits: Collection[str]) -> None:
         """It is over; our secrets of it are deleted.
@@ -267,10 +254,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as e:
         raise StoreError(f"cannot read {path}: {e.strerror}") from e
-
-
-def _table(content: bytes, path: Path, **kinds: type) -> dict[str, Any]:
-    try:
-        return encoding.table(encoding.decode(content, limit=len(content)), **kinds)
-    except ValueError as e:
-        raise StoreError(f"{path} is damaged") from e

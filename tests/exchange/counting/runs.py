@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from crypto.secagg.base import Aggregate, Setup
+from crypto.secagg.base import Setup
 from crypto.session import Message, Receive
 from exchange import wire
 from exchange.aggregation.opening import Opening
+from exchange.aggregation.tally import Tally
+from exchange.aggregation.vector import Filled
 from exchange.config import Home, Settings
 from exchange.counting.coordinating import Coordinating
 from exchange.counting.taking_part import Input, Part, TakingPart
 from exchange.counting.world import PROTOCOL, Contributed, Progress
 from exchange.errors import PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
+from exchange.indicators import IndicatorType
 from exchange.store.aggregations import Aggregations
 from exchange.store.contributions import Contributions
 from exchange.store.journal import Journal
@@ -47,7 +50,7 @@ class Book:
     def shared(self, opening: Opening, survivors: int) -> None:
         self._once("shared", survivors)
 
-    def counted(self, opening: Opening, aggregate: Aggregate) -> None:
+    def counted(self, opening: Opening, vector: Any, tally: Tally) -> None:
         self._once("counted")
 
     def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
@@ -165,7 +168,7 @@ class Alliance:
     def restart(self) -> None:
         """The coordinator's process is another one from now on."""
         store = Aggregations(self.home("coordinator"))
-        self.coordinating = Coordinating(store, self.setup, self.book.broken, now)
+        self.coordinating = Coordinating(store, self.setup, self.book, now)
 
     def home(self, name: str) -> Home:
         path = self.folder / name
@@ -173,11 +176,7 @@ class Alliance:
         return Home(path, Settings(name))
 
     def setup(self, asked: Opening) -> Setup:
-        identities = [self.keys[name].public_key().public_bytes_raw() for name in asked.members]
-        return Setup(
-            context=asked.context, identities=tuple(identities), minimum=asked.minimum, size=asked.size,
-            width=asked.width, cap=asked.word_cap,
-        )  # fmt: skip
+        return asked.setup([self.keys[name].public_key().public_bytes_raw() for name in asked.members])
 
     def part(self, name: str, **changes: Any) -> Part:
         asked, kept = self.opening, Contributions(self.home(name))
@@ -185,7 +184,7 @@ class Alliance:
         part = Part(
             opening=asked, setup=self.setup(asked), position=asked.members.index(name), kept=folder,
             journal=Journal.open(kept.journal_file), books=self.books[name], sign=self.keys[name].sign,
-            count=lambda: Input(self.inputs[name], {"ipv4": 1}),
+            count=lambda: Input(Filled(self.inputs[name], {IndicatorType.IPV4: 1}, 0)),
         )  # fmt: skip
         return replace(part, **changes)
 

@@ -76,7 +76,9 @@ async def test_everybody_gets_the_sum_and_its_receipt(tmp_path: Path) -> None:
         assert entries == WHOLE
         kept = Contributions(run.home(name)).find(run.opening.name)
         assert [secret for secret in SECRETS if (kept.path / secret).exists()] == []
-        assert kept.ended == {"code": "", "culprits": []}
+        assert kept.ended == ("", ())
+        assert (kept.counted().vector == total(run)).all()
+    assert run.book.said == [("counted",)]
 
 
 def killed() -> None:
@@ -215,7 +217,7 @@ async def test_a_lie_ends_the_run_and_its_author_is_named(tmp_path: Path) -> Non
 
     async def mallory() -> None:
         part = run.part("erin")
-        part = replace(part, sign=lambda data: run.keys["alice"].sign(data))
+        part = replace(part, sign=run.keys["alice"].sign)
         with pytest.raises(PeerRefused):
             await taking_part.TakingPart(part, run.taking_part("erin")._connect).join()
 
