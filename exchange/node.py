@@ -96,7 +96,7 @@ class Node:
         self._recorded = Recorded(self.ledger.roster_epoch(), self.ledger.policy())
         self.publications = Publications(home)
         self.counts = Coordinating(
-            Aggregations(home), self.setup, CoordinatorsBooks(self.ledger, clock, self._seal), clock
+            Aggregations(home), self.setup, CoordinatorsBooks(self.ledger, clock, self.seal), clock
         )
         self.desk = Desk(
             member=home.member,
@@ -114,7 +114,7 @@ class Node:
             software=SOFTWARE,
             limits=home.settings.limits,
             guard_key=guard_key(home),
-            seal=self._seal,
+            seal=self.seal,
             keep=Results(home).keep,
             shelf=self.publications,
         )
@@ -152,6 +152,17 @@ class Node:
             self._recorded.policy = name
         return found
 
+    @property
+    def store(self) -> Store:
+        """Our indicators.
+
+        Raises:
+            ConfigError: this node answers from something else.
+        """
+        if self._store is None:
+            raise ConfigError("this node holds no indicators of its own")
+        return self._store
+
     def setup(self, opening: Opening) -> Setup:
         """What an opening means to the scheme: its members' keys are those of its roster.
 
@@ -162,7 +173,7 @@ class Node:
         members = self.alliance.at(opening.roster_epoch).by_id
         return opening.setup([members[name].identity_key for name in opening.members if name in members])
 
-    def _seal(self) -> None:
+    def seal(self) -> None:
         """Seal the ledger, where the configuration says so: after every session."""
         if self._seal_key is not None:
             self.ledger.seal(self._seal_key, now=self._clock())
@@ -173,7 +184,7 @@ class Node:
         Raises:
             ConfigError: it is no address, or cannot be bound.
         """
-        where = _checked(listen or self.home.settings.listen)
+        where = checked(listen or self.home.settings.listen)
         self._server = Server(self.desk, self.alliance, self.counts, idle_s=self.home.settings.limits.idle_s)
         return await self._server.start(where)
 
@@ -296,7 +307,7 @@ class Node:
         if peer == self.home.member:
             raise ConfigError("a match needs another member", hint="see: cosight alliance roster")
         self.alliance.member_named(peer)
-        where = _checked(address or self.alliance.address(peer))
+        where = checked(address or self.alliance.address(peer))
         return PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s)
 
     async def _match(self, peer: str, wish: Wish, link: PeerLink) -> Outcome:
@@ -368,7 +379,7 @@ class Recorded:
     policy: str
 
 
-def _checked(address: str) -> str:
+def checked(address: str) -> str:
     """The address, if it is one: gRPC takes port 99999 for another and a bare name for port 443."""
     if not is_address(address):
         raise ConfigError(f"{address!r} is no address", hint="write HOST:PORT, such as 127.0.0.1:7443")
