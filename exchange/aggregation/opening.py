@@ -9,7 +9,7 @@ Source: RFC 8949 section 4.2 (deterministic encoding); Bonawitz et al., CCS 2017
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -17,7 +17,9 @@ from itertools import pairwise
 from typing import Any, Self
 
 from crypto import labels
-from crypto.psi.base import MAX_EPSILON_MILLI
+from crypto.errors import ParameterError
+from crypto.secagg.base import LEAST, MOST, Setup, threshold
+from crypto.secagg.noise import MOST_EPSILON_MILLI, Noise, honest
 from exchange.agreement import MEMBER, PROFILE_FORM, is_int, is_text, is_types, matches
 from exchange.errors import PeerMisbehaved
 from exchange.identity import encoding
@@ -25,13 +27,12 @@ from exchange.indicators import IndicatorType
 
 VERSION = 1
 MAX_BYTES = 16_384
-MEMBERS = (3, 100)
+MEMBERS = (LEAST, MOST)
 """How many take part: with two, each would learn what the other one put in."""
 LEAST_REPORTERS = 2
 MAX_ENTRIES = 10_000_000
 MAX_ABANDONS = 16
 """Earlier attempts that an opening may give up."""
-WIDTHS = (8, 16, 32, 64)
 SLOTS = (1, 64)
 SUM_WORDS = 3
 """Words of an entry where numbers are added up: their sum, that of their squares, how many are not zero."""
@@ -88,8 +89,8 @@ class Opening:
         types: types of its indicators, sorted, without repetition.
         dictionary: its root, 32 bytes: see ``exchange.aggregation.dictionary``.
         entries: how many indicators it has.
-        window: the first and the last day, UTC, both included, in which what counts was seen last.
-        max_age_days: how long before its end it may have been seen last, where that is less; or None.
+        window: the first and the last day, UTC, both included; what counts was seen on one of them.
+        max_age_days: on one of so many last days of the window, where that is fewer; or None.
         slots: words of an entry in a count: the first one for members' own sightings, the others for copies.
         width: bits of a word: 8 or 16 in a count, 64 in a sum.
         cap: the most that one member adds to an entry: 1 in a count.
@@ -175,7 +176,7 @@ class Opening:
             "minimum": is_int(self.minimum, MEMBERS[0], n),
             "reporters": is_int(self.reporters, LEAST_REPORTERS, n),
             "dominance_milli": is_int(self.dominance_milli, 1, WHOLE_MILLI),
-            "epsilon_milli": is_int(self.epsilon_milli, 0, MAX_EPSILON_MILLI if counting else 0),
+            "epsilon_milli": is_int(self.epsilon_milli, 0, MOST_EPSILON_MILLI if counting else 0),
             "step_s": is_int(self.step_s, 1, MAX_STEP_S),
         }
 
@@ -213,6 +214,49 @@ class Opening:
     def purpose_hash(self) -> str:
         """What the ledger holds in place of the purpose, in hex."""
         return sha256(labels.AGGREGATE_PURPOSE.encode() + b"\x00" + self.purpose.encode()).hexdigest()
+
+    @property
+    def earliest(self) -> date:
+        """The first day on which what counts may have been seen."""
+        first, last = self.window
+        return first if self.max_age_days is None else max(first, last - timedelta(self.max_age_days - 1))
+
+    @cached_property
+    def noise(self) -> Noise | None:
+        """What each member adds to every word, None where numbers are exact.
+
+        Of the members whose sum is opened at the least, those that may lie together are not counted on.
+        """
+        if not self.epsilon_milli:
+            return None
+        n = len(self.members)
+        sure = honest(max(threshold(n), self.minimum), (n - 1) // 3)
+        return Noise(epsilon_milli=self.epsilon_milli, cap=self.word_cap, honest=sure)
+
+    def setup(self, identities: Sequence[bytes]) -> Setup:
+        """What the protocol runs on.
+
+        Args:
+            identities: the members' Ed25519 keys, 32 bytes each, in the order of ``members``.
+
+        Raises:
+            PeerMisbehaved: a sum could be too large for its word, or there are not as many keys as members.
+        """
+        if len(identities) != len(self.members):
+            raise PeerMisbehaved("the opening does not fit the roster")
+        noise = self.noise
+        try:
+            return Setup(
+                context=self.context,
+                identities=tuple(identities),
+                minimum=self.minimum,
+                size=self.size,
+                width=self.width,
+                cap=self.word_cap,
+                reserve=0 if noise is None else noise.reserve(len(self.members)),
+            )
+        except ParameterError as e:
+            raise PeerMisbehaved(f"the opening cannot be run: {e}") from e
 
     def position(self, member: str) -> int | None:
         """Where a member stands in the list; None where it does not."""

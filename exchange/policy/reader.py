@@ -7,6 +7,7 @@ from typing import Any
 
 from crypto.psi.base import MAX_BANDS, MAX_EPSILON_MILLI, are_bands
 from crypto.sealing import LABEL_CLASSES
+from crypto.secagg.noise import MOST_EPSILON_MILLI
 from exchange.aggregation.opening import LEAST_REPORTERS, MEMBERS, Measure, Visibility
 from exchange.agreement import MAX_ROWS, MEMBER, OVER, PROFILE_FORM, Rung
 from exchange.identity.keys import is_strong
@@ -86,7 +87,7 @@ class Reader:
             "dictionary": v.bounds,
             "each_type": v.number(MAX_ROWS, 1),
             "dominance": v.real(0.001, 1),
-            "epsilon": v.real(0.001, MAX_EPSILON_MILLI / 1000),
+            "epsilon": v.real(0.001, MOST_EPSILON_MILLI / 1000),
             "visibility": v.words(list(Visibility)),
         }
         return Aggregate(**self._dated(at, raw, readers))

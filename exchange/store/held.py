@@ -12,7 +12,8 @@ from exchange.indicators import Indicator, IndicatorType, Tlp
 from exchange.indicators.context import Context
 from exchange.store.schema import context, delivery, feed, indicator, observation, source
 
-_PER_QUERY = 500
+PER_QUERY = 500
+"""Indicators that one query asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,11 @@ def held(connection: Connection, indicators: Sequence[Indicator]) -> list[list[H
         .order_by(source.c.name, feed.c.name)
     )  # fmt: skip
     markings = list(Tlp)
-    digests = _digests(indicators)
+    digests = digests_of(indicators)
     found: dict[bytes, list[Held]] = {digest: [] for digest in digests}
     wanted = list(found)
-    for start in range(0, len(wanted), _PER_QUERY):
-        chunk = query.where(indicator.c.digest.in_(wanted[start : start + _PER_QUERY]))
+    for start in range(0, len(wanted), PER_QUERY):
+        chunk = query.where(indicator.c.digest.in_(wanted[start : start + PER_QUERY]))
         for digest, whose, name, own, tlp, document, came, again in connection.execute(chunk):
             said = Context.from_json(json.loads(document)) if document else Context()
             times = (datetime.fromtimestamp(came, UTC), datetime.fromtimestamp(again, UTC))
@@ -69,7 +70,8 @@ def held(connection: Connection, indicators: Sequence[Indicator]) -> list[list[H
     return [list(found[digest]) for digest in digests]
 
 
-def _digests(indicators: Sequence[Indicator]) -> list[bytes]:
+def digests_of(indicators: Sequence[Indicator]) -> list[bytes]:
+    """The item row of each, by which the store knows it."""
     digests = [b""] * len(indicators)
     by_type: dict[IndicatorType, list[int]] = {}
     for position, one in enumerate(indicators):

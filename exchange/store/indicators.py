@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, String, and_, cast, fu
 
 from crypto.hashing import HASH_BYTES
 from crypto.rows import Rows
+from exchange.aggregation.dictionary import Dictionary
 from exchange.errors import InputError, StoreError
 from exchange.indicators import Batch, Indicator, IndicatorType, Tlp
 from exchange.indicators.tlp import UNMARKED
@@ -20,6 +21,7 @@ from exchange.store.engine import create_tables, erasing, open_engine, reading, 
 from exchange.store.feeds import FeedInfo, Forgotten
 from exchange.store.held import Held, held
 from exchange.store.importer import Importer
+from exchange.store.known import Known, known
 from exchange.store.migration import migrate
 from exchange.store.report import ImportReport, Seen
 from exchange.store.said import Said, said
@@ -237,6 +239,11 @@ class Store:
         """What each feed says of some indicators, in their order; nothing of what we do not hold."""
         with reading(self._engine) as connection:
             return held(connection, indicators)
+
+    def known(self, dictionary: Dictionary, /, *, now: datetime, admission: Admission = EVERYTHING) -> Known:
+        """What our feeds say of the entries of a dictionary, as far as the policy lets it enter."""
+        with reading(self._engine) as connection:
+            return known(connection, Bars(connection, self._terms(now, admission)), dictionary)
 
     def counts(self) -> list[Count]:
         """What we hold, by type, source and marking; an indicator of two sources counts for both."""

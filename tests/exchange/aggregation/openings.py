@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import Measure, Opening
-from exchange.indicators import PROFILE, IndicatorType
+from exchange.indicators import PROFILE, Indicator, IndicatorType
 
 MEMBERS = ("acme", "globex", "hooli", "initech", "umbra")
 OPENING = Opening(
@@ -39,3 +40,15 @@ SUM: dict[str, Any] = {
 def opening(**change: Any) -> Opening:
     """The usual one, changed."""
     return replace(OPENING, **change)
+
+
+def dictionary(n: int) -> Dictionary:
+    """``n`` entries, half of them domains, half addresses."""
+    names = [Indicator(IndicatorType.DOMAIN, f"d{i}.com") for i in range((n + 1) // 2)]
+    addresses = [Indicator(IndicatorType.IPV4, f"8.8.{i >> 8}.{i & 255}") for i in range(n // 2)]
+    return Dictionary.of([*names, *addresses])
+
+
+def over(given: Dictionary, **change: Any) -> Opening:
+    """The usual one, over this dictionary."""
+    return opening(dictionary=given.root, entries=len(given), types=tuple(given.by_type), **change)
