@@ -152,17 +152,6 @@ class Node:
             self._recorded.policy = name
         return found
 
-    @property
-    def store(self) -> Store:
-        """Our indicators.
-
-        Raises:
-            ConfigError: this node answers from something else.
-        """
-        if self._store is None:
-            raise ConfigError("this node holds no indicators of its own")
-        return self._store
-
     def setup(self, opening: Opening) -> Setup:
         """What an opening means to the scheme: its members' keys are those of its roster.
 
@@ -170,8 +159,7 @@ class Node:
             PeerMisbehaved: its members are not on that roster, or it cannot be run.
             RosterError: we do not hold that roster.
         """
-        members = self.alliance.at(opening.roster_epoch).by_id
-        return opening.setup([members[name].identity_key for name in opening.members if name in members])
+        return opening.setup(self.alliance.identities(opening.roster_epoch, opening.members))
 
     def seal(self) -> None:
         """Seal the ledger, where the configuration says so: after every session."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crypto.psi import DISCOVERED
+from exchange.aggregation.opening import Measure, Visibility
 from exchange.config import Home, write_atomic
 from exchange.errors import PeerUnavailable
 from exchange.identity import files, joining, keys, membership
@@ -40,6 +41,19 @@ context = {{ fields = {json.dumps([f.name for f in fields(Context)])}, bytes = {
 our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000
+
+[aggregate]
+coordinators = ["*"]
+purposes = ["demonstration"]
+measures = {json.dumps(list(Measure))}
+types = {json.dumps(list(IndicatorType))}
+tlp = "AMBER+STRICT"
+legal_basis = "this-machine"
+members = 3
+reporters = 2
+dictionary = {{ min = 1, max = 10000000 }}
+visibility = {json.dumps(list(Visibility))}
+per_day = 1000
 
 [legal_bases.this-machine]
 basis = "other"
