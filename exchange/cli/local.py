@@ -44,7 +44,7 @@ sessions_per_day = 1000
 
 [aggregate]
 coordinators = ["*"]
-purposes = ["demonstration"]
+purposes = ["demonstration", "another"]
 measures = {json.dumps(list(Measure))}
 types = {json.dumps(list(IndicatorType))}
 tlp = "AMBER+STRICT"

@@ -133,14 +133,20 @@ def _after(node: Node, opening: Opening) -> Opening:
                 code="aggregation-running", hint="wait for its end",
             )  # fmt: skip
         if not ending.code:
-            raise InputError(
-                f"this window was counted, by {context.hex()[:16]}", code="window-counted",
-                hint="a second sum would differ by single members: choose days that were not counted",
-            )  # fmt: skip
+            raise _counted(context.hex())
         given_up.add(context)
-    ours = node.ledger.runs().in_the_way(key)
-    given_up |= {bytes.fromhex(found.run.session) for found in ours if found.reason == "unfinished"}
+    for found in node.ledger.runs().in_the_way(key):  # what we took part in, whoever asked
+        if found.reason != "unfinished":
+            raise _counted(found.run.session)
+        given_up.add(bytes.fromhex(found.run.session))
     return replace(opening, abandons=tuple(sorted(given_up)))
+
+
+def _counted(session: str) -> InputError:
+    return InputError(
+        f"this window was counted, or may have been, by {session[:16]}", code="window-counted",
+        hint="a second sum would differ by single members: choose days that were not counted",
+    )  # fmt: skip
 
 
 def least(n: int) -> int:
