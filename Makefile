@@ -34,6 +34,7 @@ bench: build  ## throughput of the kernel, runs beside openmined-psi and spu, fi
 	$(BIN)/python -m benchmarks.delta
 	$(BIN)/python -m benchmarks.filters
 	$(BIN)/python -m benchmarks.askers --askers 100 --seconds 10
+	$(BIN)/python -m benchmarks.noise
 	$(BIN)/python -m benchmarks.ledger
 
 need:

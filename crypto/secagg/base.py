@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crypto import ed25519
 from crypto.errors import Blamed, ParameterError
 from crypto.rows import Rows
 from crypto.session import Message, Receive, message
 
 CONTEXT_BYTES = 32
-KEY_BYTES = 32
-SIGNATURE_BYTES = 64
+KEY_BYTES = ed25519.KEY_BYTES
+SIGNATURE_BYTES = ed25519.SIGNATURE_BYTES
 LEAST, MOST = 3, 100
 """How many members there can be."""
 WIDTHS = (8, 16, 32, 64)
@@ -146,11 +147,15 @@ def unpack_roll(packed: bytes, n: int) -> tuple[int, ...]:
 
 @message
 class Join(Message):
-    """Member: keys for this aggregation alone, the commitment to its own mask, and a signature over all."""
+    """Member: keys for this run alone, a commitment, a proof that the first key is its own, and a signature.
+
+    The commitment is to the seed of its own mask, the proof that of ``keys.possession``.
+    """
 
     key: bytes
     mask_key: bytes
     commitment: bytes
+    possession: bytes
     signature: bytes
 
 
@@ -210,7 +215,7 @@ class Roll(Message):
 
 @message
 class Joins(Message):
-    """Coordinator: key, mask key, commitment and signature of each. ``(|U1|, 160)``."""
+    """Coordinator: of each the fields of its ``Join``, one after the other. ``(|U1|, 256)``."""
 
     rows: Rows
 

@@ -24,11 +24,11 @@ from crypto.errors import DecodeError, VerificationError
 from crypto.group import ELEMENT_BYTES, Rng
 from crypto.hashing import HASH_BYTES
 from crypto.oprf import PROOF_BYTES
-from crypto.rows import Rows
+from crypto.rows import Rows, table
 from crypto.secagg import shamir
 from crypto.secagg.base import Complaint
 from crypto.secagg.keys import Secrets, derived
-from crypto.secagg.view import View, table
+from crypto.secagg.view import View
 
 SHARE_BYTES = 32
 TAG_BYTES = 16

@@ -5,17 +5,16 @@ step when all came or its time is over, and can begin anew with the same message
 no masked vector, only their sum: whoever drives it keeps them, for members that replay.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
 
 from crypto.errors import Blamed, ProtocolError, TooFew
 from crypto.hashing import HASH_BYTES
-from crypto.rows import Rows
+from crypto.rows import Rows, table
 from crypto.secagg import boxes, masks, ring, shamir
 from crypto.secagg.base import (
-    KEY_BYTES,
     SIGNATURE_BYTES,
     Aggregate,
     Agreed,
@@ -41,12 +40,12 @@ from crypto.secagg.boxes import MASK, OWN
 from crypto.secagg.keys import SECRET_BYTES
 from crypto.secagg.view import (
     JOIN_BYTES,
+    JOIN_SIZES,
     KEYS_BYTES,
     View,
+    body_of,
     is_signed,
-    keys_of,
     result_statement,
-    table,
 )
 from crypto.session import Message, Receive, Size
 
@@ -84,8 +83,8 @@ class Coordinator:
         if position not in self.owing:
             return None
         joined, dealt = len(self._view.joined), len(self._view.dealt)
-        kinds: dict[Step, tuple[type[Message], dict[str, Size]]] = {
-            Step.JOINING: (Join, {"key": KEY_BYTES, "mask_key": KEY_BYTES, "commitment": HASH_BYTES}),
+        kinds: dict[Step, tuple[type[Message], Mapping[str, Size]]] = {
+            Step.JOINING: (Join, JOIN_SIZES),
             Step.DEALING: (Dealing, {"rows": (joined, boxes.ROW_BYTES)}),
             Step.MASKING: (Masked, {"vector": (self._setup.size, self._setup.word_bytes)}),
             Step.AGREEING: (Agreed, {}),
@@ -172,7 +171,7 @@ class Coordinator:
         return self._view.survivors
 
     def _take_join(self, position: int, join: Join) -> None:
-        self._check_signature(position, join.signature, keys_of(join))
+        self._check_signature(position, join.signature, body_of(join))
         self._view.check_keys(position, join)
         taken = {value for other in self._joins().values() for value in _values(other)}
         if taken & set(_values(join)):
@@ -215,7 +214,7 @@ class Coordinator:
 
     def _end_joining(self, came: tuple[int, ...]) -> Replies:
         joins = self._joins()
-        rows = table((b"".join(_values(joins[p])) + joins[p].signature for p in came), JOIN_BYTES)
+        rows = table((body_of(joins[p]) + joins[p].signature for p in came), JOIN_BYTES)
         self._view.add_joins(came, rows[:, :KEYS_BYTES])
         return lambda _: (self._roll(came), Joins(rows))
 

@@ -4,6 +4,7 @@ Keys for masks are X25519, because a secret of 32 bytes can be shared and checke
 for boxes are in ristretto255, for what ``crypto.secagg.boxes`` says.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,12 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from crypto import hashing, labels, oprf
-from crypto.errors import ParameterError
-from crypto.group import Rng
-from crypto.oprf import Mode, PrivateKey
+from crypto import group, hashing, labels, oprf
+from crypto.errors import DecodeError, ParameterError, VerificationError
+from crypto.group import ELEMENT_BYTES, Rng
+from crypto.oprf import PROOF_BYTES, Mode, PrivateKey
+from crypto.rows import Rows, table
 
 SECRET_BYTES = 32
+POSSESSION_BYTES = ELEMENT_BYTES + PROOF_BYTES
 _P = 2**255 - 19
 
 
@@ -68,6 +71,31 @@ def public_key(secret: bytes | bytearray) -> bytes:
     return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
+def possession(context: bytes, position: int, box: PrivateKey, *, rng: Rng) -> bytes:
+    """Show that we know the secret of our key for boxes: a point that this key gives, and the proof of it.
+
+    Whoever could announce another member's key, plus some multiple of the generator, would find that
+    member's boxes open by what complaints of its own boxes reveal.
+    """
+    points, proof = oprf.blind_evaluate(box, _base(context, position), rng=rng)
+    return points.tobytes() + proof
+
+
+def is_possessed(context: bytes, position: int, public: bytes, shown: bytes) -> bool:
+    """Whether ``possession`` showed this for the key. No encoding of an element but its one is taken."""
+    try:
+        group.validate(table([public], ELEMENT_BYTES))
+        oprf.verify(
+            public_key=public,
+            blinded=_base(context, position),
+            evaluated=table([shown[:ELEMENT_BYTES]], ELEMENT_BYTES),
+            proof=shown[ELEMENT_BYTES:],
+        )
+    except (DecodeError, VerificationError):
+        return False
+    return True
+
+
 def is_key(public: bytes) -> bool:
     """Whether it is the one encoding of a key that every secret gives something with."""
     if int.from_bytes(public, "little") >= _P:
@@ -81,16 +109,26 @@ def is_key(public: bytes) -> bool:
     return True
 
 
-def pair_seed(context: bytes, secret: bytes | bytearray, position: int, public: bytes, other: int) -> bytes:
-    """The seed of the mask of two members, the same on both sides.
+def pair_seeds(
+    context: bytes, secret: bytes | bytearray, position: int, others: Mapping[int, bytes]
+) -> list[bytes]:
+    """The seeds of the masks that a member has with others, the same on both sides.
 
     Args:
         context: of the run.
-        secret: the mask key of one.
+        secret: its mask key.
         position: its position.
-        public: the public mask key of the other, which ``is_key``.
-        other: its position.
+        others: the public mask keys of the others, each of which ``is_key``, by position.
     """
-    point = X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
-    ends = bytes([min(position, other), max(position, other)])
-    return derived(labels.MASKING_PAIR, point, context, ends)
+    key, seeds = X25519PrivateKey.from_private_bytes(secret), []
+    for other, public in others.items():
+        point = key.exchange(X25519PublicKey.from_public_bytes(public))
+        ends = bytes([min(position, other), max(position, other)])
+        seeds.append(derived(labels.MASKING_PAIR, point, context, ends))
+    return seeds
+
+
+def _base(context: bytes, position: int) -> Rows:
+    """The element that a key for boxes is shown to be known by; of this run and position alone."""
+    row = context + bytes([position])
+    return group.hash_to_group(table([row], len(row)), labels.MASKING_POSSESSION.encode())

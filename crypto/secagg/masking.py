@@ -9,7 +9,7 @@ random-oracle model, under gap Diffie-Hellman on Curve25519 and ristretto255, wi
 generator, AES-GCM an authenticated encryption, and Ed25519 unforgeable.
 
 Cost: six steps, each one message up and its answer down. A member sends ``d`` words, ``144 |U1| + 32 |U2|``
-bytes and 480 more; it expands ``|U2| * d`` words of masks. The exact bytes are in docs/protocols/masking.md.
+bytes and 576 more; it expands ``|U2| * d`` words of masks. The exact bytes are ``traffic``.
 
 Source: Bonawitz, Ivanov, Kreuter, Marcedone, McMahan, Patel, Ramage, Segal, Seth, "Practical Secure
 Aggregation for Privacy-Preserving Machine Learning", CCS 2017, for the malicious server, on the complete
@@ -60,14 +60,14 @@ from crypto.secagg.view import (
     KEYS_BYTES,
     ROOT_BYTES,
     View,
-    keys_of,
+    body_of,
     result_statement,
     to_join,
     verify_receipt,
 )
 from crypto.session import Message, Role, receive, send, wait
 
-__all__ = ["Coordinator", "Setup", "Sign", "member", "verify_receipt"]
+__all__ = ["Coordinator", "Setup", "Sign", "fetched", "member", "traffic", "verify_receipt"]
 
 M = TypeVar("M", bound=Message)
 Sign: TypeAlias = Callable[[bytes], bytes]
@@ -114,6 +114,40 @@ def member(
         secrets.wipe()
 
 
+def traffic(
+    setup: Setup, *, joined: int, dealt: int, survivors: int, agreed: int, signed: int
+) -> tuple[int, int]:
+    """Payload bytes ``(sent, received)`` of a member in a run to the end, what it fetches not counted.
+
+    Args:
+        setup: of the run.
+        joined: ``|U1|``.
+        dealt: ``|U2|``.
+        survivors: ``|U3|``.
+        agreed: ``|U4|``.
+        signed: how many signed the result.
+    """
+    vector = setup.size * setup.word_bytes
+    sent = JOIN_BYTES + boxes.ROW_BYTES * joined + vector + SECRET_BYTES * dealt + 5 * SIGNATURE_BYTES
+    received = (
+        5 * roll_bytes(setup.n)
+        + JOIN_BYTES * joined
+        + (boxes.ROW_BYTES + HASH_BYTES * joined + SIGNATURE_BYTES) * dealt
+        + ROOT_BYTES * survivors
+        + SIGNATURE_BYTES * (agreed + signed)
+        + SECRET_BYTES * dealt
+        + vector
+    )
+    return sent, received
+
+
+def fetched(setup: Setup, *, survivors: int, sample: int | None = None) -> int:
+    """Most payload bytes that a member fetches to compute the result, or a sample of its chunks, anew."""
+    count, vector = masks.chunks(setup), setup.size * setup.word_bytes
+    part = vector if sample is None else min(sample * ring.CHUNK_BYTES, vector)
+    return survivors * (HASH_BYTES * count + part)
+
+
 class _Member:
     """The steps of a member, and what they have in common."""
 
@@ -141,6 +175,7 @@ class _Member:
             secrets.box.public_key
             + keys.public_key(secrets.mask)
             + keys.commit(self._setup.context, self._position, secrets.own)
+            + keys.possession(self._setup.context, self._position, secrets.box, rng=self._rng)
         )
         mine = own + self._signed(Step.JOINING, own)
         yield from send(to_join(mine))
@@ -149,7 +184,7 @@ class _Member:
         rows = (yield from receive(Joins, rows=(len(joined), JOIN_BYTES))).rows
         for position, row in zip(joined, rows, strict=True):
             join = to_join(row.tobytes())
-            _relayed(view.is_signed(Step.JOINING, position, join.signature, keys_of(join)), "bad-signature")
+            _relayed(view.is_signed(Step.JOINING, position, join.signature, body_of(join)), "bad-signature")
             view.check_keys(position, join)
         _relayed(rows[joined.index(self._position)].tobytes() == mine, "swapped-keys")
         view.add_joins(joined, rows[:, :KEYS_BYTES])

@@ -7,6 +7,7 @@ the masks they have with those that dropped out: the seeds of both are opened.
 Source: Bonawitz et al., CCS 2017, section 5 and figure 4.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
@@ -16,12 +17,12 @@ from numpy.typing import NDArray
 
 from crypto.errors import Blamed, ParameterError, ProtocolError
 from crypto.hashing import HASH_BYTES
-from crypto.rows import Rows
+from crypto.rows import Rows, table
 from crypto.secagg import keys, ring
 from crypto.secagg.base import Setup
 from crypto.secagg.keys import SECRET_BYTES, Secrets
 from crypto.secagg.ring import Vector
-from crypto.secagg.view import View, table
+from crypto.secagg.view import View
 
 
 def own_words(setup: Setup, vector: NDArray[Any], noise: NDArray[Any] | None) -> Vector:
@@ -52,12 +53,9 @@ def own_words(setup: Setup, vector: NDArray[Any], noise: NDArray[Any] | None) ->
 def put_on(view: View, position: int, secrets: Secrets, words: Vector) -> None:
     """Mask a vector, in place, with the own mask and one for each other member that dealt."""
     others = [other for other in view.dealt if other != position]
-    seeds = np.empty((1 + len(others), SECRET_BYTES), np.uint8)
-    seeds[0] = np.frombuffer(secrets.own, np.uint8)
-    for place, other in enumerate(others, start=1):
-        seeds[place] = np.frombuffer(_pair_seed(view, secrets.mask, position, other), np.uint8)
+    pairs = _pair_seeds(view, secrets.mask, position, others)
+    seeds = table([bytes(secrets.own), *pairs], SECRET_BYTES)
     ring.add_masks(words, seeds, [1, *(_sign(position, other) for other in others)])
-    seeds.fill(0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,7 +96,7 @@ def rest(view: View, seeds: Rows) -> Rest:
             found.append(secret)
             signs.append(-1)
         else:
-            found += (_pair_seed(view, secret, position, other) for other in view.survivors)
+            found += _pair_seeds(view, secret, position, view.survivors)
             signs += (-_sign(other, position) for other in view.survivors)
     return Rest(table(found, SECRET_BYTES), tuple(signs))
 
@@ -184,8 +182,9 @@ def replay(view: View, left: Rest, chunk: int, masked: Rows, *, digests: Rows, v
         raise Blamed((), "altered-result")
 
 
-def _pair_seed(view: View, secret: bytes | bytearray, position: int, other: int) -> bytes:
-    return keys.pair_seed(view.setup.context, secret, position, view.mask_key(other), other)
+def _pair_seeds(view: View, secret: bytes | bytearray, position: int, others: Sequence[int]) -> list[bytes]:
+    announced = {other: view.mask_key(other) for other in others}
+    return keys.pair_seeds(view.setup.context, secret, position, announced)
 
 
 def _sign(position: int, other: int) -> int:

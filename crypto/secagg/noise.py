@@ -18,10 +18,11 @@ The law is inverted: a table holds ``floor(2^128 * P(X <= k))``, computed with w
 ``(furthest + 1) * 2^-128`` of the law, in statistical distance; ``Noise.delta`` says what that comes to,
 below ``2^-64``. Time and the cache depend on what is drawn, on the contributor's own machine.
 
-Source: Goryczka, Xiong, "A Comprehensive Comparison of Multiparty Secure Additions with Differential
-Privacy", TDSC 2017 (geometric noise as a sum of Polya variables); Ghosh, Roughgarden, Sundararajan,
-"Universally Utility-Maximizing Privacy Mechanisms", STOC 2009 (the geometric mechanism); Balle, Bell, Gascon,
-Nissim, "Private Summation in the Multi-Message Shuffle Model", CCS 2020 (the same sharing of this noise).
+Source: Harrison, Manurangsi, "Infinitely Divisible Noise for Differential Privacy: Nearly Optimal Error in
+the High epsilon Regime", FORC 2025, section 3 (the generalized discrete Laplace mechanism: sums of these
+shares, of h or of another number); Goryczka, Xiong, "A Comprehensive Comparison of Multiparty Secure
+Additions with Differential Privacy", TDSC 2017 (geometric noise from Polya variables); Ghosh, Roughgarden,
+Sundararajan, "Universally Utility-Maximizing Privacy Mechanisms", STOC 2009 (the geometric mechanism).
 """
 
 import math
@@ -54,7 +55,6 @@ _Drawn: TypeAlias = NDArray[np.int64]
 _Table: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 _DRAWN_BITS = 128
-_HALF_BITS = 64
 _FRACTION_BITS = 256
 _DIGITS = 120
 """Decimal digits for the two numbers that a table begins with: 398 bits, 30 of them lost if p is near 1."""
@@ -69,7 +69,8 @@ _CHUNK = 1 << 17
 def honest(contributors: int, colluding: int) -> int:
     """Return ``h``: how many of the contributors nobody else knows the noise of, at least.
 
-    Whoever learns the result knows its own noise: one contributor is not counted even where nobody colludes.
+    The onlooker counts among those that collude. It knows its own noise, so one contributor is never counted,
+    even where nobody colludes.
 
     Args:
         contributors: the fewest whose sum is opened.

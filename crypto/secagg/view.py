@@ -6,24 +6,29 @@ survivors therefore do not accept each other's signatures, and without ``T`` of 
 share away.
 """
 
-from collections import Counter
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from crypto import group, hashing, labels
-from crypto.errors import Blamed, DecodeError, VerificationError
+from crypto import ed25519, hashing, labels
+from crypto.errors import Blamed, VerificationError
 from crypto.hashing import HASH_BYTES
-from crypto.rows import Rows
+from crypto.rows import Rows, unique
 from crypto.secagg import keys
 from crypto.secagg.base import KEY_BYTES, SIGNATURE_BYTES, Join, Setup, Step, pack_roll
+from crypto.secagg.keys import POSSESSION_BYTES
 
 KEYS_BYTES = 2 * KEY_BYTES + HASH_BYTES
-"""Of a row of ``Joins``, before the signature."""
-JOIN_BYTES = KEYS_BYTES + SIGNATURE_BYTES
+"""Of a row of ``Joins``: what is used later, before the proof and the signature."""
+JOIN_SIZES = {
+    "key": KEY_BYTES,
+    "mask_key": KEY_BYTES,
+    "commitment": HASH_BYTES,
+    "possession": POSSESSION_BYTES,
+    "signature": SIGNATURE_BYTES,
+}
+JOIN_BYTES = sum(JOIN_SIZES.values())
 ROOT_BYTES = HASH_BYTES + SIGNATURE_BYTES
 
 
@@ -40,16 +45,7 @@ def result_statement(setup: Setup, position: int, survivors: Iterable[int], root
 
 def is_signed(setup: Setup, position: int, signed: bytes, signature: bytes) -> bool:
     """Whether the member at this position made the signature."""
-    try:
-        Ed25519PublicKey.from_public_bytes(setup.identities[position]).verify(signature, signed)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def table(rows: Iterable[bytes], width: int) -> Rows:
-    """Rows of bytes as an array, ``(n, width)`` uint8."""
-    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, width)
+    return ed25519.verify(setup.identities[position], signed, signature)
 
 
 class View:
@@ -85,13 +81,10 @@ class View:
         """Take keys only that others can use; the member has signed them.
 
         Raises:
-            Blamed: they are no keys, or not in their one encoding.
+            Blamed: they are no keys, not in their one encoding, or not its own.
         """
-        try:
-            group.validate(table([join.key], KEY_BYTES))
-        except DecodeError:
-            raise Blamed([position], "bad-join") from None
-        if not keys.is_key(join.mask_key):
+        known = keys.is_possessed(self.setup.context, position, join.key, join.possession)
+        if not known or not keys.is_key(join.mask_key):
             raise Blamed([position], "bad-join")
 
     def add_joins(self, joined: tuple[int, ...], joins: Rows) -> None:
@@ -100,11 +93,10 @@ class View:
         Raises:
             Blamed: two members have a key or a commitment in common, and the coordinator took both.
         """
-        columns = np.ascontiguousarray(joins).reshape(-1, 3, KEY_BYTES)
-        seen = Counter(bytes(value) for column in columns for value in column)
-        if len(seen) != columns.shape[0] * columns.shape[1]:
+        values = np.ascontiguousarray(joins).reshape(-1, KEY_BYTES)
+        if len(unique(values)) != len(values):
             raise Blamed((), "same-keys")
-        self.joined, self.joins = joined, columns.reshape(-1, KEYS_BYTES)
+        self.joined, self.joins = joined, values.reshape(-1, KEYS_BYTES)
         self._extend(joined, self.joins)
         self.joint = self.chain
 
@@ -147,13 +139,13 @@ class View:
 
 def to_join(row: bytes) -> Join:
     """A row of ``Joins`` as the message that it was."""
-    at = [0, KEY_BYTES, 2 * KEY_BYTES, KEYS_BYTES, JOIN_BYTES]
+    at = [0, *accumulate(JOIN_SIZES.values())]
     return Join(*(row[start:end] for start, end in pairwise(at)))
 
 
-def keys_of(join: Join) -> bytes:
+def body_of(join: Join) -> bytes:
     """What the signature of a ``Join`` is over."""
-    return join.key + join.mask_key + join.commitment
+    return join.key + join.mask_key + join.commitment + join.possession
 
 
 def verify_receipt(setup: Setup, survivors: Iterable[int], root: bytes, signatures: dict[int, bytes]) -> None:

@@ -14,13 +14,13 @@ from exchange.ledger.leaf import Kind
 
 def convened(opening: Opening) -> Draft:
     """The coordinator opens a run: before anybody is told."""
-    fields = {"session": opening.name, "what": _asked(opening)}
+    fields = {"session": opening.name, "what": asked(opening)}
     return Draft(Kind.CONVENED, fields, [_document(opening)])
 
 
 def joined(opening: Opening, policy: bytes) -> Draft:
     """We take part: before our keys leave. ``policy`` is the hash of the one that allowed it, 32 bytes."""
-    what = _asked(opening) | {"policy": policy.hex()}
+    what = asked(opening) | {"policy": policy.hex()}
     return Draft(Kind.JOINED, _run(opening, what), [_document(opening)])
 
 
@@ -88,7 +88,8 @@ def _run(opening: Opening, what: dict[str, Any]) -> dict[str, object]:
     return {"session": opening.name, "peer": opening.coordinator, "what": what}
 
 
-def _asked(opening: Opening) -> dict[str, Any]:
+def asked(opening: Opening) -> dict[str, Any]:
+    """What an entry says of an opening: the document that it names says the same."""
     first, last = opening.window
     what: dict[str, Any] = {
         "measure": str(opening.measure),

@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exchange.aggregation import budget
 from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import WHOLE_MILLI, Measure, Opening, Visibility
 from exchange.aggregation.vector import OWN
 from exchange.errors import InputError
 from exchange.indicators import Indicator
 
-TOO_FEW, DOMINATED, LOST_IN_NOISE = "too-few", "dominated", "lost-in-noise"
-DELTA = 1e-6
-"""How likely noise alone may lift an entry that one member more than allowed has not seen above the line."""
+TOO_FEW, DOMINATED = "too-few", "dominated"
 _ROUNDING = 1 - 1e-9
 """More than floats err by here, to the side of holding back."""
 
@@ -92,13 +91,19 @@ def _counts(opening: Opening, words: NDArray[np.int64]) -> Released:
 
 
 def _noisy(opening: Opening, words: NDArray[np.int64], survivors: int) -> Released:
-    """The number itself is not known to anybody: it has to be above the line by more than noise explains."""
+    """Nobody knows the numbers without noise: what is released is above the line by more than that explains.
+
+    Of the others nobody is told, not even that there are any.
+    """
     assert opening.noise is not None
-    numbers = words[:, OWN]
-    line = opening.reporters + opening.noise.margin(survivors, DELTA)
-    released = numbers >= line
-    lost = ~released & (numbers >= opening.reporters)
-    return Released(numbers, numbers, numbers, released, _withheld({LOST_IN_NOISE: lost}))
+    sums = words[:, OWN]
+    bar = budget.least(opening.reporters, opening.noise, survivors)
+    positions, chosen = budget.released(sums, bar, survivors)
+    numbers = sums.copy()
+    numbers[positions] = chosen
+    released = np.zeros(opening.entries, bool)
+    released[positions] = True
+    return Released(numbers, numbers, numbers, released, {})
 
 
 def _sums(opening: Opening, words: NDArray[np.int64]) -> Released:

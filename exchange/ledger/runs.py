@@ -8,7 +8,7 @@ new opening's ``abandons``, and this member has handed out no shares there. See 
 Source: Bonawitz et al., CCS 2017, section 6 (what a second, differing sum would tell).
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -50,6 +50,8 @@ class Run:
         coordinator: who asked.
         time: when it was joined, RFC 3339.
         key: what it counts.
+        types: types of the indicators in its dictionary.
+        epsilon_milli: privacy loss of its noise, in thousandths; 0 for exact numbers.
         masked: whether the masked vector has left.
         shared: whether shares have left with which the sum can be opened.
         counted: whether it came to its end.
@@ -61,6 +63,8 @@ class Run:
     coordinator: str
     time: str
     key: Key
+    types: tuple[str, ...] = ()
+    epsilon_milli: int = 0
     masked: bool = False
     shared: bool = False
     counted: bool = False
@@ -94,16 +98,16 @@ class InTheWay:
 class Runs:
     """The runs that a log speaks of: those joined as a member, and those convened as a coordinator."""
 
-    def __init__(
-        self, joined: Iterable[Run] = (), convened: Collection[str] = (), over: Collection[str] = ()
-    ) -> None:
-        self._joined = {run.session: run for run in joined}
-        self._convened = frozenset(convened)
-        self._over = frozenset(over)
+    def __init__(self) -> None:
+        self._joined: dict[str, Run] = {}
+        self._convened = self._over = self._abandoned = frozenset[str]()
 
     def copy(self) -> "Runs":
         """Return the same, to be gone on from without changing this one."""
-        return Runs(self._joined.values(), self._convened, self._over)
+        made = Runs()
+        made._joined = dict(self._joined)
+        made._convened, made._over, made._abandoned = self._convened, self._over, self._abandoned
+        return made
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self._joined.values())
@@ -122,6 +126,10 @@ class Runs:
     def over(self, session: str) -> bool:
         """Say whether this member, as the coordinator of a run, has written how it ended."""
         return session in self._over
+
+    def abandoned(self, session: str) -> bool:
+        """Say whether a run was joined on the promise to say nothing in this one, joined or not."""
+        return session in self._abandoned
 
     def going(self) -> list[Run]:
         """Return the runs that were joined and have no end yet, oldest first."""
@@ -180,12 +188,21 @@ class Runs:
         key, abandons = key_of(leaf), abandons_of(leaf)
         if leaf.session in self._joined:
             return "the run was joined already"
+        if self.abandoned(leaf.session):
+            return "the run was abandoned before"
         if found := self.in_the_way(key, abandons):
             return f"an earlier run over the same window is in the way: it is {found[0].reason}"
+        self._abandoned |= set(abandons)
         for session in abandons:
             if (before := self._joined.get(session)) is not None:
                 self._joined[session] = replace(before, abandoned=True)
-        self._joined[leaf.session] = Run(session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key)
+        types, epsilon = leaf.what.get("types", []), leaf.what.get("epsilon_milli", 0)
+        assert isinstance(types, list)  # the schema says so
+        assert isinstance(epsilon, int)
+        self._joined[leaf.session] = Run(
+            session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key, types=tuple(types),
+            epsilon_milli=epsilon,
+        )  # fmt: skip
         return ""
 
 

@@ -3,13 +3,15 @@
 None of them looks at what we hold. Everybody sees whether we join, so that must say nothing about our set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+from exchange.aggregation.budget import Budget, Release, admit
 from exchange.aggregation.opening import Measure, Opening
+from exchange.errors import PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.ledger.runs import Key, Runs
+from exchange.ledger.runs import DISCOVER, Key, Runs
 from exchange.policy.budget import DAY
 from exchange.policy.model import Policy
 from exchange.policy.rule import Objection, Pending, Rule, listed
@@ -228,6 +230,31 @@ def _noise(case: Case) -> Objection | None:
     return Objection(f"its noise has an epsilon of {milli / 1000:g}", f"epsilon = {milli / 1000:g}")
 
 
+def _budget(case: Case) -> Objection | None:
+    """What noisy numbers may tell of one indicator of ours, in all."""
+    opening = case.opening
+    if not opening.epsilon_milli:
+        return None
+    wanted = _release(case.now, opening.epsilon_milli, key_of(opening), opening.types)
+    past = [
+        _release(datetime.fromisoformat(run.time), run.epsilon_milli, run.key, map(IndicatorType, run.types))
+        for run in case.history.runs
+        if run.epsilon_milli and run.masked and not run.harmless
+    ]
+    try:
+        admit(wanted, past, Budget())
+    except PolicyRefusal as e:
+        return Objection(str(e))
+    return None
+
+
+def _release(at: datetime, epsilon_milli: int, key: Key, types: Iterable[IndicatorType]) -> Release:
+    window = (date.fromisoformat(key.first), date.fromisoformat(key.last))
+    return Release(
+        at=at, epsilon_milli=epsilon_milli, measure=key.measure, types=frozenset(types), window=window
+    )
+
+
 def _visibility(case: Case) -> Objection | None:
     word = str(case.opening.visibility)
     if word in case.terms.visibility:
@@ -283,6 +310,8 @@ def _base(case: Case) -> Objection | Pending | None:
 
 
 def _once(case: Case) -> Objection | None:
+    if case.history.runs.abandoned(case.opening.name):
+        return Objection("a run was joined since on the promise to say nothing in this one")
     abandons = {context.hex() for context in case.opening.abandons}
     found = case.history.runs.in_the_way(key_of(case.opening), abandons)
     if not found:
@@ -298,7 +327,8 @@ def _once(case: Case) -> Objection | None:
 
 def _per_day(case: Case) -> Objection | None:
     since = (case.now - DAY).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    joined, allowed = sum(run.time >= since for run in case.history.runs), case.terms.per_day
+    runs = (run for run in case.history.runs if run.key.measure != DISCOVER)
+    joined, allowed = sum(run.time >= since for run in runs), case.terms.per_day
     if joined < allowed:
         return None
     reason = f"{joined} runs were joined in the last 24 hours, {allowed} are allowed"
@@ -324,6 +354,7 @@ RULES: tuple[Rule[Case], ...] = (
     Rule("p9-reporters", "so many reporters are behind a released number", _reporters),
     Rule("p9-dominance", "no member is behind more than such a part of a released sum", _dominance),
     Rule("a7-noise", "numbers have noise", _noise, ("epsilon",)),
+    Rule("a7-budget", "noisy numbers stay within what may be told of one indicator", _budget),
     Rule("a8-visibility", "numbers are shown to these only", _visibility),
     Rule("a9-window", "the window is over", _window),
     Rule("a10-once", "no window is counted twice", _once),

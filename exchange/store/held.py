@@ -12,8 +12,7 @@ from exchange.indicators import Indicator, IndicatorType, Tlp
 from exchange.indicators.context import Context
 from exchange.store.schema import context, delivery, feed, indicator, observation, source
 
-PER_QUERY = 500
-"""Indicators that one query asks for."""
+_PER_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,8 @@ def held(connection: Connection, indicators: Sequence[Indicator]) -> list[list[H
     digests = digests_of(indicators)
     found: dict[bytes, list[Held]] = {digest: [] for digest in digests}
     wanted = list(found)
-    for start in range(0, len(wanted), PER_QUERY):
-        chunk = query.where(indicator.c.digest.in_(wanted[start : start + PER_QUERY]))
+    for start in range(0, len(wanted), _PER_QUERY):
+        chunk = query.where(indicator.c.digest.in_(wanted[start : start + _PER_QUERY]))
         for digest, whose, name, own, tlp, document, came, again in connection.execute(chunk):
             said = Context.from_json(json.loads(document)) if document else Context()
             times = (datetime.fromtimestamp(came, UTC), datetime.fromtimestamp(again, UTC))

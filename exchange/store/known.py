@@ -14,11 +14,12 @@ from exchange.aggregation.vector import Seen
 from exchange.indicators import Indicator, IndicatorType
 from exchange.indicators.context import Context
 from exchange.policy.admission import ADMISSION_RULES
-from exchange.store.held import PER_QUERY, digests_of
+from exchange.store.held import digests_of
 from exchange.store.schema import context, delivery, feed, indicator, observation, source
 from exchange.store.travel import ENTERS, Bars
 
 _NOTHING = Context()
+_PER_QUERY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def known(connection: Connection, bars: Bars, dictionary: Dictionary) -> Known:
 
 def _pieces(dictionary: Dictionary) -> Iterator[tuple[int, list[Indicator]]]:
     entries, start = iter(dictionary), 0
-    while piece := list(islice(entries, PER_QUERY)):
+    while piece := list(islice(entries, _PER_QUERY)):
         yield start, piece
         start += len(piece)
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from crypto.errors import ProtocolError
 from crypto.secagg import ring
 from crypto.secagg.base import Aggregate, Chunk, Fetch, Masked, Setup, Step
+from crypto.secagg.keys import Secrets
 from crypto.secagg.masking import Coordinator, member
 from crypto.session import Message, Receive, Send, Session
 from tests.crypto.psi.parties import deterministic_rng
@@ -100,6 +102,21 @@ class Alliance:
             self.coordinator.accept(i, message)
             if isinstance(message, Masked):
                 self.vectors[i] = message.vector
+
+    def collect_refused(self) -> None:
+        """The same, where the coordinator refuses some messages: ``refused`` says whose, and why."""
+        self.refused: dict[int, Exception] = {}
+        for i in sorted(self.coordinator.owing):
+            message = self.sessions[i].step.message
+            try:
+                self.coordinator.accept(i, self.up(i, message))
+            except ProtocolError as error:
+                self.refused[i] = error
+            self._advance(i, self.sessions[i])
+
+    def secrets(self, i: int) -> Secrets:
+        """What this member has drawn."""
+        return Secrets.draw(deterministic_rng(b"member%d" % i))
 
     def tell(self) -> None:
         """Send everybody what begins the next step, and serve what they fetch."""

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crypto.errors import ParameterError, TooFew
 from crypto.secagg import ring
@@ -59,6 +61,72 @@ def test_one_more_than_the_bound_ends_the_run_with_nothing_opened(n: int, step: 
     assert alliance.results == {}
     opened = [m for _, m in alliance.wire if isinstance(m, Opened)]
     assert bool(opened) == (step is Step.SIGNING), "then the sum is known already, but nobody certifies it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_thirty_members_lose_as_many_as_the_bound_allows_at_one_step(step: Step) -> None:
+    agreed = setup(30, width=8, cap=8)
+    alliance = run(agreed, drops=dict.fromkeys(range(1, 28, 3), step))
+    assert len(alliance.coordinator.survivors) == (21 if step <= Step.MASKING else 30)
+    check_exact(alliance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_thirty_members_lose_one_more_than_the_bound_at_one_step(step: Step) -> None:
+    alliance = Alliance(setup(30), vectors(setup(30)), drops=dict.fromkeys(range(10), step))
+    with pytest.raises(TooFew) as few:
+        alliance.finish()
+    assert (few.value.left, few.value.needed, alliance.step) == (20, 21, step)
+    assert alliance.results == {}
+
+
+@pytest.mark.slow
+def test_a_hundred_members_lose_some_at_every_step_up_to_the_bound() -> None:
+    agreed = setup(100, width=64, cap=(1 << 57) - 1)
+    drops = {3 * i: STEPS[i % len(STEPS)] for i in range(33)}
+    alliance = run(agreed, drops=drops)
+    assert len(alliance.coordinator.survivors) == 100 - sum(step <= Step.MASKING for step in drops.values())
+    check_exact(alliance)
+
+
+@pytest.mark.slow
+def test_a_hundred_members_lose_one_more_than_the_bound() -> None:
+    drops = {2 * i: STEPS[i % 4] for i in range(34)}
+    alliance = Alliance(setup(100), vectors(setup(100)), drops=drops)
+    with pytest.raises(TooFew) as few:
+        alliance.finish()
+    assert (few.value.left, few.value.needed, alliance.step) == (66, 67, Step.AGREEING)
+    assert not [m for _, m in alliance.wire if isinstance(m, Opened)]
+
+
+STILL_NEEDED = {Step.AGREEING, Step.UNMASKING, Step.SIGNING}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(3, 8).flatmap(
+        lambda n: st.tuples(
+            st.just(n), st.integers(3, n), st.dictionaries(st.integers(0, n - 1), st.sampled_from(STEPS))
+        )
+    )
+)
+def test_any_dropouts_end_as_counting_says(case) -> None:
+    """Exact where enough are left at the end of every step, and else too few at the first where not."""
+    n, minimum, drops = case
+    agreed = setup(n, minimum=minimum)
+    alliance = Alliance(agreed, vectors(agreed), drops=drops)
+    for step in STEPS:
+        left = n - sum(gone <= step for gone in drops.values())
+        needed = threshold(n) if step in STILL_NEEDED else max(threshold(n), minimum)
+        if left < needed:
+            with pytest.raises(TooFew) as few:
+                alliance.finish()
+            assert (alliance.step, few.value.left, few.value.needed) == (step, left, needed)
+            assert alliance.results == {}
+            return
+    check_exact(alliance.finish())
 
 
 def test_members_drop_out_one_after_the_other() -> None:

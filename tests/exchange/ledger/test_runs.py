@@ -145,6 +145,12 @@ class TestOneWindow:
         log = (joined(OLD), masked(OLD), joined(NEW, OLD), masked(NEW), joined(THIRD, NEW), masked(THIRD))
         assert Log(*log).problems() == []
 
+    def test_what_was_given_up_without_being_joined_is_never_joined(self) -> None:
+        """Others count on it: ``T`` of them have promised the same, and it takes ``T`` to open that one."""
+        (found,) = Log(joined(NEW, OLD), broken(NEW), joined(OLD)).problems()
+        assert "was abandoned before" in found
+        assert runs(joined(NEW, OLD)).copy().abandoned(OLD)
+
     def test_all_of_them_are_listed(self) -> None:
         found = runs(joined(OLD), joined(NEW, OLD), masked(NEW)).in_the_way(KEY)
         assert [(one.run.session, one.reason) for one in found] == [(NEW, "unfinished")]

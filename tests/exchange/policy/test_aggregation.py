@@ -75,6 +75,7 @@ def test_what_is_printed_as_a_remedy_allows_it(rule: str, case: Alone) -> None:
             "a2-roster",
             "p23-profile",
             "a7-noise",
+            "a7-budget",
             "a9-window",
             "a10-once",
             "a11-base",

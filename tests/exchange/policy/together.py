@@ -42,8 +42,13 @@ def entry(kind: Kind, session: str, ago: timedelta = timedelta(days=3), **what: 
 
 
 def joined(session: bytes = b"b" * 32, ago: timedelta = timedelta(days=3), **change: Any) -> Leaf:
+    given_up = change.pop("abandons", [])
     key = key_of(opening(**change))
-    return entry(Kind.JOINED, session.hex(), ago, **key._asdict())
+    asked: dict[str, Any] = {
+        "types": list(map(str, OPENING.types)),
+        "epsilon_milli": change.get("epsilon_milli", 0),
+    }
+    return entry(Kind.JOINED, session.hex(), ago, **key._asdict(), **asked, abandons=given_up)
 
 
 def history(*leaves: Leaf, quarantined: str = "") -> Together:
@@ -61,6 +66,18 @@ ROOT = b"e" * 32
 SUMMING = {"measures": '["count", "sightings"]'}
 ADDING = SUM | {"dictionary": ROOT}
 HALVES = {IndicatorType.DOMAIN: 2500, IndicatorType.IPV4: 2500}
+
+
+NOISY: dict[str, Any] = {"slots": 1, "width": 16, "epsilon_milli": 1000}
+SPENT = [
+    leaf
+    for n in range(4)
+    for leaf in (
+        joined(bytes([n]) * 32, timedelta(days=29 - n), window=(date(2025, 1 + n, 1),) * 2, **NOISY),
+        entry(Kind.MASKED, (bytes([n]) * 32).hex()),
+    )
+]
+"""All that may be told in 30 days."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +139,17 @@ REFUSED: dict[str, list[Alone]] = {
     ],
     "a7-noise": [
         Alone({"epsilon": "1"}),
-        Alone({"epsilon": "1"}, {"slots": 1, "epsilon_milli": 1001}),
+        Alone({"epsilon": "0.5"}, {"slots": 1, "width": 16, "epsilon_milli": 501}),
+    ],
+    "a7-budget": [
+        Alone(opening=NOISY | {"epsilon_milli": 1001}),
+        before(joined(**NOISY, dictionary=ROOT), *DONE, **NOISY),
+        before(*SPENT, **NOISY),
     ],
     "a8-visibility": [Alone({"visibility": '["reporters"]'}), Alone({"visibility": None})],
     "a9-window": [Alone(opening={"window": (date(2026, 2, 1), date(2026, 3, 2))})],
     "a10-once": [
+        before(joined(b"n" * 32, abandons=[OPENING.name]), entry(Kind.BROKEN, (b"n" * 32).hex())),
         before(joined(), *DONE),
         before(joined(), *DONE, window=(date(2026, 2, 28), date(2026, 3, 1))),
         before(joined(), MASKED, SHARED, abandons=(BASE,)),

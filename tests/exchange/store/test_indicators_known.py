@@ -65,7 +65,7 @@ def test_a_feed_that_may_not_enter_says_nothing_beside_one_that_may(indicators: 
 
 
 def test_a_dictionary_of_more_than_one_query(indicators: Store) -> None:
-    values = [f"9.{i >> 8}.{i & 255}.1" for i in range(1, 1300)]
+    values = [f"9.{i >> 8}.{i & 255}.1" for i in range(1, 12_000)]
     put(indicators, *values[::2], own=True)
     words = Dictionary.of(Indicator(IPV4, value) for value in values)
     found = indicators.known(words, now=NOW, admission=AMBER)

@@ -57,6 +57,52 @@ fn examples_on(backend: Backend) {
 }
 
 #[test]
+fn a_long_key_is_that_of_fips_197_and_sp_800_38a() {
+    let bytes = |text: &str| -> Vec<u128> { text.split(' ').map(block).collect() };
+    for backend in backends() {
+        // FIPS 197, C.3: the counter is the plain text.
+        let aes = Aes256::on(backend, &std::array::from_fn(|at| at as u8));
+        let mut out = [0];
+        aes.ctr(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff, &mut out);
+        assert_eq!(out, [block("8ea2b7ca516745bfeafc49904b496089")]);
+
+        // SP 800-38A, F.5.5: the output blocks, which are xored with the plain text.
+        let key = "603deb1015ca71be2b73aef0857d7781 1f352c073b6108d72d9810a30914dff4";
+        let key: Vec<u8> = bytes(key).iter().flat_map(|half| half.to_le_bytes()).collect();
+        let mut out = [0; 4];
+        Aes256::on(backend, &key.try_into().unwrap())
+            .ctr(0xf0f1_f2f3_f4f5_f6f7_f8f9_fafb_fcfd_feff, &mut out);
+        let expected = "0bdf7df1591716335e9a8b15c860c502 5a6e699d536119065433863c8f657b94 \
+                        1bc12c9c01610d5d0d8bd6a3378eca62 2956e1c8693536b1bee99c73a31576b6";
+        assert_eq!(out.to_vec(), bytes(expected));
+    }
+}
+
+#[test]
+fn a_key_stream_is_the_same_however_it_is_cut() {
+    for backend in backends() {
+        let aes = Aes256::on(backend, &[3; 32]);
+        let one = |counter| {
+            let mut block = [0];
+            aes.ctr(counter, &mut block);
+            block[0]
+        };
+        for first in [0, u128::MAX - 3, 5 << 64 | 1 << 60, u128::from(u64::MAX) - 70] {
+            for n in (0..=36).chain([63, 64, 65, 300]) {
+                let mut blocks = some(n);
+                aes.ctr(first, &mut blocks);
+                assert!(blocks.into_iter().zip(0..).all(|(block, at)| block == one(first.wrapping_add(at))));
+            }
+        }
+        assert_eq!(one(1), {
+            let mut block = [0];
+            Aes256::on(Backend::Portable, &[3; 32]).ctr(1, &mut block);
+            block[0]
+        });
+    }
+}
+
+#[test]
 fn modes_are_what_they_say_at_every_length() {
     for backend in backends() {
         // The low half of a counter does, and does not, carry over into the high half.

@@ -44,7 +44,10 @@ fn add_masks<W: Word>(
     negative: &[u8],
     offset: u64,
 ) -> PyResult<()> {
-    let words: &mut [W] = bytemuck::try_cast_slice_mut(vector).map_err(|_| unaligned())?;
+    let words: &mut [W] = match vector {
+        [] => &mut [], // has no address that could be aligned
+        vector => bytemuck::try_cast_slice_mut(vector).map_err(|_| unaligned())?,
+    };
     py.detach(|| {
         let masks: Vec<_> =
             seeds.iter().zip(negative).map(|(seed, negative)| Mask::new(seed, *negative != 0)).collect();
@@ -65,7 +68,10 @@ pub(super) fn ring_exceeds(
 }
 
 fn exceeds<W: Word>(py: Python<'_>, vector: &[u8], cap: u64) -> PyResult<bool> {
-    let words: &[W] = bytemuck::try_cast_slice(vector).map_err(|_| unaligned())?;
+    let words: &[W] = match vector {
+        [] => &[],
+        vector => bytemuck::try_cast_slice(vector).map_err(|_| unaligned())?,
+    };
     Ok(py.detach(|| ring::exceeds(words, cap)))
 }
 
