@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from exchange.v1 import frame_pb2 as exchange_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n exchange/v1/secagg_masking.proto\x12\x0b\x65xchange.v1\x1a\x17\x65xchange/v1/frame.proto\"\xf0\x06\n\x07Masking\x1aL\n\x04Join\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x10\n\x08mask_key\x18\x02 \x01(\x0c\x12\x12\n\ncommitment\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\x1a=\n\x07\x44\x65\x61ling\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x1a>\n\x06Masked\x12!\n\x06vector\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x1a\x1b\n\x06\x41greed\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x1a<\n\x06Shares\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x1a\x1b\n\x06Signed\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x1a:\n\tComplaint\x12\x0f\n\x07\x61\x63\x63used\x18\x01 \x01(\x0c\x12\r\n\x05point\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\x0c\x1a\x17\n\x04Roll\x12\x0f\n\x07members\x18\x01 \x01(\x0c\x1a(\n\x05Joins\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1av\n\x08\x44\x65\x61lings\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\"\n\x07\x64igests\x18\x02 \x01(\x0b\x32\x11.exchange.v1.Rows\x12%\n\nsignatures\x18\x03 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a(\n\x05Roots\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a-\n\nAgreements\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1aM\n\x06Opened\x12 \n\x05seeds\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12!\n\x06vector\x18\x02 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a+\n\x08Receipts\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a*\n\x07\x44igests\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a(\n\x05\x43hunk\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rowsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n exchange/v1/secagg_masking.proto\x12\x0b\x65xchange.v1\x1a\x17\x65xchange/v1/frame.proto\"\x84\x07\n\x07Masking\x1a`\n\x04Join\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x10\n\x08mask_key\x18\x02 \x01(\x0c\x12\x12\n\ncommitment\x18\x03 \x01(\x0c\x12\x12\n\npossession\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\x1a=\n\x07\x44\x65\x61ling\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x1a>\n\x06Masked\x12!\n\x06vector\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x1a\x1b\n\x06\x41greed\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x1a<\n\x06Shares\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x1a\x1b\n\x06Signed\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x1a:\n\tComplaint\x12\x0f\n\x07\x61\x63\x63used\x18\x01 \x01(\x0c\x12\r\n\x05point\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\x0c\x1a\x17\n\x04Roll\x12\x0f\n\x07members\x18\x01 \x01(\x0c\x1a(\n\x05Joins\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1av\n\x08\x44\x65\x61lings\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12\"\n\x07\x64igests\x18\x02 \x01(\x0b\x32\x11.exchange.v1.Rows\x12%\n\nsignatures\x18\x03 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a(\n\x05Roots\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a-\n\nAgreements\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1aM\n\x06Opened\x12 \n\x05seeds\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x12!\n\x06vector\x18\x02 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a+\n\x08Receipts\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a*\n\x07\x44igests\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rows\x1a(\n\x05\x43hunk\x12\x1f\n\x04rows\x18\x01 \x01(\x0b\x32\x11.exchange.v1.Rowsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,37 +33,37 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exchange.v1.secagg_masking_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MASKING']._serialized_start=75
-  _globals['_MASKING']._serialized_end=955
+  _globals['_MASKING']._serialized_end=975
   _globals['_MASKING_JOIN']._serialized_start=86
-  _globals['_MASKING_JOIN']._serialized_end=162
-  _globals['_MASKING_DEALING']._serialized_start=164
-  _globals['_MASKING_DEALING']._serialized_end=225
-  _globals['_MASKING_MASKED']._serialized_start=227
-  _globals['_MASKING_MASKED']._serialized_end=289
-  _globals['_MASKING_AGREED']._serialized_start=291
-  _globals['_MASKING_AGREED']._serialized_end=318
-  _globals['_MASKING_SHARES']._serialized_start=320
-  _globals['_MASKING_SHARES']._serialized_end=380
-  _globals['_MASKING_SIGNED']._serialized_start=382
-  _globals['_MASKING_SIGNED']._serialized_end=409
-  _globals['_MASKING_COMPLAINT']._serialized_start=411
-  _globals['_MASKING_COMPLAINT']._serialized_end=469
-  _globals['_MASKING_ROLL']._serialized_start=471
-  _globals['_MASKING_ROLL']._serialized_end=494
-  _globals['_MASKING_JOINS']._serialized_start=496
-  _globals['_MASKING_JOINS']._serialized_end=536
-  _globals['_MASKING_DEALINGS']._serialized_start=538
-  _globals['_MASKING_DEALINGS']._serialized_end=656
-  _globals['_MASKING_ROOTS']._serialized_start=658
-  _globals['_MASKING_ROOTS']._serialized_end=698
-  _globals['_MASKING_AGREEMENTS']._serialized_start=700
-  _globals['_MASKING_AGREEMENTS']._serialized_end=745
-  _globals['_MASKING_OPENED']._serialized_start=747
-  _globals['_MASKING_OPENED']._serialized_end=824
-  _globals['_MASKING_RECEIPTS']._serialized_start=826
-  _globals['_MASKING_RECEIPTS']._serialized_end=869
-  _globals['_MASKING_DIGESTS']._serialized_start=871
-  _globals['_MASKING_DIGESTS']._serialized_end=913
-  _globals['_MASKING_CHUNK']._serialized_start=915
-  _globals['_MASKING_CHUNK']._serialized_end=955
+  _globals['_MASKING_JOIN']._serialized_end=182
+  _globals['_MASKING_DEALING']._serialized_start=184
+  _globals['_MASKING_DEALING']._serialized_end=245
+  _globals['_MASKING_MASKED']._serialized_start=247
+  _globals['_MASKING_MASKED']._serialized_end=309
+  _globals['_MASKING_AGREED']._serialized_start=311
+  _globals['_MASKING_AGREED']._serialized_end=338
+  _globals['_MASKING_SHARES']._serialized_start=340
+  _globals['_MASKING_SHARES']._serialized_end=400
+  _globals['_MASKING_SIGNED']._serialized_start=402
+  _globals['_MASKING_SIGNED']._serialized_end=429
+  _globals['_MASKING_COMPLAINT']._serialized_start=431
+  _globals['_MASKING_COMPLAINT']._serialized_end=489
+  _globals['_MASKING_ROLL']._serialized_start=491
+  _globals['_MASKING_ROLL']._serialized_end=514
+  _globals['_MASKING_JOINS']._serialized_start=516
+  _globals['_MASKING_JOINS']._serialized_end=556
+  _globals['_MASKING_DEALINGS']._serialized_start=558
+  _globals['_MASKING_DEALINGS']._serialized_end=676
+  _globals['_MASKING_ROOTS']._serialized_start=678
+  _globals['_MASKING_ROOTS']._serialized_end=718
+  _globals['_MASKING_AGREEMENTS']._serialized_start=720
+  _globals['_MASKING_AGREEMENTS']._serialized_end=765
+  _globals['_MASKING_OPENED']._serialized_start=767
+  _globals['_MASKING_OPENED']._serialized_end=844
+  _globals['_MASKING_RECEIPTS']._serialized_start=846
+  _globals['_MASKING_RECEIPTS']._serialized_end=889
+  _globals['_MASKING_DIGESTS']._serialized_start=891
+  _globals['_MASKING_DIGESTS']._serialized_end=933
+  _globals['_MASKING_CHUNK']._serialized_start=935
+  _globals['_MASKING_CHUNK']._serialized_end=975
 # @@protoc_insertion_point(module_scope)

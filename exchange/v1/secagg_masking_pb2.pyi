@@ -9,16 +9,18 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class Masking(_message.Message):
     __slots__ = ()
     class Join(_message.Message):
-        __slots__ = ("key", "mask_key", "commitment", "signature")
+        __slots__ = ("key", "mask_key", "commitment", "possession", "signature")
         KEY_FIELD_NUMBER: _ClassVar[int]
         MASK_KEY_FIELD_NUMBER: _ClassVar[int]
         COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+        POSSESSION_FIELD_NUMBER: _ClassVar[int]
         SIGNATURE_FIELD_NUMBER: _ClassVar[int]
         key: bytes
         mask_key: bytes
         commitment: bytes
+        possession: bytes
         signature: bytes
-        def __init__(self, key: _Optional[bytes] = ..., mask_key: _Optional[bytes] = ..., commitment: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+        def __init__(self, key: _Optional[bytes] = ..., mask_key: _Optional[bytes] = ..., commitment: _Optional[bytes] = ..., possession: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
     class Dealing(_message.Message):
         __slots__ = ("rows", "signature")
         ROWS_FIELD_NUMBER: _ClassVar[int]

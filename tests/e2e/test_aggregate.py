@@ -250,7 +250,7 @@ def test_differencing(homes: dict[str, Home]) -> None:
 
 
 def lie(home: Home, session: str) -> None:
-    """A coordinator that opens the same once more, without its last member, and asks nobody whether it may."""
+    """A coordinator that opens the same once more, without its last member, and asks nobody."""
     store = Aggregations(home)
     folder = store.find(bytes.fromhex(session))
     assert folder is not None
