@@ -14,6 +14,19 @@ from crypto.secagg.base import Step
 from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import MAX_STEP_S, MEMBERS, Measure, Opening, Visibility
 from exchange.cli import SHARE, app
+from exchange.cli.aggregate_view import (
+    BEGINNING,
+    Form,
+    as_opening,
+    as_outcome,
+    exported,
+    show_all,
+    show_many,
+    show_opening,
+    show_outcome,
+    state,
+)
+from exchange.cli.export import MARKINGS, marking
 from exchange.cli.home import check_purpose, open_home
 from exchange.cli.output import (
     DEFAULT_HOME,
@@ -21,11 +34,10 @@ from exchange.cli.output import (
     JsonOption,
     emit,
     error_json,
+    print_json,
     say,
     stderr,
-    stdout,
     steps,
-    table,
 )
 from exchange.counting.world import Progress
 from exchange.errors import CosightError, InputError
@@ -38,10 +50,6 @@ from exchange.together.joining import Asked, Joining
 from exchange.together.outcome import Outcome
 from exchange.together.outcome import result as outcome_of
 
-BEGINNING = 16
-"""Digits of a session's name that are printed."""
-SHOWN = 50
-"""Rows of a result that are printed; --json has all of them."""
 DOING = {
     Step.JOINING: "who takes part",
     Step.DEALING: "sealed shares go round",
@@ -51,6 +59,8 @@ DOING = {
     Step.SIGNING: "everybody checks the sum and signs it",
     Step.DONE: "done",
 }
+
+
 aggregate_app = typer.Typer(help="Count together; nobody learns who saw what.", no_args_is_help=True)
 app.add_typer(aggregate_app, name="aggregate", rich_help_panel=SHARE)
 
@@ -117,7 +127,7 @@ def open_(
     told = as_opening(opening) | {"abandons": [context.hex() for context in opening.abandons]}
 
     def show() -> None:
-        _show_opening(opening)
+        show_opening(opening)
         say(
             "members join it with: cosight aggregate join ",
             (f"{opening.coordinator} {opening.name[:BEGINNING]}", "bold"),
@@ -146,7 +156,7 @@ def join(
         async def work(begin: Callable[[Progress], None]) -> Opening:
             asked = _chosen(await joining.asked(coordinator, address=address), session)
             if not as_json:
-                _show_opening(asked.opening)
+                show_opening(asked.opening)
             kept = asked.ours or await joining.take_up(asked.opening, address=address)
             await joining.go_on(kept, address=address, only_join=later, told=begin)
             return asked.opening
@@ -188,56 +198,36 @@ def run(
             _emit_outcome(as_json, outcome_of(node, left[0][0].name))
             return
         told = [_one_of_many(node, opening, error) for (opening, _), error in zip(left, ended, strict=True)]
-    emit(as_json, {"runs": told}, lambda: _show_many(told))
+    emit(as_json, {"runs": told}, lambda: show_many(told))
     if any("error" in one for one in told):
         raise typer.Exit(1)
 
 
 @aggregate_app.command()
-def result(session: Session = "", home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+def result(
+    session: Session = "",
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="For other tools: SightingDB records, or STIX."),
+    ] = None,
+    tlp: Annotated[str, typer.Option(help=f"The marking of what is written: {MARKINGS}.")] = "AMBER",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
     """Show what came of an aggregation; or, with no name, all that we took part in."""
-    with Node(open_home(home)) as node:
+    opened = open_home(home)
+    with Node(opened) as node:
         if session:
-            _emit_outcome(as_json, outcome_of(node, session))
+            outcome = outcome_of(node, session)
+            if form is None:
+                _emit_outcome(as_json, outcome)
+            else:
+                print_json(exported(node, outcome, form, marking(tlp, "--tlp")))
             return
-        told = [as_opening(opening) | _state(kept) for opening, kept in Joining(node).joined()]
-    emit(as_json, {"aggregations": told}, lambda: _show_all(told))
-
-
-def as_opening(opening: Opening) -> dict[str, Any]:
-    """What the public JSON says of an aggregation."""
-    first, last = opening.window
-    return {
-        "session": opening.name,
-        "coordinator": opening.coordinator,
-        "members": list(opening.members),
-        "measure": str(opening.measure),
-        "purpose": opening.purpose,
-        "window": [first.isoformat(), last.isoformat()],
-        "types": [str(kind) for kind in opening.types],
-        "entries": opening.entries,
-        "minimum": opening.minimum,
-        "reporters": opening.reporters,
-        "epsilon": opening.epsilon_milli / 1000,
-        "visibility": str(opening.visibility),
-        "step_s": opening.step_s,
-    }
-
-
-def as_outcome(outcome: Outcome) -> dict[str, Any]:
-    """What the public JSON says of a result."""
-    opening, tally = outcome.opening, outcome.counted.tally
-    items = [
-        {"type": str(row.indicator.type), "value": row.indicator.value}
-        | {"number": row.number, "reporters": row.reporters, "own": row.own}
-        for row in outcome.rows()
-    ]
-    return as_opening(opening) | {
-        "survivors": [opening.members[position] for position in tally.survivors],
-        "signed_by": [opening.members[position] for position in sorted(tally.signatures)],
-        "digest": tally.digest.hex(),
-        "result": {"released": outcome.released.count, "withheld": outcome.released.withheld, "items": items},
-    }
+        if form is not None:
+            raise typer.BadParameter("says which aggregation", param_hint="SESSION")
+        told = [as_opening(opening) | state(kept) for opening, kept in Joining(node).joined()]
+    emit(as_json, {"aggregations": told}, lambda: show_all(told))
 
 
 def _dictionary(path: Path) -> Dictionary:
@@ -318,68 +308,5 @@ def _one_of_many(node: Node, opening: Opening, error: BaseException | None) -> d
     return as_opening(opening) | {"error": error_json(error)}
 
 
-def _state(kept: Contribution) -> dict[str, Any]:
-    ended = kept.ended
-    if ended is None:
-        return {"state": "joined"}
-    code, culprits = ended
-    return {"state": "broken", "reason": code, "culprits": list(culprits)} if code else {"state": "counted"}
-
-
 def _emit_outcome(as_json: bool, outcome: Outcome) -> None:
-    emit(as_json, as_outcome(outcome), lambda: _show_outcome(outcome))
-
-
-def _show_opening(opening: Opening) -> None:
-    first, last = opening.window
-    shown = table("", "", "")
-    shown.add_row("aggregation", opening.name[:BEGINNING])
-    shown.add_row("asked by", opening.coordinator)
-    shown.add_row("of", ", ".join(opening.members))
-    shown.add_row("what", f"{opening.measure} over {opening.entries:,} indicators, {first} to {last}")
-    shown.add_row("why", opening.purpose)
-    shown.add_row("opened", f"the sum of at least {opening.minimum} members")
-    noise = f", with noise of epsilon {opening.epsilon_milli / 1000:g}" if opening.epsilon_milli else ""
-    shown.add_row("released", f"with at least {opening.reporters} reporters{noise}, to: {opening.visibility}")
-    stderr.print(shown)
-
-
-def _show_outcome(outcome: Outcome) -> None:
-    opening, tally, rows = outcome.opening, outcome.counted.tally, outcome.rows()
-    say(
-        (f"{opening.measure} of {len(tally.survivors)} members", "bold"),
-        f", signed by {len(tally.signatures)}; nobody learned whose number is whose",
-    )
-    numbers = ("number", "reporters", "own")
-    listed = table("", "type", "value", *numbers, numbers=numbers)
-    for row in rows[:SHOWN]:
-        listed.add_row(
-            str(row.indicator.type), row.indicator.value, f"{row.number:,}", f"{row.reporters}", f"{row.own}"
-        )
-    stdout.print(listed)
-    if len(rows) > SHOWN:
-        say((f"and {len(rows) - SHOWN:,} more: --json has all of them", "dim"))
-    for reason, count in outcome.released.withheld.items():
-        say((f"{count:,} are withheld: {reason}", "dim"))
-
-
-def _show_many(told: Sequence[dict[str, Any]]) -> None:
-    listed = table("", "aggregation", "coordinator", "came to")
-    for one in told:
-        error = one.get("error")
-        came = error["message"] if error else f"{one['result']['released']:,} numbers"
-        listed.add_row(one["session"][:BEGINNING], one["coordinator"], came)
-    stdout.print(listed)
-
-
-def _show_all(told: Sequence[dict[str, Any]]) -> None:
-    if not told:
-        say("we have taken part in no aggregation yet")
-        return
-    listed = table("", "aggregation", "coordinator", "measure", "days", "state")
-    for one in told:
-        state = f"{one['state']}: {one['reason']}" if one["state"] == "broken" else one["state"]
-        listed.add_row(
-            one["session"][:BEGINNING], one["coordinator"], one["measure"], "..".join(one["window"]), state
-        )
-    stdout.print(listed)
+    emit(as_json, as_outcome(outcome), lambda: show_outcome(outcome))

@@ -116,8 +116,8 @@ async def _lose(home: Home, coordinator: Home, opening: Opening, where: str) -> 
     assert folder is not None
     position = opening.members.index(home.member)
     end = monotonic() + STEP_S  # killed before it dealt, it is lost all the same
-    while folder.said(Step.DEALING, position) is None and monotonic() < end:
-        await asyncio.sleep(0.05)  # noqa: ASYNC110  # another process writes the file
+    while folder.said(Step.DEALING, position) is None and monotonic() < end:  # noqa: ASYNC110  # a file
+        await asyncio.sleep(0.05)
     process.kill()
     await process.wait()
 
