@@ -42,7 +42,7 @@ from exchange.counting.world import (
     Progress,
 )
 from exchange.disclosure.drive import in_thread
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable, StoreError
+from exchange.errors import CosightError, PeerRefused, PeerUnavailable, StoreError
 from exchange.identity import encoding
 from exchange.indicators import IndicatorType
 
@@ -219,7 +219,7 @@ class TakingPart:
         except TooFew as e:
             await in_thread(_break, part, "too-few", ())
             raise Broken("too-few", ()) from e
-        except (PeerFault, PeerMisbehaved) as e:
+        except PeerFault as e:
             await in_thread(_break, part, "bad-message", (part.opening.coordinator,))
             raise Broken("bad-message", (part.opening.coordinator,)) from e
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from crypto.errors import PeerFault
 from crypto.secagg.base import Step
 from crypto.session import Message
 from exchange import wire
@@ -105,7 +106,10 @@ class Counting:
             channel = FrameChannel(
                 PROTOCOL, read=call.read, write=call.write, idle_s=self._idle_s, guard=call.guard
             )
-            message = await channel.receive(arriving.want, arriving.spool.allocate)
+            try:
+                message = await channel.receive(arriving.want, arriving.spool.allocate)
+            except PeerFault as fault:
+                raise PeerMisbehaved(f"the message is not what was due: {fault}") from fault
             await channel.end()
             if channel.digests()[1] != contributed.digest:
                 raise PeerMisbehaved("the message is not the one that was announced")

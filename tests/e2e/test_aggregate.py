@@ -275,3 +275,25 @@ def test_two_runs_at_once(homes: dict[str, Home]) -> None:
     assert numbers(cosight(homes["bob"], "aggregate", "result", first)) == expected(*NAMES)
     assert numbers(cosight(homes["bob"], "aggregate", "result", second)) == {}, "the owner alone is shown it"
     assert numbers(cosight(homes["alice"], "aggregate", "result", second)) == expected(*NAMES)
+
+
+def test_a_sum_goes_on_from_a_count(homes: dict[str, Home], tmp_path: Path) -> None:
+    count = opened(homes["alice"])
+    with serve(homes["alice"]) as node:
+        with beside(homes, node.address, *NAMES) as begun:
+            for one in begun.values():
+                one.ends()
+        today = datetime.now(UTC).date()
+        session = cosight(
+            homes["alice"], "aggregate", "open", "--measure", "sightings", "--base", count[:16], "--reporters", "2",
+            "--window", f"{today - timedelta(1)}..{today}", "--purpose", "demonstration", "--deadline", "60",
+        )["session"]  # fmt: skip
+        with beside(homes, node.address, *NAMES) as begun:
+            for one in begun.values():
+                # One of four may be lost: over entries that three have seen, two are left in any case.
+                assert numbers(one.ends()) == expected(*NAMES, least=3)
+    bundle = cosight(homes["bob"], "aggregate", "result", session, "--format", "stix")
+    sightings = [o for o in bundle["objects"] if o["type"] == "sighting"]
+    assert Counter(o["count"] for o in sightings) == Counter(expected(*NAMES, least=3).values())
+    records = cosight(homes["bob"], "aggregate", "result", session, "--format", "sightingdb")["items"]
+    assert {r["value"]: r["consensus"] for r in records} == expected(*NAMES, least=3)

@@ -13,7 +13,7 @@ from crypto.secagg.base import Aggregate, Step
 from exchange.counting import taking_part
 from exchange.counting.taking_part import Broken
 from exchange.counting.world import Contributed
-from exchange.errors import CosightError, PeerRefused, PeerUnavailable, SessionRefused
+from exchange.errors import CosightError, PeerRefused, PeerUnavailable, SessionRefused, StoreError
 from exchange.store.contributions import SECRETS, Contributions
 from tests.exchange.counting.runs import Alliance, Cut, alliance
 
@@ -249,3 +249,42 @@ async def test_another_message_in_a_place_that_is_taken(tmp_path: Path) -> None:
         with pytest.raises(SessionRefused) as refused:
             await run.coordinating.expect(peer, Contributed(session, 1, "Join", bytes(32)))
         assert refused.value.code == "session-unknown"
+
+
+@pytest.mark.parametrize("number", [9, 14])
+async def test_noise_is_the_same_after_a_restart(tmp_path: Path, number: int) -> None:
+    run = alliance(tmp_path, slots=1, epsilon_milli=1000, width=16)
+
+    async def victim() -> Aggregate:
+        with suppress(Cut):
+            await run.taking_part("bob", at(number, killed)).run()
+        return await run.taking_part("bob").run()
+
+    others, bob = await asyncio.gather(together(run, "alice", "carol", "dave", "erin"), victim())
+    assert all((aggregate.vector == bob.vector).all() for aggregate in others)
+    off = np.abs(bob.vector.astype(np.int64) - total(run))
+    assert 0 < off.max() <= run.setup(run.opening).reserve
+
+
+async def test_a_larger_result_is_computed_anew_in_part(tmp_path: Path) -> None:
+    run = alliance(tmp_path, entries=20_000)
+    fetched = 0
+
+    def moment(what: str) -> None:
+        nonlocal fetched
+        fetched += what == "before replay"
+
+    carol = run.taking_part("carol", moment, sample=1)
+    others, aggregate = await asyncio.gather(together(run, "alice", "bob", "dave", "erin"), carol.run())
+    assert all((other.vector == total(run)).all() for other in [*others, aggregate])
+    assert fetched == 2, "the digests and one chunk of three"
+
+
+@pytest.mark.parametrize("found", [b"", b"damaged"])
+async def test_what_is_kept_of_a_member_is_damaged(tmp_path: Path, found: bytes) -> None:
+    run = alliance(tmp_path)
+    await run.taking_part("bob").join()
+    kept = Contributions(run.home("bob")).find(run.opening.name)
+    (kept.path / "vector").write_bytes(found)
+    with pytest.raises(StoreError):
+        await run.taking_part("bob").run()
