@@ -80,6 +80,7 @@ class Coordinating:
         self._openings: dict[bytes, Opening] = {}
         self._loading = asyncio.Lock()
         self._faulty: set[bytes] = set()
+        self._over: set[bytes] = set()
         self._expired = monotonic()
 
     async def convened(self, peer: str) -> list[Convening]:
@@ -206,8 +207,11 @@ class Coordinating:
             if folder is None:
                 continue
             try:
-                if context not in self._runs and await in_thread(folder.ended) is None:
-                    await self._load(context, folder)
+                if context not in self._runs and context not in self._over:
+                    if await in_thread(folder.ended) is None:
+                        await self._load(context, folder)
+                    else:
+                        self._over.add(context)
                 await self._tick_one(context)
             except CosightError as e:
                 if context not in self._faulty:
@@ -307,6 +311,7 @@ class Coordinating:
                 return run
             opening = self._openings[context]
             setup = await in_thread(self._setup, opening)
+            await in_thread(folder.tidy)
             run = Run(opening, folder, setup, Coordinator(setup))
             run.ending = await in_thread(folder.ended)
             if run.ending is not None and not run.ending.code:
@@ -318,6 +323,8 @@ class Coordinating:
             except (ProtocolError, TooFew) as e:
                 if run.ending is None:
                     await self._fail(run, e)
+            if run.ending is None and run.step is not Step.DONE and not run.coordinator.owing:
+                await self._close(run)  # we were killed when all had come, and before we closed the step
             run.owing = len(run.coordinator.owing)
             self._runs[context] = run
             return run

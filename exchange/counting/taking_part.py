@@ -52,6 +52,8 @@ WAIT_S = 20.0
 """How long one call waits for a step to begin."""
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 3.0)
 """Between attempts to reach the coordinator; the last one for all that follow."""
+PATIENCE = 3
+"""How many times as long as a step lasts we wait for its end: after a restart it begins anew."""
 AGAIN = {"busy", "not-ready"}
 """Refusals after which the same may be tried again."""
 _NONCE = bytes(16)
@@ -163,7 +165,7 @@ class TakingPart:
         self._have = 0
         self._survivors = 0
         self._input: Input
-        self._contact = monotonic()
+        self._contact = self._spoke = monotonic()
 
     async def join(self) -> None:
         """Say that we take part, and no more for now.
@@ -259,11 +261,13 @@ class TakingPart:
             await line.contribute(contributed, message)
 
         await self._patiently(say)
-        self._said, self._have = int(step), 0
+        self._said, self._have, self._spoke = int(step), 0, monotonic()
 
     async def _hear(self, want: Receive) -> Message:
         """The next message of the step that follows the one in which we spoke last."""
         while self._collected is None:
+            if monotonic() - self._spoke > PATIENCE * self._part.opening.step_s + WAIT_S:
+                raise PeerRefused("the coordinator does not go on", code="peer-stalled")
             line = await self._reach()
             waiting = line.collect(self._part.opening.context, self._said + 1, have=self._have, wait_s=WAIT_S)
             collected = await self._collecting.enter_async_context(waiting)

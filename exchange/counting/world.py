@@ -169,6 +169,9 @@ class Folder(Protocol):
     def spool(self) -> Spool:
         """Room for a message that arrives."""
 
+    def tidy(self) -> None:
+        """Forget what was arriving when the node was stopped."""
+
     def said(self, step: int, position: int) -> Said | None:
         """The message of a member in a step, if it was taken."""
 

@@ -19,7 +19,7 @@ from exchange.counting.world import Closing, Counted, Ending
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
 from exchange.store.counted import read_counted, write_counted
-from exchange.store.spool import Said, Spool, message_file, opened, read_said
+from exchange.store.spool import ARRIVING, Said, Spool, message_file, opened, read_said
 
 CONTEXT_BYTES = 32
 KEPT = timedelta(days=7)
@@ -83,6 +83,18 @@ class Folder:
     def spool(self) -> Spool:
         """Room for a message that arrives."""
         return Spool(self.path)
+
+    def tidy(self) -> None:
+        """Delete what was arriving when the node was stopped.
+
+        Raises:
+            StoreError: it cannot be deleted.
+        """
+        try:
+            for left in self.path.glob(f"{ARRIVING}*"):
+                left.unlink(missing_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self.path}: {e.strerror}") from e
 
     def said(self, step: int, position: int) -> Said | None:
         """The message of a member in a step, if it came.
@@ -206,16 +218,19 @@ class Aggregations:
             shutil.rmtree(hidden, ignore_errors=True)
 
     def contexts(self) -> list[bytes]:
-        """The names of all that there are.
+        """The names of all that there are, the oldest first.
 
         Raises:
             StoreError: the folder cannot be read.
         """
         try:
-            names = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+            paths = self._folder.iterdir() if self._folder.is_dir() else ()
+            dated = [
+                ((path / "opening").stat().st_mtime_ns, path.name) for path in paths if _is_context(path.name)
+            ]
         except OSError as e:
             raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
-        return [bytes.fromhex(name) for name in names if _is_context(name)]
+        return [bytes.fromhex(name) for _, name in sorted(dated)]
 
     def find(self, context: bytes) -> Folder | None:
         """The folder of one, if there is one."""

@@ -15,6 +15,8 @@ from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
 
 MAX_TRAILER_BYTES = 1 << 17
+ARRIVING = ".spool."
+"""How names of files begin that are not whole."""
 _LENGTH_BYTES = 4
 
 
@@ -72,7 +74,7 @@ class Spool:
     _size: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._path = self.folder / f".spool.{secrets.token_hex(8)}"
+        self._path = self.folder / f"{ARRIVING}{secrets.token_hex(8)}"
 
     def allocate(self, size: tuple[int, int]) -> Rows:
         """Room for the rows of a message, which has one field of them at most.

@@ -79,6 +79,7 @@ class Joining:
             PeerRefused, PeerUnavailable: it gives none.
         """
         peer = opening.coordinator
+        await asyncio.to_thread(self.decide, opening, None)  # before we fetch what may be large
         async with self._connect(peer, address)() as link:
             convening, encoded = await link.opening(opening.context)
         if convening.opening != opening.encoded:
@@ -88,8 +89,8 @@ class Joining:
         await asyncio.to_thread(self.decide, opening, dictionary)
         return self._kept.begin(opening.context, opening.encoded, convening.signature, encoded)
 
-    def decide(self, opening: Opening, dictionary: Dictionary) -> Policy:
-        """Ask our policy; a refusal is written down.
+    def decide(self, opening: Opening, dictionary: Dictionary | None) -> Policy:
+        """Ask our policy, as far as it can be asked without the dictionary; a refusal is written down.
 
         Raises:
             PolicyRefusal: it does not allow it.
@@ -98,7 +99,8 @@ class Joining:
         policy, (epoch, roster_hash) = node.load_policy(), node.desk.roster()
         convening = rules.Convening(
             opening=opening, us=self._home.member, roster_epoch=epoch, roster_hash=roster_hash,
-            by_type=dictionary.by_type, derived=self._derived(opening),
+            by_type=None if dictionary is None else dictionary.by_type,
+            derived=None if dictionary is None else self._derived(opening),
         )  # fmt: skip
         quarantined = node.ledger.history(opening.coordinator, now).quarantined
         past = rules.Together(runs=node.ledger.runs(), quarantined=quarantined or "")

@@ -285,8 +285,9 @@ def test_a_sum_goes_on_from_a_count(homes: dict[str, Home], tmp_path: Path) -> N
                 one.ends()
         today = datetime.now(UTC).date()
         session = cosight(
-            homes["alice"], "aggregate", "open", "--measure", "sightings", "--base", count[:16], "--reporters", "2",
-            "--window", f"{today - timedelta(1)}..{today}", "--purpose", "demonstration", "--deadline", "60",
+            homes["alice"], "aggregate", "open", "--measure", "sightings", "--base", count[:16],
+            "--reporters", "2", "--window", f"{today - timedelta(1)}..{today}", "--purpose", "demonstration",
+            "--deadline", "60",
         )["session"]  # fmt: skip
         with beside(homes, node.address, *NAMES) as begun:
             for one in begun.values():

@@ -90,6 +90,9 @@ class Line:
         try:
             with refusals():
                 await self._contribute(contributed, message)
+        except Cut as e:
+            self.alliance.crash()
+            raise PeerUnavailable("the coordinator was killed", code="peer-closed") from e
         finally:
             self.alliance.taking -= 1
         self.moment("after contribute")
@@ -169,6 +172,13 @@ class Alliance:
         """The coordinator's process is another one from now on."""
         store = Aggregations(self.home("coordinator"))
         self.coordinating = Coordinating(store, self.setup, self.book, now)
+
+    def crash(self) -> None:
+        """The coordinator's process is killed: what it was about to do is not done."""
+        for run in self.coordinating._runs.values():
+            run.stale = True
+            run.changed.set()
+        self.restart()
 
     def home(self, name: str) -> Home:
         path = self.folder / name

@@ -14,8 +14,10 @@ from exchange.counting import taking_part
 from exchange.counting.taking_part import Broken
 from exchange.counting.world import Contributed
 from exchange.errors import CosightError, PeerRefused, PeerUnavailable, SessionRefused, StoreError
+from exchange.store.aggregations import Folder
 from exchange.store.contributions import SECRETS, Contributions
-from tests.exchange.counting.runs import Alliance, Cut, alliance
+from exchange.store.spool import Spool
+from tests.exchange.counting.runs import Alliance, Book, Cut, alliance
 
 WHOLE = ["joined", "masked", ("shared", 5), "counted"]
 
@@ -288,3 +290,38 @@ async def test_what_is_kept_of_a_member_is_damaged(tmp_path: Path, found: bytes)
     (kept.path / "vector").write_bytes(found)
     with pytest.raises(StoreError):
         await run.taking_part("bob").run()
+
+
+WRITES = [
+    *((Spool, "seal", number) for number in (3, 12, 23)),
+    *((Folder, "close", number) for number in range(1, 7)),
+    (Folder, "finish", 1),
+    (Folder, "end", 1),
+    (Book, "counted", 1),
+]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("owner", "name", "number"), WRITES, ids=lambda value: getattr(value, "__name__", value)
+)
+async def test_a_coordinator_that_is_killed_around_what_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, number: int, *, after: bool
+) -> None:
+    run = alliance(tmp_path)
+    inner, cut = getattr(owner, name), at(number, killed)
+
+    def write(self, *arguments):
+        if owner is Book and self is not run.book:
+            return inner(self, *arguments)
+        if not after:
+            cut("")
+        result = inner(self, *arguments)
+        if after:
+            cut("")
+        return result
+
+    monkeypatch.setattr(owner, name, write)
+    for aggregate in await together(run):
+        assert (aggregate.vector == total(run)).all()
+    assert run.book.said == [("counted",)]
