@@ -303,8 +303,11 @@ def _repeated(case: Case) -> Objection | Pending | None:
     again, n = case.request.repeated, case.opening.entries
     if case.opening.epsilon_milli:  # what those tell together is within the budget
         return None
+    if again is None and not meeting(case.opening, case.history.runs):
+        return None
     if again is None:
-        return _DICTIONARY if meeting(case.opening, case.history.runs) else None
+        looked = case.request.by_type is not None
+        return Objection("its dictionary was not compared with earlier ones") if looked else _DICTIONARY
     if again <= case.terms.repeated * n:
         return None
     reason = f"{again} of its {n} entries may have been counted before on days of the window"

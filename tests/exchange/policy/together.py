@@ -188,5 +188,6 @@ REFUSED["a14-repeated"] = [
     Alone(asked={"repeated": 1}),
     Alone({"repeated": "0.5"}, asked={"repeated": 2501}),
     before(joined(purpose="another"), *DONE, asked={"repeated": 5000}),
+    before(joined(purpose="another"), *DONE, asked={"repeated": None}),
 ]
 CASES = [(rule, case) for rule, cases in REFUSED.items() for case in cases]
