@@ -114,6 +114,23 @@ class Dictionary:
             raise PeerMisbehaved("the dictionary is not the one of the opening")
 
 
+def repeated(dictionary: Dictionary, earlier: Iterable[Dictionary | None]) -> int:
+    """Return how many entries may have been counted before on days of the window.
+
+    Args:
+        dictionary: that of the run that is asked for.
+        earlier: those of the runs that ``exchange.policy.aggregation.meeting`` names; None for one that is
+            not kept any more, which may have held every entry.
+    """
+    again: set[bytes] = set()
+    lines = frozenset(dictionary.encoded.split(END)[:-1])
+    for one in earlier:
+        if one is None:
+            return len(dictionary)
+        again |= lines.intersection(one.encoded.split(END))
+    return len(again)
+
+
 def _line(indicator: Indicator) -> bytes:
     return indicator.type.encode() + SEPARATOR + indicator.value.encode()
 

@@ -37,8 +37,11 @@ class Key(NamedTuple):
 
     def overlaps(self, other: "Key") -> bool:
         """Whether both count the same, on at least one day in common."""
-        same = self[:3] == other[:3] and bool(self.dictionary)
-        return same and self.first <= other.last and other.first <= self.last
+        return self[:2] == other[:2] and bool(self.dictionary) and self.meets(other)
+
+    def meets(self, other: "Key") -> bool:
+        """Whether both take the same measure on at least one day in common, over whatever dictionary."""
+        return self.measure == other.measure and self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,24 @@ class Runs:
             elif run.session not in abandons:
                 found.append(InTheWay(run, "unfinished"))
         return found
+
+    def meeting(self, key: Key, abandons: Collection[str] = ()) -> list[Run]:
+        """Return the runs that may have counted exactly on days of this key, over whatever dictionary.
+
+        Where two dictionaries have entries in common, those are counted twice, and can be subtracted. Noise
+        has a budget of its own.
+
+        Args:
+            key: what would be counted.
+            abandons: contexts in hex that the new opening gives up.
+        """
+        return [
+            run
+            for run in self._joined.values()
+            if run.key.meets(key)
+            and not (run.harmless or run.epsilon_milli)
+            and (run.shared or run.counted or run.session not in abandons)
+        ]
 
     def admit(self, leaf: Leaf) -> str:
         """Take in the next entry; return what is wrong with its place in the log, or ``""``."""

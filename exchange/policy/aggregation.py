@@ -3,6 +3,7 @@
 None of them looks at what we hold. Everybody sees whether we join, so that must say nothing about our set.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -11,7 +12,7 @@ from exchange.aggregation.budget import Budget, Release, admit
 from exchange.aggregation.opening import Measure, Opening
 from exchange.errors import PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.ledger.runs import DISCOVER, Key, Runs
+from exchange.ledger.runs import DISCOVER, Key, Run, Runs
 from exchange.policy.budget import DAY
 from exchange.policy.model import Policy
 from exchange.policy.rule import Objection, Pending, Rule, listed
@@ -34,6 +35,8 @@ class Convening:
         roster_epoch: epoch of the roster in force here.
         roster_hash: its hash, 32 bytes.
         by_type: how many entries of each type the dictionary has; None while we do not have it.
+        repeated: how many entries may have been counted before on days of the window, as
+            ``exchange.aggregation.dictionary.repeated`` finds it; None while we have not looked.
         derived: in a sum, the root of the dictionary that follows from the count before it, as we computed it
             from our own copy of its result; None while we have not.
     """
@@ -43,6 +46,7 @@ class Convening:
     roster_epoch: int
     roster_hash: bytes
     by_type: Mapping[IndicatorType, int] | None = None
+    repeated: int | None = None
     derived: bytes | None = None
 
     @property
@@ -90,6 +94,15 @@ def key_of(opening: Opening) -> Key:
         first.isoformat(),
         last.isoformat(),
     )
+
+
+def meeting(opening: Opening, runs: Runs) -> list[Run]:
+    """Return the runs whose dictionaries have to be looked at: see ``Convening.repeated``."""
+    return runs.meeting(key_of(opening), _abandons(opening))
+
+
+def _abandons(opening: Opening) -> set[str]:
+    return {context.hex() for context in opening.abandons}
 
 
 def decide(policy: Policy, asked: Convening, history: Together, now: datetime) -> Decision:
@@ -285,6 +298,22 @@ def _entries(case: Case) -> Objection | Pending | None:
     return Objection(reason, f"each_type = {fewest}")
 
 
+def _repeated(case: Case) -> Objection | Pending | None:
+    """Another dictionary, or another purpose, must not make a second count of the same entries."""
+    again, n = case.request.repeated, case.opening.entries
+    if case.opening.epsilon_milli:  # what those tell together is within the budget
+        return None
+    if again is None and not meeting(case.opening, case.history.runs):
+        return None
+    if again is None:
+        looked = case.request.by_type is not None
+        return Objection("its dictionary was not compared with earlier ones") if looked else _DICTIONARY
+    if again <= case.terms.repeated * n:
+        return None
+    reason = f"{again} of its {n} entries may have been counted before on days of the window"
+    return Objection(reason, f"repeated = {math.ceil(1000 * again / n) / 1000}")
+
+
 def _window(case: Case) -> Objection | None:
     if case.opening.window[1] <= case.now.astimezone(UTC).date():
         return None
@@ -312,8 +341,7 @@ def _base(case: Case) -> Objection | Pending | None:
 def _once(case: Case) -> Objection | None:
     if case.history.runs.abandoned(case.opening.name):
         return Objection("a run was joined since on the promise to say nothing in this one")
-    abandons = {context.hex() for context in case.opening.abandons}
-    found = case.history.runs.in_the_way(key_of(case.opening), abandons)
+    found = case.history.runs.in_the_way(key_of(case.opening), _abandons(case.opening))
     if not found:
         return None
     said = {
@@ -361,5 +389,6 @@ RULES: tuple[Rule[Case], ...] = (
     Rule("a11-base", "a sum goes on from a count of ours", _base),
     Rule("a12-per-day", "no more than so many runs in 24 hours", _per_day),
     Rule("a13-dictionary", "the dictionary has so many entries, and so many of every type", _entries),
+    Rule("a14-repeated", "its entries were not counted before on days of the window", _repeated),
 )
 """In the order in which they are asked; ``p`` numbers are those of the compliance catalogue's controls."""

@@ -363,7 +363,7 @@ _COMPARE_TOGETHER: dict[str, Compare] = {
     **{line: _COMPARE[line] for line in ("suspended", "validity")},
     **dict.fromkeys(("purposes", "coordinators", "measures", "visibility", "relays", "learns"), _words),
     **dict.fromkeys(("members", "minimum", "reporters", "each_type", "threshold"), _at_least),
-    **dict.fromkeys(("per_day", "dominance", "quota"), _at_most),
+    **dict.fromkeys(("per_day", "dominance", "quota", "repeated"), _at_most),
     **dict.fromkeys(("relay", "counter", "helper"), _may),
     "dictionary": _bounds,
     "epsilon": _blur,

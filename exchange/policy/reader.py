@@ -86,6 +86,7 @@ class Reader:
             "reporters": v.number(MEMBERS[1], LEAST_REPORTERS),
             "dictionary": v.bounds,
             "each_type": v.number(MAX_ROWS, 1),
+            "repeated": v.real(0, 1),
             "dominance": v.real(0.001, 1),
             "epsilon": v.real(0.001, MOST_EPSILON_MILLI / 1000),
             "visibility": v.words(list(Visibility)),

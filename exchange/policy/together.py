@@ -73,6 +73,7 @@ class Aggregate(Shared):
         reporters: the least number of reporters behind a released number; 0 refuses.
         dictionary: how many entries it may have; None refuses.
         each_type: the least number of entries of every type in it.
+        repeated: the largest part of it that may have been counted before, on days of the window.
         dominance: the largest part of a released sum behind which one member may stand.
         epsilon: where it is stated, only numbers with noise of at most this privacy loss.
         visibility: to whom released numbers may be shown.
@@ -84,6 +85,7 @@ class Aggregate(Shared):
     reporters: int = 0
     dictionary: Bounds | None = None
     each_type: int = 1
+    repeated: float = 0.0
     dominance: float = 0.75
     epsilon: float | None = None
     visibility: frozenset[str] = frozenset()

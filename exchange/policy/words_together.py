@@ -70,6 +70,8 @@ def _counting(table: Aggregate) -> Iterator[str]:
     bounds = table.dictionary
     many = "no size is stated" if bounds is None else f"{bounds.least:,} to {bounds.most:,} entries"
     yield f"dictionaries: {many}, at least {table.each_type:,} of each type in it"
+    if table.repeated:
+        yield f"of a dictionary, {table.repeated:.0%} may have been counted before on the same days"
     if _SUMS & table.measures:
         yield f"no member behind more than {table.dominance:.0%} of a released sum"
     if table.epsilon is not None:
@@ -105,10 +107,10 @@ def _doubts(name: str, policy: Policy, table: Shared, now: datetime) -> Iterator
 
 
 def _counting_too_freely(name: str, table: Aggregate) -> Iterator[str]:
-    if len(table.purposes) > 1:
+    if table.repeated:
         yield (
-            f"{name} has several purposes: each may count the same window once, and the counts can be "
-            "subtracted from one another"
+            f"{name} lets entries be counted again on the same days: the counts can be subtracted from one "
+            "another, down to what a single member put in"
         )
     if table.dictionary is not None and table.dictionary.least < FEW:
         yield f"{name} allows a dictionary of {table.dictionary.least} entries: it asks about single ones"

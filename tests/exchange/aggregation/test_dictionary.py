@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.aggregation.dictionary import Dictionary
+from exchange.aggregation.dictionary import Dictionary, repeated
 from exchange.errors import InputError, PeerMisbehaved
 from exchange.indicators import Indicator, IndicatorType
 from tests.exchange.aggregation.openings import OPENING, dictionary, opening
@@ -32,6 +32,19 @@ def test_a_part_of_it_is_one_too() -> None:
         found.subset(np.array([], np.int64))
     with pytest.raises(InputError):
         Dictionary.of([])
+
+
+def test_what_was_counted_before_is_found_whatever_else_is_in_the_dictionary() -> None:
+    """Differencing by a dictionary with one entry more, which has another root."""
+    whole = dictionary(20)
+    more = Dictionary.of([*whole, ENTRIES[1]])
+    assert more.root != whole.root
+    assert repeated(more, [whole]) == 20
+    assert repeated(whole, [more.subset(np.arange(3)), more.subset(np.arange(2, 5))]) == 5 - (
+        more[0] not in whole
+    )
+    assert repeated(whole, []) == repeated(whole, [Dictionary.of(ENTRIES[1:2])]) == 0
+    assert repeated(whole, [Dictionary.of(ENTRIES[1:2]), None]) == 20, "it may have held them all"
 
 
 def test_every_entry_counts_in_the_root() -> None:

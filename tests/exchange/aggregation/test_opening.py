@@ -127,6 +127,30 @@ def test_what_is_malformed_is_refused(change: dict[str, Any], fault: str) -> Non
         opening(**change)
 
 
+class TestSetup:
+    KEYS = [bytes([n]) * 32 for n in range(5)]  # noqa: RUF012
+
+    def test_it_says_what_the_opening_says(self) -> None:
+        for one in (OPENING, opening(**SUM)):
+            agreed = one.setup(self.KEYS)
+            assert (agreed.context, agreed.identities) == (one.context, tuple(self.KEYS))
+            assert (agreed.size, agreed.width, agreed.cap) == (one.size, one.width, one.word_cap)
+            assert (agreed.minimum, agreed.reserve) == (one.minimum, 0)
+
+    def test_a_sum_that_could_be_too_large_is_refused(self) -> None:
+        with pytest.raises(PeerMisbehaved, match="can be too large for 8 bits"):
+            opening(slots=1, width=8, epsilon_milli=200).setup(self.KEYS)
+
+    @pytest.mark.parametrize("n", [4, 6])
+    def test_there_is_a_key_for_every_member(self, n: int) -> None:
+        with pytest.raises(PeerMisbehaved, match="does not fit the roster"):
+            OPENING.setup([*self.KEYS, b"k" * 32][:n])
+
+    def test_nobody_is_there_twice(self) -> None:
+        with pytest.raises(PeerMisbehaved, match="no two alike"):
+            OPENING.setup([*self.KEYS[:4], self.KEYS[0]])
+
+
 def test_other_encodings_are_refused() -> None:
     raw = cbor2.loads(OPENING.encoded)
     others = [

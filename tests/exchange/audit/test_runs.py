@@ -13,6 +13,7 @@ from exchange.audit.verify import Audit, audit
 from exchange.ledger import Kind, Leaf, decode
 from exchange.ledger.document import Document, DocumentKind
 from tests.exchange.audit.runs_world import MEMBERS, runs_world
+from tests.exchange.audit.test_reference import agreed
 from tests.exchange.audit.world import entries
 
 WORLD = runs_world()
@@ -23,6 +24,12 @@ OF_TALLY = next(
     if decode(body).kind is Kind.COUNTED
 )
 TALLY = Tally.decode(WORLD.exports["hooli"][f"documents/{OF_TALLY}"])
+
+
+def audited(exports: Any) -> Audit:
+    """Audited, and by the second verifier as well, which shares no code and has to find the same first."""
+    assert agreed(exports) is audit(exports).ok
+    return audit(exports)
 
 
 def texts(found: Audit) -> list[str]:
@@ -50,14 +57,14 @@ def fields(**change: Any) -> Callable[[Leaf], Leaf]:
 
 
 def test_honest_records_verify() -> None:
-    found = audit(WORLD.exports)
+    found = audited(WORLD.exports)
     assert texts(found) == []
     assert [w.what for w in found.warnings] == []
 
 
 def test_a_run_without_an_end_is_odd_and_no_more() -> None:
     files = WORLD.edited("hooli", edited(Kind.COUNTED, lambda _: None))
-    found = audit(files)
+    found = audited(files)
     assert texts(found) == []
     assert next(w.what for w in found.warnings if w.folder == "hooli").startswith("the run ")
 
@@ -82,7 +89,7 @@ def test_a_run_without_an_end_is_odd_and_no_more() -> None:
     ],
 )
 def test_what_a_member_writes_differently_is_found(kind: Kind, change: Any, fault: str) -> None:
-    found = texts(audit(WORLD.edited("hooli", edited(kind, change))))
+    found = texts(audited(WORLD.edited("hooli", edited(kind, change))))
     assert any(text.startswith("hooli: ") and fault in text for text in found), found
     assert all(text.startswith("hooli: ") for text in found)
 
@@ -95,14 +102,14 @@ def test_a_second_sum_of_one_window_is_found() -> None:
         run = [x for x in leaves if x.session == OPENING.name and x.kind in {Kind.JOINED, Kind.MASKED}]
         return [*leaves, *(replace(x, fields={**x.fields, "session": third.name}) for x in run)]
 
-    found = texts(audit(WORLD.edited("hooli", again, **{third.name: third.encoded})))
+    found = texts(audited(WORLD.edited("hooli", again, **{third.name: third.encoded})))
     assert "hooli: an earlier run over the same window is in the way: it is counted" in found
     assert "hooli: the policy in force refuses this run, by a10-once" in found
 
 
 def test_whoever_is_blamed_is_in_the_run() -> None:
     broken = edited(Kind.BROKEN, fields(culprits=["stranger"]), WORLD.first.name)
-    found = texts(audit(WORLD.edited("hooli", broken)))
+    found = texts(audited(WORLD.edited("hooli", broken)))
     assert found == ["hooli: somebody is blamed who is not in the run"]
 
 
@@ -113,7 +120,7 @@ def test_nobody_goes_on_in_a_run_that_was_abandoned() -> None:
         at = next(i for i, x in enumerate(kept) if x.session == OPENING.name and x.kind is Kind.JOINED)
         return [*kept[: at + 1], *first, *kept[at + 1 :]]
 
-    assert "hooli: the run was abandoned" in texts(audit(WORLD.edited("hooli", late)))
+    assert "hooli: the run was abandoned" in texts(audited(WORLD.edited("hooli", late)))
 
 
 def with_tally(tally: Tally, **what: Any) -> dict[str, Any]:
@@ -137,12 +144,12 @@ def with_tally(tally: Tally, **what: Any) -> dict[str, Any]:
     ],
 )
 def test_a_tally_that_was_not_signed_so_is_found(tally: Tally, fault: str) -> None:
-    found = texts(audit(with_tally(tally)))
+    found = texts(audited(with_tally(tally)))
     assert any(text.startswith("hooli: ") and fault in text for text in found), found
 
 
 def test_members_that_hold_different_results_of_one_run_are_found() -> None:
-    found = texts(audit(with_tally(replace(TALLY, digest=b"x" * 32))))
+    found = texts(audited(with_tally(replace(TALLY, digest=b"x" * 32))))
     assert sum("the run has another result than that of entry" in text for text in found) == 6
 
 
@@ -166,7 +173,8 @@ def test_an_opening_that_nobody_should_have_joined_is_found(change: dict[str, An
         del what["abandons"]
         return [*kept, replace(joined, fields={**joined.fields, "session": other.name, "what": what})]
 
-    found = texts(audit(WORLD.edited("hooli", join, **{other.name: other.encoded})))
+    files = WORLD.edited("hooli", join, **{other.name: other.encoded})
+    found = texts(audit(files) if fault.startswith("by ") else audited(files))
     assert any(text.startswith("hooli: ") and fault in text for text in found), found
 
 
@@ -174,4 +182,4 @@ def test_a_document_that_is_no_opening_is_found() -> None:
     body = cbor2.dumps({"version": 1})
     name = Document(DocumentKind.OPENING, body).hash
     files = WORLD.edited("hooli", edited(Kind.JOINED, fields(session=name)), **{name: body})
-    assert any("it is no opening of a version" in text for text in texts(audit(files)))
+    assert any("it is no opening of a version" in text for text in texts(audited(files)))

@@ -156,6 +156,16 @@ class TestOneWindow:
         assert [(one.run.session, one.reason) for one in found] == [(NEW, "unfinished")]
         assert runs(joined(OLD)).in_the_way(KEY, [OLD]) == []
 
+    def test_runs_on_the_same_days_meet_whatever_they_count_over(self) -> None:
+        other = {"dictionary": "d2" * 32, "purpose": "ba" * 32}
+        found = runs(*WHOLE, joined(NEW, **other), joined(THIRD, measure="sightings"))
+        assert [run.session for run in found.meeting(KEY)] == [OLD, NEW]
+        assert runs(joined(OLD), broken(OLD)).meeting(KEY) == []
+        assert runs(joined(OLD), masked(OLD)).meeting(KEY, [OLD]) == []
+        assert len(runs(joined(OLD), masked(OLD), shared(OLD)).meeting(KEY, [OLD])) == 1
+        assert runs(joined(OLD, epsilon_milli=500), masked(OLD)).meeting(KEY) == []
+        assert found.meeting(KEY._replace(first="2026-03-01", last="2026-03-02")) == []
+
     def test_a_copy_goes_on_by_itself(self) -> None:
         first = runs(joined(OLD))
         second = first.copy()

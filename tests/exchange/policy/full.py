@@ -83,6 +83,7 @@ minimum = 4
 reporters = 3
 dictionary = {{ min = 1000, max = 100_000 }}
 each_type = 100
+repeated = 0.25
 dominance = 0.5
 epsilon = 1
 visibility = ["everyone", "reporters"]
@@ -225,6 +226,7 @@ FULL_POLICY = Policy(
         reporters=3,
         dictionary=Bounds(1000, 100_000),
         each_type=100,
+        repeated=0.25,
         dominance=0.5,
         epsilon=1.0,
         visibility=frozenset({"everyone", "reporters"}),

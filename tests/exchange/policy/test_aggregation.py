@@ -92,16 +92,28 @@ def test_what_is_printed_as_a_remedy_allows_it(rule: str, case: Alone) -> None:
 
 def test_while_the_dictionary_is_not_there_it_is_not_judged() -> None:
     case = before(joined(), *DONE, lines=SUMMING, **ADDING)
-    request = replace(case.request(), by_type=None, derived=None)
+    request = replace(case.request(), by_type=None, derived=None, repeated=None)
     said = explain(parse(case.text()), request, case.history(), NOW)
     assert {v.rule for v in said if v.verdict == PENDING} == {"a11-base", "a13-dictionary"}
     assert decide(parse(case.text()), request, case.history(), NOW).allowed
 
 
+def test_where_entries_could_have_been_counted_before_that_is_looked_at() -> None:
+    case = before(joined(purpose="another"), *DONE)
+    unseen = replace(case.request(), by_type=None, repeated=None)
+    said = explain(parse(case.text()), unseen, case.history(), NOW)
+    assert {v.rule for v in said if v.verdict == PENDING} == {"a13-dictionary", "a14-repeated"}
+    assert (
+        before(joined(purpose="another"), *DONE, asked={"repeated": 2500}, lines={"repeated": "0.5"})
+        .decision()
+        .allowed
+    )
+
+
 def test_nothing_that_is_asked_depends_on_what_we_hold() -> None:
     """A refusal that did would tell the coordinator something about our set, adaptively and without noise."""
     assert {f.name for f in fields(Convening)} == {
-        "opening", "us", "roster_epoch", "roster_hash", "by_type", "derived",
+        "opening", "us", "roster_epoch", "roster_hash", "by_type", "derived", "repeated",
     }  # fmt: skip
 
 

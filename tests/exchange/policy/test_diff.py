@@ -193,6 +193,7 @@ def test_every_line_on_the_alliance_is_compared(table: str, name: str) -> None:
         ({"each_type": "7"}, False, "[aggregate] each_type 7, not 1"),
         ({"dominance": "0.9"}, True, "[aggregate] dominance 0.9, not 0.75"),
         ({"epsilon": "1"}, False, "[aggregate] epsilon 1, not unstated"),
+        ({"repeated": "0.5"}, True, "[aggregate] repeated 0.5, not 0"),
         ({"per_day": "3"}, True, "[aggregate] per_day 3, not 1"),
         ({"suspended": "true"}, False, "[aggregate] suspended is true now"),
     ],

@@ -96,7 +96,7 @@ class Alone:
     def request(self) -> Convening:
         usual: dict[str, Any] = {
             "opening": replace(OPENING, **self.opening), "us": "acme", "roster_epoch": 4,
-            "roster_hash": b"r" * 32, "by_type": HALVES, "derived": ROOT,
+            "roster_hash": b"r" * 32, "by_type": HALVES, "derived": ROOT, "repeated": 0,
         }  # fmt: skip
         return Convening(**(usual | self.asked))
 
@@ -104,8 +104,10 @@ class Alone:
         return decide(parse(text or self.text()), self.request(), self.history(), self.now)
 
 
-def before(*leaves: Leaf, lines: dict[str, Any] | None = None, **change: Any) -> Alone:
-    return Alone({"per_day": "9"} | (lines or {}), change, history=lambda: history(*leaves))
+def before(
+    *leaves: Leaf, lines: dict[str, Any] | None = None, asked: dict[str, Any] | None = None, **change: Any
+) -> Alone:
+    return Alone({"per_day": "9"} | (lines or {}), change, asked or {}, lambda: history(*leaves))
 
 
 REFUSED: dict[str, list[Alone]] = {
@@ -182,4 +184,10 @@ REFUSED: dict[str, list[Alone]] = {
         Alone(asked={"by_type": HALVES | {IndicatorType.IPV4: 2501}}),
     ],
 }
+REFUSED["a14-repeated"] = [
+    Alone(asked={"repeated": 1}),
+    Alone({"repeated": "0.5"}, asked={"repeated": 2501}),
+    before(joined(purpose="another"), *DONE, asked={"repeated": 5000}),
+    before(joined(purpose="another"), *DONE, asked={"repeated": None}),
+]
 CASES = [(rule, case) for rule, cases in REFUSED.items() for case in cases]

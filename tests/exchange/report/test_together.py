@@ -124,3 +124,20 @@ def test_without_runs_there_is_no_such_chapter(tmp_path: Path) -> None:
         report = made(b, of_period())
     assert report.content["together"] == []
     assert "Counted together" not in report.html().decode()
+
+
+def test_a_discovery_and_who_was_left_out(tmp_path: Path) -> None:
+    asked = {
+        "measure": "discover", "types": ["ipv4"], "purpose": "b9" * 32, "first": "2026-03-01",
+        "last": "2026-03-01", "members": 5, "threshold": 3,
+    }  # fmt: skip
+    session = {"session": "d0" * 32, "peer": "umbra"}
+    with book(tmp_path) as b:
+        b.store.append("joined", now=NOW, what=asked, **session)
+        b.store.append("counted", now=NOW, what={"survivors": 4, "digest": "d1" * 32}, **session)
+        (run,) = made(b, of_period()).content["together"]
+    first, second = run["words"]
+    assert first.endswith(
+        "umbra asked 5 members: which indicators many members hold, from 1 March 2026 to 1 March 2026 (ipv4)."
+    )
+    assert second == "It came to its end, with 4 batches."
