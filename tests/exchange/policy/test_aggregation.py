@@ -80,6 +80,7 @@ def test_what_is_printed_as_a_remedy_allows_it(rule: str, case: Alone) -> None:
             "a10-once",
             "a11-base",
             "a13-dictionary",
+            "a14-repeated",
         }
         assert rule in by_dates | about_the_run
         return
