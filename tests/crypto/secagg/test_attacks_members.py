@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto import group, oprf
 from crypto.errors import Blamed, ParameterError, ProtocolError, TooFew
@@ -19,6 +21,7 @@ from crypto.secagg.base import (
     Join,
     Masked,
     Opened,
+    Roll,
     Shares,
     Signed,
     Step,
@@ -266,6 +269,51 @@ FALSE: dict[str, Callable[[Alliance], Complaint]] = {
 def test_false_complaint(name: str) -> None:
     lie = complaining(FALSE[name])
     assert (lie.positions, lie.code) == ((LIAR,), "false-complaint")
+
+
+@pytest.mark.parametrize(("field", "value"), [("accused", b""), ("point", bytes(31)), ("proof", bytes(65))])
+def test_a_complaint_of_other_sizes_is_none(field: str, value: bytes) -> None:
+    run = lying(Masked, lambda _: replace(honest_complaint(run), **{field: value}))
+    with pytest.raises(ProtocolError, match="must have sizes"):
+        run.finish()
+
+
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.DONE])
+def test_a_message_of_another_step_or_size_is_refused(step: Step) -> None:
+    """Before anything of it is looked at; and the member's own one is taken afterwards."""
+    run = Alliance(setup(N), vectors(setup(N))).finish(until=step)
+    own = run.sessions[LIAR].step.message
+    field = next(iter(own.sizes()))
+    value = getattr(own, field)
+    longer = value + b"\0" if isinstance(value, bytes) else np.concatenate([value, value[:1]])
+    for message in (replace(own, **{field: longer}), Complaint(b"\0", bytes(32), bytes(64)), Roll(b"\0")):
+        if step is Step.MASKING and isinstance(message, Complaint):
+            continue
+        with pytest.raises(ProtocolError) as refused:
+            run.coordinator.accept(LIAR, message)
+        assert not isinstance(refused.value, Blamed)
+    run.coordinator.accept(LIAR, own)
+
+
+def test_a_complaint_opens_no_other_box() -> None:
+    """What one member reveals is its point with the accused: with it go no shares of anybody else."""
+    run = Alliance(setup(N), vectors(setup(N)))
+    dealings = {}
+    run.up = lambda i, m: (dealings.setdefault((run.step, i), m), m)[1]
+    run.finish(until=Step.MASKING)
+    view, secrets = run.coordinator._view, run.secrets(1)
+    said = boxes.complain(view, 2, secrets, rng=deterministic_rng(b"proof"))
+    opened = []
+    for dealer in range(N):
+        for recipient in range(N):
+            box = dealings[Step.DEALING, dealer].rows[recipient, : boxes.BOX_BYTES].tobytes()
+            key = boxes._key(view, said.point, dealer, recipient)
+            try:
+                AESGCM(key).decrypt(bytes(12), box, view.joint)
+            except InvalidTag:
+                continue
+            opened.append((dealer, recipient))
+    assert opened == [(1, 2), (2, 1)]
 
 
 def test_over_cap_input() -> None:
