@@ -19,14 +19,16 @@ from crypto.secagg.base import (
     Dealing,
     Dealings,
     Join,
+    Joins,
     Masked,
     Opened,
     Roll,
     Shares,
     Signed,
     Step,
+    pack_roll,
 )
-from crypto.secagg.view import body_of
+from crypto.secagg.view import JOIN_BYTES, body_of
 from crypto.session import Message
 from tests.crypto.psi.parties import deterministic_rng
 from tests.crypto.secagg.alliance import Alliance, identity, run, setup, vectors
@@ -112,6 +114,19 @@ def test_duplicated_keys(field: str) -> None:
     run = lying(Join, lambda join: rejoined(join, **{field: getattr(stolen, field)}))
     lie = blamed(run)
     assert (lie.positions, lie.code) == ((LIAR,), "bad-join" if field == "key" else "same-keys")
+
+
+def test_duplicated_keys_that_the_coordinator_takes() -> None:
+    """Members look for themselves, and name the coordinator."""
+    joins = [session.step.message for session in Alliance(setup(N), vectors(setup(N))).sessions.values()]
+    joins[LIAR] = rejoined(joins[LIAR], mask_key=joins[0].mask_key)
+    member = Alliance(setup(N), vectors(setup(N))).sessions[VICTIM]
+    member.advance()
+    member.advance(Roll(pack_roll(range(N), N)))
+    rows = table((body_of(join) + join.signature for join in joins), JOIN_BYTES)
+    with pytest.raises(Blamed) as lie:
+        member.advance(Joins(rows))
+    assert (lie.value.positions, lie.value.code) == ((), "same-keys")
 
 
 def test_related_key() -> None:
