@@ -46,7 +46,7 @@ sessions_per_day = 1000
 
 [aggregate]
 coordinators = ["*"]
-purposes = ["demonstration", "another"]
+purposes = ["demonstration"]
 measures = {json.dumps(list(Measure))}
 types = {json.dumps(list(IndicatorType))}
 tlp = "AMBER+STRICT"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from crypto import labels
 from crypto.secagg.ring import CHUNK_BYTES
-from exchange.aggregation.dictionary import Dictionary
+from exchange.aggregation.dictionary import Dictionary, repeated
 from exchange.aggregation.opening import Measure, Opening
 from exchange.aggregation.vector import fill
 from exchange.counting.books import MembersBooks
@@ -15,6 +15,7 @@ from exchange.counting.taking_part import Input, Part, TakingPart
 from exchange.counting.world import Progress
 from exchange.errors import ConfigError, InputError, PeerMisbehaved, PolicyRefusal
 from exchange.identity import keys
+from exchange.ledger.runs import Runs
 from exchange.node import Node, checked, open_store
 from exchange.policy import Policy
 from exchange.policy import aggregation as rules
@@ -98,13 +99,15 @@ class Joining:
         """
         node, now = self._node, self._node.desk.clock()
         policy, (epoch, roster_hash) = node.load_policy(), node.desk.roster()
+        runs = node.ledger.runs()
         convening = rules.Convening(
             opening=opening, us=self._home.member, roster_epoch=epoch, roster_hash=roster_hash,
             by_type=None if dictionary is None else dictionary.by_type,
+            repeated=None if dictionary is None else repeated(dictionary, self._earlier(opening, runs)),
             derived=None if dictionary is None else self._derived(opening),
         )  # fmt: skip
         quarantined = node.ledger.history(opening.coordinator, now).quarantined
-        past = rules.Together(runs=node.ledger.runs(), quarantined=quarantined or "")
+        past = rules.Together(runs=runs, quarantined=quarantined or "")
         decision = rules.decide(policy, convening, past, now)
         if not decision.allowed:
             node.ledger.append(
@@ -113,6 +116,12 @@ class Joining:
             )  # fmt: skip
             raise PolicyRefusal(decision.explanation, code="policy-refused")
         return policy
+
+    def _earlier(self, opening: Opening, runs: Runs) -> list[Dictionary | None]:
+        """The dictionaries of runs that may have counted the same; None for one that is not kept any more."""
+        kept = {c.context.hex(): c for c in self._kept.all()}
+        met = (kept.get(run.session) for run in rules.meeting(opening, runs))
+        return [None if one is None else Dictionary.decode(one.dictionary) for one in met]
 
     def _derived(self, opening: Opening) -> bytes | None:
         """What a sum has to run over, by our own copy of the count before it."""
