@@ -56,6 +56,9 @@ PATIENCE = 3
 """How many times as long as a step lasts we wait for its end: after a restart it begins anew."""
 AGAIN = {"busy", "not-ready"}
 """Refusals after which the same may be tried again."""
+LOST = {"step-over": "too-late", "session-unknown": "forgotten"}
+"""Refusals after which a run is over for us, and what the ledger says then: the others have gone on, or the
+coordinator knows nothing of it any more."""
 _NONCE = bytes(16)
 _MORE = 1 << 12
 
@@ -211,8 +214,8 @@ class TakingPart:
             await in_thread(_break, part, e.reason, e.culprits)
             raise
         except PeerRefused as e:
-            if e.code == "step-over":  # we were too slow, or the others have gone on without us
-                await in_thread(_break, part, "too-late", ())
+            if (reason := LOST.get(e.code)) is not None:
+                await in_thread(_break, part, reason, ())
             raise
         except Blamed as e:
             culprits = tuple(part.opening.members[p] for p in e.positions) or (part.opening.coordinator,)
@@ -274,7 +277,7 @@ class TakingPart:
             self._contact = monotonic()
             self._told(collected.progress)
             if collected.progress.broken:
-                raise Broken(collected.progress.broken, collected.progress.culprits)
+                raise self._broken(collected.progress)
             if collected.progress.step > self._said:
                 self._collected = collected
             else:
@@ -284,6 +287,13 @@ class TakingPart:
         if isinstance(message, Roll) and self._said == Step.MASKING:
             self._survivors = int.from_bytes(message.members, "little").bit_count()
         return message
+
+    def _broken(self, progress: Progress) -> Broken:
+        """What the coordinator says of the end; whoever blames somebody who is not in it lies."""
+        opening = self._part.opening
+        if set(progress.culprits) <= {*opening.members, opening.coordinator}:
+            return Broken(progress.broken, progress.culprits)
+        return Broken("bad-message", (opening.coordinator,))
 
     async def _fetch(self, want: Fetch) -> Message:
         line = await self._reach()

@@ -12,7 +12,7 @@ import pytest
 from crypto.secagg.base import Aggregate, Step
 from exchange.counting import taking_part
 from exchange.counting.taking_part import Broken
-from exchange.counting.world import Contributed, Counted
+from exchange.counting.world import Contributed, Counted, Progress
 from exchange.errors import CosightError, PeerRefused, PeerUnavailable, SessionRefused, StoreError
 from exchange.store.aggregations import Folder
 from exchange.store.contributions import SECRETS, Contribution, Contributions
@@ -235,6 +235,41 @@ async def test_a_lie_ends_the_run_and_its_author_is_named(tmp_path: Path) -> Non
         ):
             raise Broken(told.progress.broken, told.progress.culprits)
     assert (broken.value.reason, broken.value.culprits) == ("bad-signature", ("erin",))
+
+
+@pytest.mark.parametrize(
+    ("said", "noted"),
+    [
+        (("bad-share", ("carol",)), ("broken", "bad-share", ("carol",))),
+        (("too-few", ()), ("broken", "too-few", ())),
+        (("bad-share", ("stranger",)), ("broken", "bad-message", ("alice",))),
+    ],
+)
+async def test_what_a_coordinator_says_of_the_end(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: tuple[str, tuple[str, ...]],
+    noted: tuple[object, ...],
+) -> None:
+    run = alliance(tmp_path)
+
+    async def collect(*_arguments: object) -> tuple[Progress, tuple[()]]:
+        return Progress(Step.JOINING, *said), ()
+
+    monkeypatch.setattr(run.coordinating, "collect", collect)
+    with pytest.raises(Broken):
+        await run.taking_part("bob").run()
+    assert run.books["bob"].said == [("joined",), noted]
+
+
+async def test_a_coordinator_that_forgot_it_all(tmp_path: Path) -> None:
+    run = alliance(tmp_path)
+    await run.taking_part("bob").join()
+    (tmp_path / "coordinator" / "aggregations").rename(tmp_path / "gone")
+    run.restart()
+    with pytest.raises(PeerRefused):
+        await run.taking_part("bob").run()
+    assert run.books["bob"].said == [("joined",), ("broken", "forgotten", ())]
 
 
 async def test_another_message_in_a_place_that_is_taken(tmp_path: Path) -> None:
