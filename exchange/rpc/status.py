@@ -34,7 +34,9 @@ STATUS: dict[str, grpc.StatusCode] = {
     "second-token": grpc.StatusCode.ALREADY_EXISTS,
     "session-replayed": grpc.StatusCode.ALREADY_EXISTS,
     "session-unknown": grpc.StatusCode.NOT_FOUND,
+    "spoken-otherwise": grpc.StatusCode.ALREADY_EXISTS,
     "state-unknown": grpc.StatusCode.NOT_FOUND,
+    "step-over": grpc.StatusCode.FAILED_PRECONDITION,
     "too-large": grpc.StatusCode.OUT_OF_RANGE,
     "too-late": grpc.StatusCode.FAILED_PRECONDITION,
 }
@@ -61,11 +63,13 @@ WHY = {
     "roster-mismatch": "it holds another roster than we do",
     "session-replayed": "it has seen this session before",
     "session-unknown": "it knows no such session, or it has expired",
+    "spoken-otherwise": "it has another message of ours for this step of the aggregation",
     "state-unknown": "it cannot go on from the session that we named",
     "not-drawn": "it has no such part in this discovery, or we have none",
     "quota-spent": "we have asked as many indicators in this epoch as the size that we declared allows",
     "second-batch": "we brought another batch to this discovery before",
     "second-token": "we asked for another token in this discovery before",
+    "step-over": "this step of the aggregation is over without us",
     "too-large": "the declared size or deadline is over its limit",
     "too-late": "the batches of this discovery are counted already",
 }

@@ -5,12 +5,11 @@ nobody: ``positions`` is empty.
 """
 
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.errors import Blamed, ProtocolError, TooFew
 from crypto.secagg import boxes, ring
@@ -30,7 +29,7 @@ from crypto.secagg.base import (
 )
 from crypto.session import Message, Send
 from tests.crypto.psi.parties import deterministic_rng
-from tests.crypto.secagg.alliance import Alliance, setup, vectors
+from tests.crypto.secagg.alliance import Alliance, identity, setup, vectors
 
 N = 7
 ALL = range(N)
@@ -224,6 +223,46 @@ def test_a_box_altered_on_the_way(column: int, code: str) -> None:
     assert blames(run, code, [4])
 
 
+def test_own_dealing_of_an_earlier_attempt_shown_again() -> None:
+    """With good signatures of ours over all of it, as a restart with other randomness would leave them."""
+    run = alliance()
+
+    def other(i: int, message: Message) -> Message:
+        if type(message) is not Dealings or i != 0:
+            return message
+        view = run.coordinator._view
+        rows = boxes.deal(run.view_when_joined, 0, run.secrets(0), rng=deterministic_rng(b"earlier"))
+        listed = boxes.digests(view, 0, rows)
+        signature = identity(0).sign(run.view_when_joined.statement(Step.DEALING, 0, listed))
+        for field, value in (("rows", rows[0].tobytes()), ("digests", listed), ("signatures", signature)):
+            message = rows_changed(field, lambda table, v=value: table.__setitem__(0, list(v)))(message)
+        return message
+
+    run.down = other
+    run.finish(until=Step.DEALING)
+    run.view_when_joined = deepcopy(run.coordinator._view)
+    ended(run)
+    assert blames(run, "altered-dealing", [0])
+
+
+def test_own_root_of_an_earlier_attempt_shown_again() -> None:
+    run = alliance()
+
+    def other(i: int, message: Message) -> Message:
+        if type(message) is not Roots or i != 0:
+            return message
+        root = bytes(32)
+        signature = identity(0).sign(run.view_when_dealt.statement(Step.MASKING, 0, root))
+        return rows_changed("rows", lambda table: table.__setitem__(0, list(root + signature)))(message)
+
+    run.down = other
+    run.finish(until=Step.MASKING)
+    run.view_when_dealt = deepcopy(run.coordinator._view)
+    ended(run)
+    assert blames(run, "swapped-roots", [0])
+    assert sent(run, Shares)[0].rows.shape == (N, 32), "the others go on; it has told them nothing"
+
+
 def test_rows_of_a_dealing_swapped() -> None:
     def swap(table) -> None:
         table[[0, 1]] = table[[1, 0]]
@@ -345,24 +384,3 @@ def test_a_receipt_of_too_few() -> None:
     current.append(run)
     run.finish()
     assert blames(run, "bad-receipt")
-
-
-def test_a_complaint_opens_no_other_box() -> None:
-    """What one member reveals is its point with the accused: with it go no shares of anybody else."""
-    run = alliance()
-    dealings = {}
-    run.up = lambda i, m: (dealings.setdefault((run.step, i), m), m)[1]
-    run.finish(until=Step.MASKING)
-    view, secrets = run.coordinator._view, run.secrets(1)
-    said = boxes.complain(view, 2, secrets, rng=deterministic_rng(b"proof"))
-    opened = []
-    for dealer in ALL:
-        for recipient in ALL:
-            box = dealings[Step.DEALING, dealer].rows[recipient, : boxes.BOX_BYTES].tobytes()
-            key = boxes._key(view, said.point, dealer, recipient)
-            try:
-                AESGCM(key).decrypt(bytes(12), box, view.joint)
-            except InvalidTag:
-                continue
-            opened.append((dealer, recipient))
-    assert opened == [(1, 2), (2, 1)]

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto import group, oprf
 from crypto.errors import Blamed, ParameterError, ProtocolError, TooFew
@@ -17,13 +19,16 @@ from crypto.secagg.base import (
     Dealing,
     Dealings,
     Join,
+    Joins,
     Masked,
     Opened,
+    Roll,
     Shares,
     Signed,
     Step,
+    pack_roll,
 )
-from crypto.secagg.view import body_of
+from crypto.secagg.view import JOIN_BYTES, body_of
 from crypto.session import Message
 from tests.crypto.psi.parties import deterministic_rng
 from tests.crypto.secagg.alliance import Alliance, identity, run, setup, vectors
@@ -109,6 +114,19 @@ def test_duplicated_keys(field: str) -> None:
     run = lying(Join, lambda join: rejoined(join, **{field: getattr(stolen, field)}))
     lie = blamed(run)
     assert (lie.positions, lie.code) == ((LIAR,), "bad-join" if field == "key" else "same-keys")
+
+
+def test_duplicated_keys_that_the_coordinator_takes() -> None:
+    """Members look for themselves, and name the coordinator."""
+    joins = [session.step.message for session in Alliance(setup(N), vectors(setup(N))).sessions.values()]
+    joins[LIAR] = rejoined(joins[LIAR], mask_key=joins[0].mask_key)
+    member = Alliance(setup(N), vectors(setup(N))).sessions[VICTIM]
+    member.advance()
+    member.advance(Roll(pack_roll(range(N), N)))
+    rows = table((body_of(join) + join.signature for join in joins), JOIN_BYTES)
+    with pytest.raises(Blamed) as lie:
+        member.advance(Joins(rows))
+    assert (lie.value.positions, lie.value.code) == ((), "same-keys")
 
 
 def test_related_key() -> None:
@@ -266,6 +284,51 @@ FALSE: dict[str, Callable[[Alliance], Complaint]] = {
 def test_false_complaint(name: str) -> None:
     lie = complaining(FALSE[name])
     assert (lie.positions, lie.code) == ((LIAR,), "false-complaint")
+
+
+@pytest.mark.parametrize(("field", "value"), [("accused", b""), ("point", bytes(31)), ("proof", bytes(65))])
+def test_a_complaint_of_other_sizes_is_none(field: str, value: bytes) -> None:
+    run = lying(Masked, lambda _: replace(honest_complaint(run), **{field: value}))
+    with pytest.raises(ProtocolError, match="must have sizes"):
+        run.finish()
+
+
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.DONE])
+def test_a_message_of_another_step_or_size_is_refused(step: Step) -> None:
+    """Before anything of it is looked at; and the member's own one is taken afterwards."""
+    run = Alliance(setup(N), vectors(setup(N))).finish(until=step)
+    own = run.sessions[LIAR].step.message
+    field = next(iter(own.sizes()))
+    value = getattr(own, field)
+    longer = value + b"\0" if isinstance(value, bytes) else np.concatenate([value, value[:1]])
+    for message in (replace(own, **{field: longer}), Complaint(b"\0", bytes(32), bytes(64)), Roll(b"\0")):
+        if step is Step.MASKING and isinstance(message, Complaint):
+            continue
+        with pytest.raises(ProtocolError) as refused:
+            run.coordinator.accept(LIAR, message)
+        assert not isinstance(refused.value, Blamed)
+    run.coordinator.accept(LIAR, own)
+
+
+def test_a_complaint_opens_no_other_box() -> None:
+    """What one member reveals is its point with the accused: with it go no shares of anybody else."""
+    run = Alliance(setup(N), vectors(setup(N)))
+    dealings = {}
+    run.up = lambda i, m: (dealings.setdefault((run.step, i), m), m)[1]
+    run.finish(until=Step.MASKING)
+    view, secrets = run.coordinator._view, run.secrets(1)
+    said = boxes.complain(view, 2, secrets, rng=deterministic_rng(b"proof"))
+    opened = []
+    for dealer in range(N):
+        for recipient in range(N):
+            box = dealings[Step.DEALING, dealer].rows[recipient, : boxes.BOX_BYTES].tobytes()
+            key = boxes._key(view, said.point, dealer, recipient)
+            try:
+                AESGCM(key).decrypt(bytes(12), box, view.joint)
+            except InvalidTag:
+                continue
+            opened.append((dealer, recipient))
+    assert opened == [(1, 2), (2, 1)]
 
 
 def test_over_cap_input() -> None:

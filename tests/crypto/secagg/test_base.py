@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto.errors import Blamed, ParameterError, ProtocolError, VerificationError
+from crypto.secagg import boxes
 from crypto.secagg.base import (
     Agreed,
     Join,
@@ -111,6 +112,18 @@ def test_secrets_are_overwritten_when_a_run_ends_or_is_abandoned() -> None:
         with suppress(ProtocolError):
             end(session)
         assert not any(map(any, (secrets.mask, secrets.own)))
+
+
+def test_shares_are_overwritten_when_they_are_given(monkeypatch) -> None:
+    held = []
+    open_all = boxes.open_all
+    monkeypatch.setattr(
+        boxes, "open_all", lambda *given, rng: (held.append(open_all(*given, rng=rng)), held[-1])[1]
+    )
+    alliance = Alliance(setup(4), vectors(setup(4))).finish(until=Step.UNMASKING)
+    assert all(shares.any() for shares, _ in held)
+    alliance.finish()
+    assert not any(shares.any() for shares, _ in held)
 
 
 def test_a_receipt_stands_for_one_result_of_one_run() -> None:

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.errors import ParameterError, TooFew
-from crypto.secagg import ring
+from crypto.secagg import masks, ring
 from crypto.secagg.base import Opened, Step, threshold
-from crypto.secagg.masking import verify_receipt
-from tests.crypto.secagg.alliance import Alliance, plain_sum, run, setup, vectors
+from crypto.secagg.masking import member, verify_receipt
+from tests.crypto.secagg.alliance import Alliance, identity, plain_sum, run, setup, vectors
 
 STEPS = [step for step in Step if step is not Step.DONE]
 FEW = [3, 4, 5, 10]
@@ -142,6 +142,31 @@ def test_a_result_with_room_for_noise_is_signed() -> None:
     alliance = run(agreed, inputs=inputs, options={"noise": np.array([-3, 0, 1, -1, 2])})
     assert alliance.coordinator.outcome.vector.tolist() == [-15, 0, 6, -5, 10]
     assert alliance.results[0].vector.tolist() == [-15, 0, 6, -5, 10]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [np.full(5, 21), np.full(5, -21), np.zeros(4, int), np.zeros(5, np.uint64), np.zeros(5)],
+    ids=["too much", "too little", "short", "unsigned", "float"],
+)
+def test_noise_that_does_not_fit_is_refused(noise) -> None:
+    agreed = setup(5, reserve=20, cap=1)
+    alliance = Alliance(agreed, vectors(agreed), options={"noise": noise})
+    assert {type(error) for error in alliance.errors.values()} == {ParameterError}
+    assert set(alliance.errors) == set(range(5))
+
+
+def test_a_chunk_that_there_is_not() -> None:
+    with pytest.raises(ParameterError):
+        masks.chunk_words(setup(3), 1)
+
+
+def test_a_position_or_sample_that_there_is_not() -> None:
+    agreed = setup(3)
+    for position, sample in ((3, None), (-1, None), (0, 0)):
+        role = member(vectors(agreed)[0], agreed, position, identity(0).sign, sample=sample)
+        with pytest.raises(ParameterError):
+            next(role)
 
 
 def test_a_vector_of_many_chunks_is_computed_anew_in_full_or_in_part() -> None:
