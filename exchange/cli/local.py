@@ -42,9 +42,13 @@ our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000
 
+[legal_bases.this-machine]
+basis = "other"
+reference = "nothing leaves this machine"
+
 [discover]
 types = {json.dumps(list(IndicatorType))}
-tlp = "AMBER+STRICT"
+tlp = "AMBER"
 legal_basis = "this-machine"
 relays = ["*"]
 relay = true
@@ -54,10 +58,6 @@ members = 3
 threshold = 2
 learns = ["individual", "all", "collective"]
 per_day = 1000
-
-[legal_bases.this-machine]
-basis = "other"
-reference = "nothing leaves this machine"
 """
 START_S = 30
 
