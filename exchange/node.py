@@ -27,9 +27,7 @@ from exchange.disclosure import (
 )
 from exchange.disclosure.asking import Answered, ask
 from exchange.disclosure.publishing import Built, Edition, publish
-from exchange.discoveries import office, service
-from exchange.discovery.search import Found, Search
-from exchange.discovery.taking_part import discover
+from exchange.discoveries import service
 from exchange.errors import ConfigError, CosightError, LedgerError, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Verification
@@ -42,7 +40,6 @@ from exchange.rpc.server import Server
 from exchange.store import Store
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
-from exchange.store.discovery.member import Asked
 from exchange.store.epochs import Epochs
 from exchange.store.fetched import Fetched
 from exchange.store.guard import guard_key, seal_seed
@@ -268,19 +265,6 @@ class Node:
                 self.desk, peer, distinct, link, Fetched(self.home),
                 purpose=purpose, confirm=confirm, progress=progress,
             )  # fmt: skip
-
-    async def discover(
-        self, search: Search, *, progress: Callable[[str], None] = lambda _what: None
-    ) -> Found:
-        """Take part in a discovery: see ``exchange.discovery.taking_part``.
-
-        Raises:
-            PolicyRefusal: our own policy does not allow it.
-            PeerError: somebody who has a part in it refused, is gone, or lied.
-            CosightError: too few took part.
-        """
-        here = office(self.home, self.alliance, self.desk)
-        return await discover(here, search, Asked(self.home), progress=progress)
 
     def publish(self, edition: Edition, *, progress: Callable[[int], None] = lambda _count: None) -> Built:
         """Publish our set as a filter, or the next filter of the epoch.
