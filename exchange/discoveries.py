@@ -1,9 +1,13 @@
-"""Builds the parts of a node in discoveries out of its home; ``exchange.node`` uses it."""
+"""Discoveries at a node: its parts in those of others, and its own part, built out of its home."""
+
+from collections.abc import Callable
 
 from exchange.config import Home
 from exchange.disclosure import Desk
 from exchange.discovery.office import Office
+from exchange.discovery.search import Found, Search
 from exchange.discovery.serving import Service
+from exchange.discovery.taking_part import discover
 from exchange.rpc.line import DiscoveryLine
 from exchange.store.alliance import Alliance
 from exchange.store.discovery.helper import HelperBooks
@@ -30,3 +34,21 @@ def service(home: Home, alliance: Alliance, desk: Desk) -> Service:
     engine = open_tables(home)
     books, stages = HelperBooks(home, engine), Stages(home, engine)
     return Service(office(home, alliance, desk), books, stages, Asked(home))
+
+
+async def take_part(
+    home: Home,
+    alliance: Alliance,
+    desk: Desk,
+    search: Search,
+    *,
+    progress: Callable[[str], None] = lambda _what: None,
+) -> Found:
+    """Take part in a discovery: see ``exchange.discovery.taking_part``.
+
+    Raises:
+        PolicyRefusal: our own policy does not allow it.
+        PeerError: somebody who has a part in it refused, is gone, or lied.
+        CosightError: too few took part.
+    """
+    return await discover(office(home, alliance, desk), search, Asked(home), progress=progress)

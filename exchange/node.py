@@ -31,9 +31,7 @@ from exchange.disclosure import (
 )
 from exchange.disclosure.asking import Answered, ask
 from exchange.disclosure.publishing import Built, Edition, publish
-from exchange.discoveries import office, service
-from exchange.discovery.search import Found, Search
-from exchange.discovery.taking_part import discover
+from exchange.discoveries import service
 from exchange.errors import ConfigError, CosightError, LedgerError, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
 from exchange.ledger import Verification
@@ -47,7 +45,6 @@ from exchange.store import Store
 from exchange.store.aggregations import Aggregations
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
-from exchange.store.discovery.member import Asked
 from exchange.store.epochs import Epochs
 from exchange.store.fetched import Fetched
 from exchange.store.guard import guard_key, seal_seed
@@ -176,10 +173,9 @@ class Node:
         Raises:
             ConfigError: it is no address, or cannot be bound.
         """
-        where = checked(listen or self.home.settings.listen)
         parts, idle_s = service(self.home, self.alliance, self.desk), self.home.settings.limits.idle_s
         self._server = Server(self.desk, self.alliance, self.counts, idle_s=idle_s, service=parts)
-        return await self._server.start(where)
+        return await self._server.start(checked(listen or self.home.settings.listen))
 
     async def stop(self) -> None:
         """Stop serving; running sessions get a moment to end."""
@@ -285,19 +281,6 @@ class Node:
                 self.desk, peer, distinct, link, Fetched(self.home),
                 purpose=purpose, confirm=confirm, progress=progress,
             )  # fmt: skip
-
-    async def discover(
-        self, search: Search, *, progress: Callable[[str], None] = lambda _what: None
-    ) -> Found:
-        """Take part in a discovery: see ``exchange.discovery.taking_part``.
-
-        Raises:
-            PolicyRefusal: our own policy does not allow it.
-            PeerError: somebody who has a part in it refused, is gone, or lied.
-            CosightError: too few took part.
-        """
-        here = office(self.home, self.alliance, self.desk)
-        return await discover(here, search, Asked(self.home), progress=progress)
 
     def publish(self, edition: Edition, *, progress: Callable[[int], None] = lambda _count: None) -> Built:
         """Publish our set as a filter, or the next filter of the epoch.

@@ -14,6 +14,7 @@ from exchange.cli import SHARE, app
 from exchange.cli.home import check_purpose, open_home
 from exchange.cli.match import TYPES
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
+from exchange.discoveries import take_part
 from exchange.discovery.search import Found, Search
 from exchange.indicators import IndicatorType
 from exchange.node import Node
@@ -82,7 +83,7 @@ def discover(
         max_seconds=max_seconds,
     )
     with Node(open_home(home)) as node, waiting("joining a discovery", as_json) as progress:
-        found = asyncio.run(node.discover(search, progress=progress))
+        found = asyncio.run(take_part(node.home, node.alliance, node.desk, search, progress=progress))
     emit(as_json, as_result(found), lambda: _show(found))
 
 

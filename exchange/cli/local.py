@@ -45,9 +45,13 @@ our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000
 
+[legal_bases.this-machine]
+basis = "other"
+reference = "nothing leaves this machine"
+
 [discover]
 types = {json.dumps(list(IndicatorType))}
-tlp = "AMBER+STRICT"
+tlp = "AMBER"
 legal_basis = "this-machine"
 relays = ["*"]
 relay = true
@@ -63,17 +67,13 @@ coordinators = ["*"]
 purposes = ["demonstration"]
 measures = {json.dumps(list(Measure))}
 types = {json.dumps(list(IndicatorType))}
-tlp = "AMBER+STRICT"
+tlp = "AMBER"
 legal_basis = "this-machine"
 members = 3
 reporters = 2
 dictionary = {{ min = 1, max = 10000000 }}
 visibility = {json.dumps(list(Visibility))}
 per_day = 1000
-
-[legal_bases.this-machine]
-basis = "other"
-reference = "nothing leaves this machine"
 """
 START_S = 30
 

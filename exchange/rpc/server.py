@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -21,18 +21,30 @@ from exchange.errors import (
     CosightError,
     NotAuthorised,
     PeerError,
-    PeerUnavailable,
     SessionRefused,
 )
 from exchange.identity import certificates
 from exchange.indicators import PROFILE
 from exchange.rpc import filters, messages
+from exchange.rpc.calls import leaf_of, read_from, write_to
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.counting import Call, Counting
 from exchange.rpc.credentials import credentials
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
 from exchange.rpc.discovering import Discovering, calls
-from exchange.rpc.seats import Seats
+from exchange.rpc.seats import (
+    MAX_ASKS,
+    MAX_ASKS_EACH,
+    MAX_CALLS,
+    MAX_CALLS_EACH,
+    MAX_COUNTS,
+    MAX_COUNTS_EACH,
+    MAX_DISCOVERIES,
+    MAX_DISCOVERIES_EACH,
+    MAX_STRANGERS,
+    MAX_STRANGERS_EACH,
+    Seats,
+)
 from exchange.rpc.status import STATUS, outward
 from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame
@@ -51,22 +63,6 @@ OPTIONS = [
     ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
     ("grpc.so_reuseport", 0),
 ]
-MAX_CALLS = 64
-MAX_CALLS_EACH = 16
-"""Open calls in one name, as many as one connection carries. TLS holds a caller to its name by the constraint
-in its intermediate."""
-MAX_ASKS = 256
-MAX_ASKS_EACH = 64
-"""Open calls with questions: they are small, and there may be many at once."""
-MAX_DISCOVERIES = 256
-MAX_DISCOVERIES_EACH = 8
-"""Open calls of discoveries: most of them wait."""
-MAX_COUNTS = 512
-MAX_COUNTS_EACH = 8
-"""Open calls of aggregations: most of them wait for a step to begin, each member in one."""
-MAX_STRANGERS = 16
-MAX_STRANGERS_EACH = 2
-"""Open greetings of those who are not on our roster (yet, or any more)."""
 REQUEST_S = 5
 """Longest wait for the request of a short call, in seconds; ``idle_s`` where that is less."""
 SWEEP_S = 10
@@ -219,7 +215,7 @@ class Server:
                 log_size=greeting.log_size,
                 standing=messages.shown_to_wire(greeting.standing),
             )
-            await _write(context, reply.SerializeToString())
+            await write_to(context, reply.SerializeToString())
 
         await self._guard(context, answer)
 
@@ -239,7 +235,7 @@ class Server:
             request = messages.parse(pb.ProposeRequest, await self._request(context))
             proposal, shown = messages.proposal_from_wire(request)
             reply = await self._responder.propose(peer, proposal, shown)
-            await _write(context, messages.answer_to_wire(reply).SerializeToString())
+            await write_to(context, messages.answer_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer)
 
@@ -248,7 +244,7 @@ class Server:
             peer = await self._caller(context)
             request = messages.parse(pb.SettleRequest, await self._request(context))
             reply = await self._responder.settle(peer, messages.settlement_from_wire(request))
-            await _write(context, messages.settled_to_wire(reply).SerializeToString())
+            await write_to(context, messages.settled_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer)
 
@@ -260,7 +256,7 @@ class Server:
             replies = chain([filters.served_to_wire(served)], filters.chunks(served))
             while (reply := await asyncio.to_thread(next, replies, None)) is not None:
                 async with asyncio.timeout(self._idle_s):
-                    await _write(context, reply.SerializeToString())
+                    await write_to(context, reply.SerializeToString())
 
         await self._guard(context, answer)
 
@@ -269,7 +265,7 @@ class Server:
             peer = await self._caller(context)
             request = messages.parse(pb.AskRequest, await self._request(context))
             reply = await self._responder.leases.ask(peer, filters.questions_from_wire(request))
-            await _write(context, filters.evaluated_to_wire(reply).SerializeToString())
+            await write_to(context, filters.evaluated_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer, self._asks)
 
@@ -278,7 +274,7 @@ class Server:
         if self._service is None:
             return calls(None)
         return calls(
-            Discovering(self._service, read=_read, write=_write, one=self._request, idle_s=self._idle_s)
+            Discovering(self._service, read=read_from, write=write_to, one=self._request, idle_s=self._idle_s)
         )
 
     async def _discover(
@@ -292,15 +288,15 @@ class Server:
     async def _request(self, context: Any) -> bytes:
         """The one message of a short call."""
         async with asyncio.timeout(min(REQUEST_S, self._idle_s)):
-            data = await _read(context)
-            if data is None or await _read(context) is not None:
+            data = await read_from(context)
+            if data is None or await read_from(context) is not None:
                 raise SessionRefused("a short call carries one message")
         return data
 
     async def _run(self, _requests: Any, context: Any) -> None:
         async def answer() -> None:
             peer = await self._caller(context)
-            read = partial(_read, context)
+            read = partial(read, context)
             async with asyncio.timeout(self._idle_s):
                 first = messages.parse(Frame, await read() or b"")
             if first.WhichOneof("kind") != "start":
@@ -310,7 +306,7 @@ class Server:
                 return FrameChannel(
                     agreement.protocol,
                     read=read,
-                    write=partial(_write, context),
+                    write=partial(write, context),
                     idle_s=self._idle_s + compute_allowance_s(agreement),
                     guard=partial(self._still_on_roster, context),
                 )
@@ -326,8 +322,8 @@ class Server:
             async def answer() -> None:
                 call = Call(
                     peer=await self._caller(context),
-                    read=partial(_read, context),
-                    write=partial(_write, context),
+                    read=partial(read, context),
+                    write=partial(write, context),
                     request=partial(self._request, context),
                     guard=partial(self._still_on_roster, context),
                 )
@@ -340,18 +336,18 @@ class Server:
     def _still_on_roster(self, context: Any) -> None:
         """Cut off who was revoked meanwhile; within a run it looks like every other abort."""
         try:
-            self._directory.authorise(_leaf(context))
+            self._directory.authorise(leaf_of(context))
         except NotAuthorised as e:
             raise PeerError(f"a run was cut off: {e}", code=e.code) from e
 
     async def _caller(self, context: Any) -> str:
         """The member that calls, by the roster of this very moment."""
-        return await asyncio.to_thread(self._directory.authorise, _leaf(context))
+        return await asyncio.to_thread(self._directory.authorise, leaf_of(context))
 
     def _name(self, context: Any) -> str:
         """In whose name the call comes, on the roster or not; ``""`` if its certificate does not say."""
         try:
-            return certificates.member_named(certificates.load(_leaf(context)), self._directory.alliance)
+            return certificates.member_named(certificates.load(leaf_of(context)), self._directory.alliance)
         except ValueError:
             return ""
 
@@ -392,29 +388,3 @@ class Server:
 def compute_allowance_s(agreement: Agreement) -> float:
     """Seconds that a peer may be silent because it computes: 0.5 ms a declared row."""
     return 5e-4 * (agreement.initiator_padded + agreement.responder_padded)
-
-
-async def _read(context: Any) -> bytes | None:
-    """The caller's next message, ``None`` after the last."""
-    with _gone():
-        data = await context.read()
-    return None if data is grpc.aio.EOF else data
-
-
-async def _write(context: Any, reply: bytes) -> None:
-    with _gone():
-        await context.write(reply)
-
-
-@contextmanager
-def _gone() -> Iterator[None]:
-    """What gRPC raises when the peer is no more there, in our words."""
-    try:
-        yield
-    except (grpc.RpcError, grpc.aio.UsageError, grpc.aio.InternalError) as e:
-        raise PeerUnavailable("the peer is gone", code="peer-closed") from e
-
-
-def _leaf(context: Any) -> bytes:
-    pem: bytes = context.auth_context()["x509_pem_cert"][0]
-    return pem
