@@ -296,7 +296,7 @@ class Server:
     async def _run(self, _requests: Any, context: Any) -> None:
         async def answer() -> None:
             peer = await self._caller(context)
-            read = partial(read, context)
+            read = partial(read_from, context)
             async with asyncio.timeout(self._idle_s):
                 first = messages.parse(Frame, await read() or b"")
             if first.WhichOneof("kind") != "start":
@@ -306,7 +306,7 @@ class Server:
                 return FrameChannel(
                     agreement.protocol,
                     read=read,
-                    write=partial(write, context),
+                    write=partial(write_to, context),
                     idle_s=self._idle_s + compute_allowance_s(agreement),
                     guard=partial(self._still_on_roster, context),
                 )
@@ -322,8 +322,8 @@ class Server:
             async def answer() -> None:
                 call = Call(
                     peer=await self._caller(context),
-                    read=partial(read, context),
-                    write=partial(write, context),
+                    read=partial(read_from, context),
+                    write=partial(write_to, context),
                     request=partial(self._request, context),
                     guard=partial(self._still_on_roster, context),
                 )
