@@ -35,6 +35,7 @@ bench: build  ## throughput of the kernel, runs beside openmined-psi, spu and fl
 	$(BIN)/python -m benchmarks.delta
 	$(BIN)/python -m benchmarks.filters
 	$(BIN)/python -m benchmarks.askers --askers 100 --seconds 10
+	$(BIN)/python -m benchmarks.noise
 	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.discovery
 

@@ -35,9 +35,11 @@ OVER = ("sightings", "confidence")
 MAX_FRAME_BYTES = 2 << 20
 """Most bytes of one message of the transport: a chunk of 1 MiB and its head."""
 _HASH_BYTES = 32
-_MEMBER = re.compile(r"[a-z0-9-]{1,40}")
+MEMBER = re.compile(r"[a-z0-9-]{1,40}")
+"""What the id of a member looks like."""
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_PROFILE = re.compile(r"[a-z][a-z0-9-]{0,23}/[0-9]{1,4}")
+PROFILE_FORM = re.compile(r"[a-z][a-z0-9-]{0,23}/[0-9]{1,4}")
+"""What the name of a canonical profile looks like."""
 
 
 class Rung(StrEnum):
@@ -167,31 +169,31 @@ class Agreement:
         references = (self.below, self.base, self.initiator_set, self.responder_set)
         new = ((self.initiator_new, self.initiator_padded), (self.responder_new, self.responder_padded))
         return {
-            "version": _is_int(self.version, VERSION, VERSION),
+            "version": is_int(self.version, VERSION, VERSION),
             "alliance": is_text(self.alliance) and bool(self.alliance),
-            "roster_epoch": _is_int(self.roster_epoch, 1, 1 << 53),
-            "members": _matches(_MEMBER, self.initiator, self.responder) and self.initiator != self.responder,
+            "roster_epoch": is_int(self.roster_epoch, 1, 1 << 53),
+            "members": matches(MEMBER, self.initiator, self.responder) and self.initiator != self.responder,
             "receiver": self.receiver in {self.initiator, self.responder},
             "output or rung": isinstance(self.output, Output) and isinstance(self.rung, Rung),
-            "protocol": _matches(_WORD, self.protocol),
+            "protocol": matches(_WORD, self.protocol),
             "stage": isinstance(self.stage, Stage)
             and (self.stage is not Stage.AHEAD or self.rung is Rung.SIZE),
             "correlation": type(self.correlation) is bytes
             and len(self.correlation) == _HASH_BYTES * (self.stage is Stage.ONLINE),
-            "profile": _matches(_PROFILE, self.profile),
-            "types": _is_types(self.types),
-            "padded sizes": all(_is_int(size, 1, MAX_ROWS) for size in sizes),
+            "profile": matches(PROFILE_FORM, self.profile),
+            "types": is_types(self.types),
+            "padded sizes": all(is_int(size, 1, MAX_ROWS) for size in sizes),
             "hashes or nonces": all(type(h) is bytes and len(h) == _HASH_BYTES for h in hashes + nonces),
-            "revisions": all(_is_int(revision, 0, MAX_REVISION) for revision in revisions),
-            "new rows": all(_is_int(n, 0, size if self.base else 0) for n, size in new),
+            "revisions": all(is_int(revision, 0, MAX_REVISION) for revision in revisions),
+            "new rows": all(is_int(n, 0, size if self.base else 0) for n, size in new),
             "over": self.over in OVER if self.rung is Rung.SUM else self.over == "",
-            "label_bytes": _is_int(self.label_bytes, 0, MAX_LABEL_BYTES),
+            "label_bytes": is_int(self.label_bytes, 0, MAX_LABEL_BYTES),
             "bands": _is_bands(self.bands),
-            "epsilon_milli": _is_int(self.epsilon_milli, 0, MAX_EPSILON_MILLI),
+            "epsilon_milli": is_int(self.epsilon_milli, 0, MAX_EPSILON_MILLI),
             "below, base or sets": all(type(h) is bytes and len(h) in {0, _HASH_BYTES} for h in references),
-            "stat_sec": _is_int(self.stat_sec, 40, 128),
-            "deadline_s": _is_int(self.deadline_s, 1, 1 << 31),
-            "max_frame_bytes": _is_int(self.max_frame_bytes, 1, 1 << 31),
+            "stat_sec": is_int(self.stat_sec, 40, 128),
+            "deadline_s": is_int(self.deadline_s, 1, 1 << 31),
+            "max_frame_bytes": is_int(self.max_frame_bytes, 1, 1 << 31),
             "texts": all(map(is_text, (self.purpose, self.initiator_software, self.responder_software))),
         }
 
@@ -295,7 +297,8 @@ def size_class(n: int) -> int:
     return padme(max(n, SMALLEST_CLASS))
 
 
-def _is_int(value: object, least: int, most: int) -> bool:
+def is_int(value: object, least: int, most: int) -> bool:
+    """Whether it is a whole number within these bounds."""
     return type(value) is int and least <= value <= most
 
 
@@ -304,18 +307,20 @@ def is_text(value: object) -> bool:
     return type(value) is str and len(value) <= MAX_TEXT and value.isprintable()
 
 
-def _matches(pattern: re.Pattern[str], *values: object) -> bool:
+def matches(pattern: re.Pattern[str], *values: object) -> bool:
+    """Whether all are texts of this form."""
     return all(type(value) is str and pattern.fullmatch(value) is not None for value in values)
 
 
-def _is_types(value: object) -> bool:
+def is_types(value: object) -> bool:
+    """Whether they are types of indicators, sorted, at least one."""
     if not isinstance(value, tuple) or not value:
         return False
     return all(isinstance(t, IndicatorType) for t in value) and list(value) == sorted(set(value))
 
 
 def _is_bands(value: object) -> bool:
-    return isinstance(value, tuple) and all(_is_int(edge, 0, MAX_ROWS) for edge in value) and are_bands(value)
+    return isinstance(value, tuple) and all(is_int(edge, 0, MAX_ROWS) for edge in value) and are_bands(value)
 
 
 def plain(value: object) -> object:

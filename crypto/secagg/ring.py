@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from crypto import _native, labels
 from crypto.errors import ParameterError
-from crypto.hashing import HASH_BYTES, derive_key
+from crypto.hashing import HASH_BYTES, derive_key, keyed_rows
 from crypto.rows import Rows, check
 
 Vector: TypeAlias = NDArray[np.unsignedinteger[Any]]
@@ -106,6 +106,24 @@ def digests(vector: Vector) -> Rows:
     """
     _width(vector)
     return _native.ring_digests(derive_key(labels.RING_CHUNK), vector.view(np.uint8))
+
+
+def chunk_digests(rows: Rows, number: int) -> Rows:
+    """Hash one chunk of many vectors, as ``digests`` hashes it.
+
+    Args:
+        rows: ``(n, b)`` uint8, of each vector the bytes of the chunk.
+        number: which chunk it is, from 0.
+
+    Returns:
+        ``(n, 32)`` uint8.
+
+    Raises:
+        ParameterError: the array is no table of rows.
+    """
+    check(rows)
+    heads = np.frombuffer(number.to_bytes(8, "little") * len(rows), np.uint8).reshape(-1, 8)
+    return keyed_rows(derive_key(labels.RING_CHUNK), np.concatenate([heads, rows], axis=1))
 
 
 def root(digests: Rows) -> bytes:

@@ -24,6 +24,7 @@ class Between:
                 self.problems += self._shown(ours, theirs)
                 self.problems += _bound(ours, theirs)
                 self._sessions(ours, theirs)
+                self._runs(ours, theirs)
 
     def _rosters(self, ours: Exam, theirs: Exam) -> None:
         pairs = zip(ours.log.rosters.by_epoch, theirs.log.rosters.by_epoch, strict=False)
@@ -73,6 +74,14 @@ class Between:
                 self._problem(theirs, other.intent.seq, f"the session has another agreement than that {said}")
             elif session.receipt is not None:
                 self._receipt(theirs, session.receipt, other, said)
+
+    def _runs(self, ours: Exam, theirs: Exam) -> None:
+        """Everybody that counted in a run has the same result of it, from the same members."""
+        for session, (result, seq) in ours.tallies.items():
+            other, at = theirs.tallies.get(session, (result, None))
+            if other != result:
+                what = f"the run has another result than that of entry {seq} of {ours.log.member}"
+                self._problem(theirs, at, what)
 
     def _receipt(self, theirs: Exam, receipt: Leaf, other: Session, said: str) -> None:
         if other.receipt is not None:

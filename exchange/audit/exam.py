@@ -15,6 +15,7 @@ from exchange.audit.papers import FOLDER, LEAVES, Found, Papers, misnamed, name_
 from exchange.audit.receipts import Receipts
 from exchange.audit.rosters import Rosters
 from exchange.audit.rosters import name_of as roster_file
+from exchange.audit.runs import RunPapers
 from exchange.audit.seals import Seals
 from exchange.audit.witness import Witness
 from exchange.errors import LedgerError
@@ -62,6 +63,7 @@ class Exam:
         log: what the entries say.
         witness: what they say of other logs.
         commitments: the member's own, by epoch: its root in hex and its size class.
+        tallies: hash of the tally of each run that it counted in, in hex, and the entry that says so.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Exam:
         self.problems: list[Finding] = []
         self.warnings: list[Finding] = []
         self.commitments: dict[int, tuple[str, int]] = {}
+        self.tallies: dict[str, tuple[str, int]] = {}
         self.witness = Witness()
         self._files = files
         self._progress = progress
@@ -145,7 +148,8 @@ class Exam:
     def _read_log(self, blamed: dict[str, str]) -> None:
         roots, whole = Roots(None), Findings()
         papers, receipts, decisions = Papers(self.log), Receipts(self.log), Decisions(self.log)
-        seals, bases = Seals(self.log), Bases(self.log)
+        seals, bases, runs = Seals(self.log), Bases(self.log), RunPapers(self.log)
+        self.tallies = runs.tallies
         faults: dict[str, list[tuple[str, int | None, str]]] = {sort: [] for sort in _SORTS}
         for body, note in paired(self._bodies, _stored(self._notes), whole):
             leaf = self._entries.entry(body, note)
@@ -155,6 +159,7 @@ class Exam:
             session = self.log.take(leaf)
             faults["papers"] += _at(leaf, papers.entry(leaf, session))
             faults["seals"] += _at(leaf, seals.entry(leaf, note))
+            faults["runs"] += _at(leaf, runs.entry(leaf))
             faults["bases"] += _at(leaf, ((LEAVES, what) for what in bases.entry(leaf, session)))
             faults["receipts"] += _at(leaf, ((LEAVES, what) for what in receipts.entry(leaf, session)))
             faults["witness"] += _at(leaf, ((LEAVES, what) for what in self.witness.entry(leaf)))
@@ -168,7 +173,7 @@ class Exam:
         self._add((file, None, what) for file, what in misnamed(dict(self.log.documents)))
         for sort in _SORTS:
             self._add(faults[sort])
-        self._odd(papers.named | seals.named)
+        self._odd(papers.named | seals.named | runs.named)
 
     def _add_log(self, found: list[Problem], blamed: dict[str, str]) -> None:
         """Add what is wrong with the log itself, and name the file that is not the manifest's, if one is."""
@@ -199,6 +204,10 @@ class Exam:
             (s.intent.seq, "the session has no result: it runs, or was cut off")
             for s in sessions
             if not s.result
+        )
+        self._warn(
+            (None, f"the run {run.session[:16]} has no end: it goes on, or was cut off")
+            for run in self.log.history.runs.going()
         )
         self._warn(
             (s.intent.seq, "the session has no receipt")
@@ -244,7 +253,7 @@ class Exam:
         return {entry.id: entry.identity_key for entry in entries}
 
 
-_SORTS = ("papers", "receipts", "witness", "decisions", "bases", "seals")
+_SORTS = ("papers", "receipts", "witness", "decisions", "bases", "seals", "runs")
 """In the order in which they are listed."""
 
 

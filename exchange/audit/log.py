@@ -6,6 +6,9 @@ from functools import cached_property
 
 import cbor2
 
+from exchange.aggregation.opening import Opening
+from exchange.aggregation.round import Round
+from exchange.aggregation.tally import Tally
 from exchange.agreement import Agreement
 from exchange.audit.rosters import Rosters
 from exchange.audit.sessions import Session, grouped
@@ -69,6 +72,36 @@ class Log:
         if name not in self._policies:
             self._policies[name] = self._read_policy(name)
         return self._policies[name]
+
+    def opening(self, name: str) -> Opening | None:
+        """The opening of a run, whose context in hex is its name; None where it is not there, or none."""
+        body = self.documents.get(name, b"")
+        if Document(DocumentKind.OPENING, body).hash != name:
+            return None
+        try:
+            return Opening.decode(body)
+        except CosightError:
+            return None
+
+    def round(self, name: str) -> Round | None:
+        """The discovery whose context in hex is its name; None where it is not there, or none."""
+        body = self.documents.get(name, b"")
+        if Document(DocumentKind.ROUND, body).hash != name:
+            return None
+        try:
+            return Round.decode(body)
+        except CosightError:
+            return None
+
+    def tally(self, name: str) -> Tally | None:
+        """The tally of a hash in hex; None where it is not there, or none."""
+        body = self.documents.get(name, b"")
+        if Document(DocumentKind.TALLY, body).hash != name:
+            return None
+        try:
+            return Tally.decode(body)
+        except CosightError:
+            return None
 
     @cached_property
     def _agreements(self) -> dict[str, Agreement | None]:

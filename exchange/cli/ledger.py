@@ -18,7 +18,12 @@ from exchange.store.home import verify_ledger
 from exchange.store.ledger import LedgerReader
 from exchange.store.ledger.export import export as export_ledger
 
-_STYLES = {Kind.ALARM: "bold red", Kind.QUARANTINE: "bold red", Kind.REFUSED: "bold yellow"}
+_STYLES = {
+    Kind.ALARM: "bold red",
+    Kind.QUARANTINE: "bold red",
+    Kind.BROKEN: "bold red",
+    Kind.REFUSED: "bold yellow",
+}
 ledger_app = typer.Typer(help="The record of what was disclosed.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger", rich_help_panel=ACCOUNT)
 
@@ -119,7 +124,7 @@ def _with(leaf: Leaf) -> str:
 
 _LONG = {
     "policy", "peer_signature", "signature", "transcript", "log_root", "peer_set", "root", "state", "below",
-    "request", "digest",
+    "request", "digest", "dictionary", "purpose", "base", "abandons", "tally",
 }  # fmt: skip
 """Hashes and signatures: ``--json`` has them."""
 
@@ -128,6 +133,8 @@ def _details(leaf: Leaf) -> str:
     what: dict[str, Any] = dict(leaf.what) or {
         k: v for k, v in leaf.fields.items() if k in {"alliance", "epoch", "member"}
     }
+    if "culprits" in leaf.fields:
+        what["by"] = leaf.fields["culprits"]
     if "policy" in leaf.fields:
         what["policy "] = str(leaf.fields["policy"])[:16]
     return ", ".join(f"{k.strip().replace('_', ' ')} {_plain(v)}" for k, v in what.items() if k not in _LONG)

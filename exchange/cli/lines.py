@@ -87,6 +87,10 @@ class Lines:
         """Nothing is said of a line."""
         return self
 
+    def copies(self, _types: Collection[IndicatorType], /, **_how: Any) -> tuple[NDArray[np.int64], Rows]:
+        """No line is anybody else's."""
+        return np.zeros(0, np.int64), np.zeros((0, hashing.HASH_BYTES), np.uint8)
+
     def of(self, ids: NDArray[np.int64]) -> list[Context]:
         """Nothing, of each."""
         return [Context()] * len(ids)

@@ -101,15 +101,15 @@ def counting(what: str, as_json: bool) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def waiting(what: str, as_json: bool) -> Iterator[None]:
-    """A spinner with a clock on stderr while something takes its time."""
+def waiting(what: str, as_json: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner with a clock on stderr; call what it yields with what is being done."""
     if as_json or not stderr.is_terminal:
-        yield
+        yield lambda _what: None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        progress.add_task(what, total=None)
-        yield
+        task = progress.add_task(what, total=None)
+        yield lambda now: progress.update(task, description=now)
 
 
 @contextmanager

@@ -22,10 +22,12 @@ from exchange.policy import (
     Verdict,
     decide,
     diff,
+    doubts,
     explain,
     limits,
     sweep,
     warnings,
+    with_all,
 )
 from exchange.policy.request import noise_milli
 from exchange.policy.rules import ITEMS, OBJECTS, PASSES, PENDING, UNSTATED
@@ -56,8 +58,9 @@ def check(
 ) -> None:
     """Read a policy strictly, and say in words what it allows and what deserves a second look."""
     path, policy = home_policy(find_home(home)) if file is None else (file, read_policy(file))
-    doubts = warnings(policy, utc_now())
-    sentences = limits(policy)
+    now = utc_now()
+    seen_twice = [*warnings(policy, now), *doubts(policy, now)]
+    sentences, alliance = limits(policy), with_all(policy)
     result = {
         "file": str(path),
         "revision": policy.revision,
@@ -65,20 +68,27 @@ def check(
         "validity": policy.validity.content(),
         "iep": None if policy.iep is None else policy.iep.id,
         "peers": {name: _peer(name, policy, sentences) for name in sorted(policy.peers)},
-        "warnings": [{"peer": s.peer, "about": s.about, "text": s.text} for s in doubts],
+        "alliance": {s.about: [o.text for o in alliance if o.about == s.about] for s in alliance},
+        "warnings": [{"peer": s.peer, "about": s.about, "text": s.text} for s in seen_twice],
     }
 
     def show() -> None:
         say((str(path), "bold"), f": revision {policy.revision}, hash {policy.hash.hex()[:16]}")
         say(f"in force {policy.validity}" if str(policy.validity) else "in force without an end")
-        if not policy.peers:
+        if not policy.peers and not alliance:
             say("it allows nothing: there are no terms")
+        for about, title in (("aggregate", "counting together"), ("discover", "finding together")):
+            told = [s.text for s in alliance if s.about == about]
+            if told:
+                say((title, "bold"))
+            for text in told:
+                say(f"  {text}")
         for name in sorted(policy.peers):
             say((name, "bold"))
             for sentence in sentences:
                 if sentence.peer == name:
                     say(f"  {sentence.text}")
-        for doubt in doubts:
+        for doubt in seen_twice:
             say(("look", "yellow"), f"  {doubt.text}")
 
     emit(as_json, result, show)

@@ -174,7 +174,7 @@ class Run:
         Raises:
             PeerMisbehaved: an answer is not under the published key, or the peer contradicts its filter.
         """
-        items = await in_thread(_rows_of, questions)
+        items = await in_thread(rows_of, questions)
         found, tags = [], []
         for part in parts(len(questions), MAX_QUESTIONS):
             asked = await self._tags(np.ascontiguousarray(items[part]))
@@ -239,7 +239,7 @@ class Run:
         return answer
 
 
-def _rows_of(questions: Sequence[Indicator]) -> Rows:
+def rows_of(questions: Sequence[Indicator]) -> Rows:
     """The item of each question."""
     items = np.empty((len(questions), ELEMENT_BYTES), np.uint8)
     for kind in {question.type for question in questions}:

@@ -13,6 +13,7 @@ from exchange.indicators import Indicator, IndicatorType
 from exchange.indicators.context import Context
 from exchange.ledger import Leaf
 from exchange.ledger.draft import Draft
+from exchange.ledger.runs import Runs
 from exchange.ledger.tree import Seen
 from exchange.policy import Admission, History, Offer
 
@@ -58,6 +59,11 @@ class Items(Protocol):
 
     def said(self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission) -> Said:
         """What is said of the items that we would put in, by whoever lets them travel."""
+
+    def copies(
+        self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission
+    ) -> tuple[NDArray[np.int64], Rows]:
+        """Which of the items are no sightings of our own, ascending, and a hash of whose report each is."""
 
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
         """The indicators behind these identifiers, in their order."""
@@ -139,6 +145,9 @@ class Ledger(Protocol):
 
     def unsettled(self, peer: str, direction: str) -> Sequence[Booked]:
         """The sessions with an agreement and no receipt, oldest first."""
+
+    def runs(self) -> Runs:
+        """The runs in which we count together with others, or meant to."""
 
     def document(self, name: str) -> bytes | None:
         """What a leaf names by this hash."""

@@ -40,9 +40,9 @@ _INDICATOR_TYPES = frozenset(
         "unknown",
     }
 )
-_TIMELESS = "2026-01-01T00:00:00.000Z"
+TIMELESS = "2026-01-01T00:00:00.000Z"
 """When members, families and techniques were "created": they are names, and the same in every export."""
-_MAX_COUNT = 999_999_999
+MAX_COUNT = 999_999_999
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -59,7 +59,7 @@ class _Bundle:
 
     def __init__(self, export: Export, ids: Ids) -> None:
         self._export, self._ids = export, ids
-        self._now = _time(export.now)
+        self._now = timestamp(export.now)
         self._named: dict[tuple[str, str], tuple[Object, Tlp]] = {}
         self._paps: dict[str, Object] = {}
         self._items: list[Object] = []
@@ -71,13 +71,7 @@ class _Bundle:
         """Everything, what is referred to before what refers to it."""
         named = [{**o, "object_marking_refs": self._marking(tlp)} for o, tlp in self._named.values()]
         for tlp in sorted(self._used, key=closed):
-            yield {
-                "type": "marking-definition", "spec_version": "2.1", "id": TLP_IDS[tlp],
-                "created": _TLP_CREATED, "name": f"TLP:{tlp}",
-                "extensions": {
-                    _TLP_EXTENSION: {"extension_type": "property-extension", "tlp_2_0": tlp.lower()}
-                },
-            }  # fmt: skip
+            yield marking_definition(tlp)
         yield from self._paps.values()
         yield from named
         yield from self._items
@@ -107,7 +101,7 @@ class _Bundle:
         created = min(item.since or self._export.now, self._export.now)
         return {
             "type": kind, "spec_version": "2.1", "id": self._ids.stix(kind, *parts),
-            "created_by_ref": self._us, "created": _time(created), "modified": self._now,
+            "created_by_ref": self._us, "created": timestamp(created), "modified": self._now,
         }  # fmt: skip
 
     def _indicator(self, item: Shared, key: tuple[str, str]) -> Object:
@@ -124,13 +118,13 @@ class _Bundle:
             | {
                 "name": item.indicator.value,
                 "description": told.comment or f"An indicator of the type {item.indicator.type}.",
-                "pattern": pattern(item.indicator), "pattern_type": "stix", "valid_from": _time(start),
+                "pattern": pattern(item.indicator), "pattern_type": "stix", "valid_from": timestamp(start),
             }
-            | _if("indicator_types", sorted(_INDICATOR_TYPES.intersection(told.tags)))
-            | _if("labels", [tag for tag in told.tags if tag not in _INDICATOR_TYPES] + odd)
-            | _if("kill_chain_phases", phases)
-            | _if("valid_until", told.valid_until and _time(told.valid_until))
-            | _if("confidence", told.confidence)
+            | stated("indicator_types", sorted(_INDICATOR_TYPES.intersection(told.tags)))
+            | stated("labels", [tag for tag in told.tags if tag not in _INDICATOR_TYPES] + odd)
+            | stated("kill_chain_phases", phases)
+            | stated("valid_until", told.valid_until and timestamp(told.valid_until))
+            | stated("confidence", told.confidence)
         )  # fmt: skip
 
     def _vulnerability(self, item: Shared, key: tuple[str, str]) -> Object:
@@ -142,14 +136,14 @@ class _Bundle:
                 "description": told.comment or "A vulnerability that is in use.",
                 "external_references": [{"source_name": "cve", "external_id": item.indicator.value}],
             }
-            | _if("confidence", told.confidence)
-            | _if("labels", sorted({*told.tags, *told.malware, *told.techniques, *told.phases}))
+            | stated("confidence", told.confidence)
+            | stated("labels", sorted({*told.tags, *told.malware, *told.techniques, *told.phases}))
         )
 
     def _sighting(self, item: Shared, key: tuple[str, str], of: str) -> Object:
         told, tlp = item.context, stricter(item.tlp, ABOUT_PEERS)
         seen = sorted(t for t in (told.first_seen, told.last_seen) if t is not None)
-        count = None if told.sightings is None else min(told.sightings, _MAX_COUNT)
+        count = None if told.sightings is None else min(told.sightings, MAX_COUNT)
         return (
             self._head("sighting", item, self._export.peer, *key)
             | {
@@ -157,10 +151,10 @@ class _Bundle:
                 f"{self._export.member}.",
                 "sighting_of_ref": of, "where_sighted_refs": [self._us, self._peer], "summary": True,
             }
-            | _if("first_seen", _time(seen[0]) if told.first_seen else None)
-            | _if("last_seen", _time(seen[-1]) if told.last_seen else None)
-            | _if("count", count)
-            | _if("labels", ["own-observation"] if item.own else None)
+            | stated("first_seen", timestamp(seen[0]) if told.first_seen else None)
+            | stated("last_seen", timestamp(seen[-1]) if told.last_seen else None)
+            | stated("count", count)
+            | stated("labels", ["own-observation"] if item.own else None)
             | {"object_marking_refs": self._marking(tlp) + self._pap(told.pap)}
         )  # fmt: skip
 
@@ -173,7 +167,7 @@ class _Bundle:
                 "abstract": f"What {peer} says", "content": "\n".join(lines(told)),
                 "authors": [peer], "object_refs": [of],
             }
-            | _if("confidence", told.confidence)
+            | stated("confidence", told.confidence)
             | {"object_marking_refs": self._marking(says.tlp) + self._pap(told.pap)}
         )  # fmt: skip
 
@@ -194,7 +188,7 @@ class _Bundle:
         thing, before = self._named.get((kind, name), ({}, tlp))
         if not thing:
             by = {} if kind == "identity" else {"created_by_ref": self._us}
-            times = {"created": _TIMELESS, "modified": _TIMELESS, "name": name}
+            times = {"created": TIMELESS, "modified": TIMELESS, "name": name}
             thing = (
                 {"type": kind, "spec_version": "2.1", "id": self._ids.stix(kind, name)} | by | times | more
             )
@@ -212,17 +206,26 @@ class _Bundle:
         statement = f"PAP:{pap}"
         id_ = self._ids.stix("marking-definition", statement)
         self._paps[statement] = {
-            "type": "marking-definition", "spec_version": "2.1", "id": id_, "created": _TIMELESS,
+            "type": "marking-definition", "spec_version": "2.1", "id": id_, "created": TIMELESS,
             "definition_type": "statement", "definition": {"statement": statement},
         }  # fmt: skip
         return [id_]
 
 
-def _if(name: str, value: Any) -> Object:
+def marking_definition(tlp: Tlp) -> Object:
+    """The marking as OASIS defines it; there is none for RED."""
+    return {
+        "type": "marking-definition", "spec_version": "2.1", "id": TLP_IDS[tlp], "created": _TLP_CREATED,
+        "name": f"TLP:{tlp}",
+        "extensions": {_TLP_EXTENSION: {"extension_type": "property-extension", "tlp_2_0": tlp.lower()}},
+    }  # fmt: skip
+
+
+def stated(name: str, value: Any) -> Object:
     """A property, unless there is nothing to say: STIX knows neither ``null`` nor empty lists."""
     return {} if value is None or value == [] else {name: value}
 
 
-def _time(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
     """A timestamp of STIX, in milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from crypto import ed25519
 from exchange.config import CA_KEY, IDENTITY_KEY, LOG_KEY
 from exchange.errors import ConfigError
 
-PUBLIC_KEY_BYTES = 32
-SIGNATURE_BYTES = 64
+PUBLIC_KEY_BYTES = ed25519.KEY_BYTES
+SIGNATURE_BYTES = ed25519.SIGNATURE_BYTES
 
 _P = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -112,11 +113,7 @@ def verify(public_key: bytes, label: str, body: bytes, signature: bytes) -> bool
 
 def verify_raw(public_key: bytes, data: bytes, signature: bytes) -> bool:
     """Whether a signature over bytes that carry their own label is good."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    return ed25519.verify(public_key, data, signature)
 
 
 def fingerprint(data: bytes) -> str:

@@ -1,7 +1,8 @@
 """Documents: what entries of the ledger name by hash, kept beside them so that an auditor can read it.
 
-An agreement, a policy, a peer's checkpoint that is kept as evidence, the public key of our seals. None of
-them holds an indicator.
+An agreement, a policy, a peer's checkpoint that is kept as evidence, the public key of our seals; of a
+run in which an alliance counts together its opening, and the tally that its members signed. None of them
+holds an indicator.
 """
 
 from enum import StrEnum
@@ -18,9 +19,18 @@ class DocumentKind(StrEnum):
     POLICY = "policy"
     NOTE = "note"
     KEY = "key"
+    OPENING = "opening"
+    TALLY = "tally"
+    ROUND = "round"
 
 
-_LABELS = {DocumentKind.AGREEMENT: labels.AGREEMENT, DocumentKind.POLICY: labels.POLICY}
+_LABELS = {
+    DocumentKind.AGREEMENT: labels.AGREEMENT,
+    DocumentKind.POLICY: labels.POLICY,
+    DocumentKind.OPENING: labels.AGGREGATE_OPENING,
+    DocumentKind.TALLY: labels.AGGREGATE_TALLY,
+    DocumentKind.ROUND: labels.DISCOVERY_ROUND,
+}
 
 
 class Document(NamedTuple):
@@ -28,8 +38,8 @@ class Document(NamedTuple):
 
     Attributes:
         kind: what it is.
-        body: canonical bytes of an agreement, canonical content of a policy, a checkpoint note in UTF-8, or
-            an ML-DSA-44 public key.
+        body: canonical bytes of an agreement, an opening or a tally, canonical content of a policy, a
+            checkpoint note in UTF-8, or an ML-DSA-44 public key.
     """
 
     kind: DocumentKind
@@ -39,8 +49,8 @@ class Document(NamedTuple):
     def hash(self) -> str:
         """The name under which entries speak of it, in hex.
 
-        That of an agreement is ``Agreement.hash``, that of a policy ``Policy.hash``: SHA-256 over a label, a
-        zero byte and the body. That of a note or a key is its SHA-256.
+        That of an agreement is ``Agreement.hash``, that of a policy ``Policy.hash``, that of an opening its
+        context: SHA-256 over a label, a zero byte and the body. That of a note or a key is its SHA-256.
         """
         label = _LABELS.get(self.kind)
         return sha256((label.encode() + b"\x00" if label else b"") + self.body).hexdigest()

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from exchange.ledger import note as notes
-from exchange.ledger.leaf import Kind, Leaf
+from exchange.ledger.leaf import RUNS, Kind, Leaf
+from exchange.ledger.runs import Runs
 
 
 @dataclass(slots=True)
@@ -20,11 +21,14 @@ class History:
     sessions: set[str] = field(default_factory=set)
     open: dict[str, Leaf] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
+    runs: Runs = field(default_factory=Runs)
 
     def admit(self, leaf: Leaf) -> str:
         """Take in the next entry; return what is wrong with its place in the log, or ``""``."""
         if leaf.kind is not Kind.OPENED and not self.origin:
             return "the log does not begin with its opening entry"
+        if leaf.kind in RUNS:
+            return self.runs.admit(leaf)
         rule = {
             Kind.OPENED: self._opened,
             Kind.ROSTER: self._roster,

@@ -67,6 +67,10 @@ class Asked:
         """Nothing: a light member has no context to give."""
         return Nothing()
 
+    def copies(self, _types: Collection[IndicatorType], /, **_how: Any) -> tuple[NDArray[np.int64], Rows]:
+        """None: what is asked is nobody's report."""
+        return np.zeros(0, np.int64), np.zeros((0, HASH_BYTES), np.uint8)
+
     def values(self, ids: NDArray[np.int64]) -> list[Indicator]:
         """The values at these places, in their order."""
         return [self.indicators[place] for place in ids.tolist()]

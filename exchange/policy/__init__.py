@@ -19,7 +19,9 @@ from exchange.policy.rules import RULES, Decision, Verdict, decide, explain
 from exchange.policy.sweep import Sweep, sweep
 from exchange.policy.tables import Arrangement, Iep, LegalBasis
 from exchange.policy.terms import ANYONE, Approving, Bounds, Noise, PerValue, Share, Terms, Told, Validity
+from exchange.policy.together import Aggregate, Discover
 from exchange.policy.words import Sentence, limits, warnings
+from exchange.policy.words_together import doubts, with_all
 
 __all__ = [
     "ADMISSION_RULES",
@@ -28,6 +30,7 @@ __all__ = [
     "EVERYTHING",
     "RULES",
     "Admission",
+    "Aggregate",
     "Approval",
     "Approving",
     "Arrangement",
@@ -35,6 +38,7 @@ __all__ = [
     "Condition",
     "Decision",
     "Difference",
+    "Discover",
     "History",
     "Iep",
     "LegalBasis",
@@ -60,6 +64,7 @@ __all__ = [
     "at_stake",
     "decide",
     "diff",
+    "doubts",
     "explain",
     "limits",
     "parse",
@@ -67,4 +72,5 @@ __all__ = [
     "sweep",
     "told",
     "warnings",
+    "with_all",
 ]

@@ -21,7 +21,9 @@ from exchange.policy.terms import (
     Validity,
     plain,
 )
+from exchange.policy.together import Shared
 from exchange.policy.words import called, in_short
+from exchange.policy.words_together import with_all_in_short
 
 MORE, LESS, OTHER = "allowed", "forbidden", "changed"
 Change = tuple[str, str]
@@ -68,6 +70,8 @@ def _of_the_whole(old: Policy, new: Policy) -> Iterator[Change]:
             _turned(kind),
             f"{'held to be' if kind is MORE else 'no longer held to be'} personal data:{text}",
         )
+    for table in ("aggregate", "discover"):
+        yield from _together(table, getattr(old, table), getattr(new, table))
     for table in ("legal_bases", "arrangements", "approvers"):
         yield from _tables(table, getattr(old, table), getattr(new, table))
     if old.iep != new.iep:
@@ -89,10 +93,24 @@ def _of_a_peer(name: str, old: tuple[str, Terms] | None, new: tuple[str, Terms] 
     if old[0] != new[0]:
         whose = "the terms for every other member" if new[0] == ANYONE else "terms of its own"
         yield OTHER, f"it is judged by {whose} now"
-    for f in fields(Terms):
-        before, after = getattr(old[1], f.name), getattr(new[1], f.name)
+    yield from _line_by_line(_COMPARE, old[1], new[1])
+
+
+def _line_by_line(how: Mapping[str, Compare], old: Terms | Shared, new: Terms | Shared) -> Iterator[Change]:
+    for f in fields(old):
+        before, after = getattr(old, f.name), getattr(new, f.name)
         if before != after:
-            yield from _COMPARE.get(f.name, _other)(f.name, before, after)
+            yield from how.get(f.name, _other)(f.name, before, after)
+
+
+def _together(table: str, old: Shared | None, new: Shared | None) -> Iterator[Change]:
+    if old is None or new is None:
+        if (found := old or new) is not None:
+            kind, did = (MORE, "added") if old is None else (LESS, "taken away")
+            yield kind, f"[{table}] was {did}: {with_all_in_short(found)}"
+        return
+    for kind, text in _line_by_line(_COMPARE_TOGETHER, old, new):
+        yield kind, f"[{table}] {text}"
 
 
 def _turned(kind: str) -> str:
@@ -182,6 +200,12 @@ def _at_most(line: str, old: float | None, new: float | None) -> Iterator[Change
     yield (MORE if more else LESS), f"{line} {_said(new)}, not {_said(old)}"
 
 
+def _at_least(line: str, old: float, new: float) -> Iterator[Change]:
+    """The least that is asked for; 0 where that is not stated and everything is refused."""
+    more = bool(new) and (not old or new < old)
+    yield (MORE if more else LESS), f"{line} {_said(new) if new else 'unstated'}, not {_said(old)}"
+
+
 def _at_most_of_each(line: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[Change]:
     for key in sorted({*old, *new}):
         if old.get(key) != new.get(key):
@@ -204,6 +228,17 @@ def _flag(line: str, old: Any, new: Any) -> Iterator[Change]:
     """What stands in the way where it is true."""
     if old != new:
         yield (LESS if new else MORE), f"{line} is {str(new).lower()} now"
+
+
+def _may(line: str, _old: Any, new: Any) -> Iterator[Change]:
+    """What is allowed where it is true."""
+    yield (MORE if new else LESS), f"{line} is {str(new).lower()} now"
+
+
+def _blur(line: str, old: float | None, new: float | None) -> Iterator[Change]:
+    """The privacy loss of noise that is needed; none is needed where it is not stated."""
+    more = new is None or (old is not None and new > old)
+    yield (MORE if more else LESS), f"{line} {_said(new)}, not {_said(old)}"
 
 
 def _order(*words: str | None) -> Compare:
@@ -322,3 +357,15 @@ _COMPARE: dict[str, Compare] = {
     "validity": lambda _line, old, new: _validity("valid", old, new),
 }
 """How the lines of two terms are compared; of the others it is only said that they differ."""
+
+_COMPARE_TOGETHER: dict[str, Compare] = {
+    **{line: _COMPARE[line] for line in ("types", "tlp", "pap", "legal_basis", "provenance", "max_age_days")},
+    **{line: _COMPARE[line] for line in ("suspended", "validity")},
+    **dict.fromkeys(("purposes", "coordinators", "measures", "visibility", "relays", "learns"), _words),
+    **dict.fromkeys(("members", "minimum", "reporters", "each_type", "threshold"), _at_least),
+    **dict.fromkeys(("per_day", "dominance", "quota", "repeated"), _at_most),
+    **dict.fromkeys(("relay", "counter", "helper"), _may),
+    "dictionary": _bounds,
+    "epsilon": _blur,
+}
+"""How the lines of the tables on the alliance are compared."""

@@ -13,6 +13,7 @@ from exchange.indicators import IndicatorType
 from exchange.policy.reader import Reader
 from exchange.policy.tables import PERSONAL, Arrangement, Iep, LegalBasis
 from exchange.policy.terms import ALWAYS, ANYONE, VERSION, Terms, Validity, plain
+from exchange.policy.together import Aggregate, Discover
 from exchange.policy.values import Values
 
 
@@ -31,6 +32,8 @@ class Policy:
         arrangements: by name.
         approvers: Ed25519 public keys, 32 bytes, by name.
         iep: the FIRST IEP that heads it.
+        aggregate: what may be counted with the alliance; None for nothing.
+        discover: what may be looked for with the alliance; None for nothing.
     """
 
     peers: Mapping[str, Terms] = field(default_factory=dict)
@@ -43,6 +46,8 @@ class Policy:
     arrangements: Mapping[str, Arrangement] = field(default_factory=dict)
     approvers: Mapping[str, bytes] = field(default_factory=dict)
     iep: Iep | None = None
+    aggregate: Aggregate | None = None
+    discover: Discover | None = None
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Self:
@@ -83,6 +88,8 @@ class Policy:
             said["regions"] = plain(self.regions)
         if self.personal_data != PERSONAL:
             said["personal_data"] = {"types": plain(self.personal_data)}
+        tables = (("aggregate", self.aggregate), ("discover", self.discover))
+        said |= {name: table.content() for name, table in tables if table is not None}
         return {"version": VERSION} | said | self.validity.content() | peers
 
     @cached_property

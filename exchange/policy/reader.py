@@ -7,20 +7,21 @@ from typing import Any
 
 from crypto.psi.base import MAX_BANDS, MAX_EPSILON_MILLI, are_bands
 from crypto.sealing import LABEL_CLASSES
-from exchange.agreement import MAX_ROWS, OVER, Rung
+from crypto.secagg.noise import MOST_EPSILON_MILLI
+from exchange.aggregation.opening import LEAST_REPORTERS, MEMBERS, Measure, Visibility
+from exchange.agreement import MAX_ROWS, MEMBER, OVER, PROFILE_FORM, Rung
 from exchange.identity.keys import is_strong
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Context, Pap
 from exchange.policy.condition import Condition
 from exchange.policy.tables import BALANCED, BASES, IEP_WORDS, Arrangement, Iep, LegalBasis
 from exchange.policy.terms import ANYONE, VERSION, Approving, Noise, PerValue, Share, Terms, Told
+from exchange.policy.together import LEARNERS, Aggregate, Discover, Shared
 from exchange.policy.values import Place, Read, Values
 
-MEMBER = re.compile(r"[a-z0-9-]{1,40}")
 WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _PEER = re.compile(rf"{MEMBER.pattern}|{re.escape(ANYONE)}")
 _REGION = re.compile(r"[A-Z][A-Z0-9-]{1,9}")
-_PROFILE = re.compile(r"[a-z][a-z0-9-]{0,23}/[0-9]{1,4}")
 _KEY = re.compile(r"[0-9a-f]{64}")
 _MAX_SESSIONS = 1_000_000
 _MAX_VALUES = 1 << 53
@@ -58,6 +59,8 @@ class Reader:
             "arrangements": self._ids(self._arrangement),
             "approvers": self._ids(self._key),
             "iep": self._iep,
+            "aggregate": self._aggregate,
+            "discover": self._discover,
             "peers": lambda at, value: v.named(
                 at, value, _PEER, "member id (a-z, 0-9 and -, at most 40)", self._terms
             ),
@@ -66,12 +69,56 @@ class Reader:
         del found["version"]
         for name, terms in found.setdefault("peers", {}).items():
             self._agree(("peers", name), terms, found)
+        for name in ("aggregate", "discover"):
+            if name in found:
+                self._hold((name,), found[name], found)
         return found | {"validity": v.validity((), raw)}
 
     def _terms(self, at: Place, raw: object) -> Terms:
-        readers = self._who() | self._what() | self._limits() | self._guards()
+        return Terms(**self._dated(at, raw, self._who() | self._what() | self._limits() | self._guards()))
+
+    def _aggregate(self, at: Place, raw: object) -> Aggregate:
+        v = self._v
+        readers = self._shared() | {
+            "coordinators": v.matching(_PEER, "a member id, or *"),
+            "measures": v.words(list(Measure)),
+            "minimum": v.number(MEMBERS[1], MEMBERS[0]),
+            "reporters": v.number(MEMBERS[1], LEAST_REPORTERS),
+            "dictionary": v.bounds,
+            "each_type": v.number(MAX_ROWS, 1),
+            "repeated": v.real(0, 1),
+            "dominance": v.real(0.001, 1),
+            "epsilon": v.real(0.001, MOST_EPSILON_MILLI / 1000),
+            "visibility": v.words(list(Visibility)),
+        }
+        return Aggregate(**self._dated(at, raw, readers))
+
+    def _discover(self, at: Place, raw: object) -> Discover:
+        v = self._v
+        readers = self._shared() | {
+            "relays": v.matching(_PEER, "a member id, or *"),
+            "relay": v.flag,
+            "counter": v.flag,
+            "helper": v.flag,
+            "threshold": v.number(MEMBERS[1], 2),
+            "learns": v.words(LEARNERS),
+            "quota": v.real(1, 100),
+        }
+        return Discover(**self._dated(at, raw, readers))
+
+    def _shared(self) -> dict[str, Read]:
+        """Readers of the lines that counting and finding together have in common."""
+        v, lines = self._v, self._who() | self._what()
+        both = ("purposes", "types", "tlp", "pap", "legal_basis", "provenance", "max_age_days", "suspended")
+        return {name: lines[name] for name in both} | {
+            "members": v.number(MEMBERS[1], MEMBERS[0]),
+            "per_day": v.number(_MAX_SESSIONS),
+        }
+
+    def _dated(self, at: Place, raw: object, readers: Mapping[str, Read]) -> dict[str, Any]:
+        """The lines of a table that has its own days."""
         stated = self._v.stated(at, raw, readers, "valid_from", "valid_until")
-        return Terms(**stated, validity=self._v.validity(at, self._v.table(at, raw)))
+        return stated | {"validity": self._v.validity(at, self._v.table(at, raw))}
 
     def _who(self) -> dict[str, Read]:
         """Readers of the lines on the peer and on the circumstances."""
@@ -102,7 +149,7 @@ class Reader:
             "attribution": v.word(IEP_WORDS["attribution"]),
             "max_age_days": self._ages,
             "provenance": v.word(["own", "any"]),
-            "profiles": v.matching(_PROFILE, "the name of a profile, such as cti-c14n/1"),
+            "profiles": v.matching(PROFILE_FORM, "the name of a profile, such as cti-c14n/1"),
         }
 
     def _limits(self) -> dict[str, Read]:
@@ -209,12 +256,12 @@ class Reader:
     def _legal_basis(self, at: Place, raw: object) -> LegalBasis:
         v = self._v
         readers = {"basis": v.word(BASES), "balancing_test": v.line(), "reference": v.line()}
-        stated = v.stated(at, raw, readers, "valid_from", "valid_until")
+        stated = self._dated(at, raw, readers)
         if "basis" not in stated:
             raise v.fault(at, f"needs basis, one of: {', '.join(BASES)}")
         if stated["basis"] == BALANCED and "balancing_test" not in stated:
             raise v.fault(at, "needs balancing_test: where the test of the interests is filed")
-        return LegalBasis(**stated, validity=v.validity(at, v.table(at, raw)))
+        return LegalBasis(**stated)
 
     def _arrangement(self, at: Place, raw: object) -> Arrangement:
         v = self._v
@@ -223,10 +270,10 @@ class Reader:
             "parties": v.matching(MEMBER, "a member id (a-z, 0-9 and -, at most 40)"),
             "conditions": v.line(),
         }
-        stated = v.stated(at, raw, readers, "valid_from", "valid_until")
+        stated = self._dated(at, raw, readers)
         if "reference" not in stated:
             raise v.fault(at, "needs reference: where the arrangement is filed")
-        return Arrangement(**stated, validity=v.validity(at, v.table(at, raw)))
+        return Arrangement(**stated)
 
     def _key(self, at: Place, value: object) -> bytes:
         if isinstance(value, str) and _KEY.fullmatch(value) and is_strong(bytes.fromhex(value)):
@@ -258,12 +305,18 @@ class Reader:
 
     def _agree(self, at: Place, terms: Terms, found: Mapping[str, Any]) -> None:
         """Refuse terms that name what the policy does not have, or that contradict it."""
-        for key, tables in (("arrangement", "arrangements"), ("legal_basis", "legal_bases")):
-            name = getattr(terms, key)
-            if name is not None and name not in found.get(tables, {}):
-                raise self._v.fault((*at, key), f"names {name}, and there is no [{tables}.{name}]")
+        name = terms.arrangement
+        if name is not None and name not in found.get("arrangements", {}):
+            raise self._v.fault((*at, "arrangement"), f"names {name}, and there is no [arrangements.{name}]")
         if terms.approval is not None and terms.approval.people > len(found.get("approvers", {})):
             raise self._v.fault((*at, "approval"), "asks for more people than [approvers] has")
+        self._hold(at, terms, found)
+
+    def _hold(self, at: Place, terms: Terms | Shared, found: Mapping[str, Any]) -> None:
+        """Refuse what names a legal basis that is not there, or a marking that the policy's IEP closes."""
+        name = terms.legal_basis
+        if name is not None and name not in found.get("legal_bases", {}):
+            raise self._v.fault((*at, "legal_basis"), f"names {name}, and there is no [legal_bases.{name}]")
         iep = found.get("iep")
         if iep is not None and iep.tlp is not None and terms.tlp not in {None, *_up_to(iep.tlp)}:
             raise self._v.fault((*at, "tlp"), f"is more closed than the {iep.tlp} of the policy's own IEP")

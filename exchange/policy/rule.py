@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
 
 from exchange.policy.history import History
 from exchange.policy.model import Policy
@@ -47,9 +48,9 @@ class Objection:
     tables: str = ""
     top: str = ""
 
-    def lines(self, name: str) -> str:
-        """What to write in the file, under the terms of this name; ``""`` where nothing helps."""
-        terms = f"[{header(name)}]\n{self.remedy}" if self.remedy else ""
+    def lines(self, table: str) -> str:
+        """What to write in the file, with the remedy in this table; ``""`` where nothing helps."""
+        terms = f"[{table}]\n{self.remedy}" if self.remedy else ""
         return "\n\n".join(part for part in (self.top, terms, self.tables) if part)
 
 
@@ -60,11 +61,32 @@ class Pending:
     reason: str
 
 
-Check = Callable[[Case], Objection | Pending | None]
+class Situation(Protocol):
+    """What every rule may look at; ``terms`` are a table that states nothing if made without arguments."""
+
+    @property
+    def policy(self) -> Policy:
+        """Ours."""
+
+    @property
+    def terms(self) -> Any:
+        """Those that the request is judged by."""
+
+    @property
+    def request(self) -> Any:
+        """What is asked; it has ``types``."""
+
+    @property
+    def now(self) -> datetime:
+        """The time, UTC."""
+
+
+C = TypeVar("C", bound=Situation)
+Answer = Objection | Pending | None
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Generic[C]):
     """One rule.
 
     Attributes:
@@ -76,18 +98,17 @@ class Rule:
 
     id: str
     about: str
-    check: Check
+    check: Callable[[C], Answer]
     lines: tuple[str, ...] = ()
 
-    def is_stated(self, case: Case) -> bool:
+    def is_stated(self, case: C) -> bool:
         """Say whether the policy asks anything of what the rule is about."""
         return not self.lines or any(_is_stated(line, case) for line in self.lines)
 
 
-def _is_stated(line: str, case: Case) -> bool:
+def _is_stated(line: str, case: Situation) -> bool:
     holder = case.terms if hasattr(case.terms, line) else case.policy
-    unstated = Terms() if holder is case.terms else Policy()
-    return bool(getattr(holder, line) != getattr(unstated, line))
+    return bool(getattr(holder, line) != getattr(type(holder)(), line))
 
 
 def listed(name: str, words: Iterable[str]) -> str:

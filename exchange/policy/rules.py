@@ -1,6 +1,6 @@
 """The decision: the first rule that objects refuses. And why: what every rule says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from exchange.policy.budget import BUDGET, admission
 from exchange.policy.history import History
 from exchange.policy.model import Policy
 from exchange.policy.request import Request
-from exchange.policy.rule import Case, Objection, Pending, Rule, header
+from exchange.policy.rule import C, Case, Objection, Pending, Rule, header
 from exchange.policy.terms import Terms
 from exchange.policy.what import CLIMB, SIZES, WHAT
 from exchange.policy.who import APPROVAL, WHO
@@ -18,7 +18,7 @@ ALLOWED = "allowed"
 PASSES, OBJECTS, PENDING, UNSTATED, ITEMS = "passes", "objects", "not known yet", "not stated", "item by item"
 """What a rule can say in an explanation."""
 
-RULES = (*WHO, *WHAT, *SIZES, *BUDGET, CLIMB, APPROVAL)
+RULES: tuple[Rule[Case], ...] = (*WHO, *WHAT, *SIZES, *BUDGET, CLIMB, APPROVAL)
 """In the order in which they are asked."""
 
 
@@ -60,15 +60,7 @@ class Verdict:
 def decide(policy: Policy, request: Request, history: History, now: datetime) -> Decision:
     """Decide on a request: allowed only if there are terms for the peer and no rule objects."""
     case = _case(policy, request, history, now)
-    for rule in RULES:
-        said = rule.check(case)
-        if isinstance(said, Objection):
-            return _refusal(rule.id, said, case.name or request.peer)
-    return Decision(
-        allowed=True,
-        rule=ALLOWED,
-        explanation=f"allowed: no rule objects to it under [{header(case.name)}]",
-    )
+    return by_rules(RULES, case, header(case.name or request.peer))
 
 
 def explain(policy: Policy, request: Request, history: History, now: datetime) -> tuple[Verdict, ...]:
@@ -77,7 +69,7 @@ def explain(policy: Policy, request: Request, history: History, now: datetime) -
     The rules that decide item by item follow, with what they let in.
     """
     case = _case(policy, request, history, now)
-    verdicts = [Verdict(rule=rule.id, about=rule.about, **_said(rule, case)) for rule in RULES]
+    verdicts = verdicts_of(RULES, case, header(case.name or request.peer))
     return (*verdicts, *_by_item(case.terms, admission(case.terms, history, now)))
 
 
@@ -86,20 +78,34 @@ def _case(policy: Policy, request: Request, history: History, now: datetime) -> 
     return Case(policy, name, terms, request, history, now)
 
 
-def _refusal(rule: str, objection: Objection, name: str) -> Decision:
+def by_rules(rules: Iterable[Rule[C]], case: C, table: str) -> Decision:
+    """Decide by rules, the terms being in this table: the first that objects refuses."""
+    for rule in rules:
+        said = rule.check(case)
+        if isinstance(said, Objection):
+            return _refusal(rule.id, said, table)
+    explanation = f"allowed: no rule objects to it under [{table}]"
+    return Decision(allowed=True, rule=ALLOWED, explanation=explanation)
+
+
+def verdicts_of(rules: Iterable[Rule[C]], case: C, table: str) -> list[Verdict]:
+    """Return what every rule says."""
+    return [Verdict(rule=rule.id, about=rule.about, **_said(rule, case, table)) for rule in rules]
+
+
+def _refusal(rule: str, objection: Objection, table: str) -> Decision:
     text = f"refused by {rule}: {objection.reason}"
-    if lines := objection.lines(name):
+    if lines := objection.lines(table):
         text += f". To allow it, write in policy.toml:\n\n{lines}"
     return Decision(allowed=False, rule=rule, explanation=text)
 
 
-def _said(rule: Rule, case: Case) -> Mapping[str, str]:
+def _said(rule: Rule[C], case: C, table: str) -> Mapping[str, str]:
     answer = rule.check(case)
     if isinstance(answer, Pending):
         return {"verdict": PENDING, "reason": answer.reason}
     if isinstance(answer, Objection):
-        lines = answer.lines(case.name or case.request.peer)
-        return {"verdict": OBJECTS, "reason": answer.reason, "remedy": lines}
+        return {"verdict": OBJECTS, "reason": answer.reason, "remedy": answer.lines(table)}
     return {"verdict": PASSES if rule.is_stated(case) else UNSTATED}
 
 

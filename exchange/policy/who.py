@@ -1,11 +1,12 @@
 """Rules on the peer and on the circumstances: who, in which part, where, on what ground."""
 
 from exchange.policy.approvals import approving, request_hash
-from exchange.policy.rule import Case, Objection, Rule, header, listed, quoted
+from exchange.policy.rule import Case, Objection, Rule, Situation, header, listed, quoted
 from exchange.policy.tables import BALANCED
 
 
-def _policy_validity(case: Case) -> Objection | None:
+def in_force(case: Situation) -> Objection | None:
+    """Object where the policy as a whole is not in force."""
     iep = case.policy.iep
     if not case.policy.validity.covers(case.now):
         return Objection(f"the policy is in force {case.policy.validity}")
@@ -90,7 +91,8 @@ def _direction(case: Case) -> Objection | None:
     return Objection(f"we may not {act} {request.peer} (be the {request.direction})", remedy)
 
 
-def _personal_data(case: Case) -> Objection | None:
+def personal_data(case: Situation) -> Objection | None:
+    """Object where personal data would go in without a legal basis that holds."""
     personal = sorted(case.policy.personal_data.intersection(case.request.types))
     if not personal:
         return None
@@ -105,7 +107,7 @@ def _personal_data(case: Case) -> Objection | None:
     return Objection(f"the legal basis {name} ({basis.basis}) holds {basis.validity}")
 
 
-def _basis_for(case: Case) -> tuple[str, str]:
+def _basis_for(case: Situation) -> tuple[str, str]:
     """A line that names a legal basis that holds, and its table where the policy has none."""
     for name, basis in sorted(case.policy.legal_bases.items()):
         if basis.validity.covers(case.now):
@@ -148,8 +150,8 @@ def _approval(case: Case) -> Objection | None:
     )
 
 
-WHO = (
-    Rule("p2-policy-validity", "the policy is in force on this day", _policy_validity),
+WHO: tuple[Rule[Case], ...] = (
+    Rule("p2-policy-validity", "the policy is in force on this day", in_force),
     Rule("p22-suspended", "nothing is suspended", _suspended),
     Rule("p1-peer", "there are terms for the peer", _peer),
     Rule("p22-quarantine", "the peer is not in quarantine", _quarantine),
@@ -161,7 +163,7 @@ WHO = (
     Rule("p1-direction", "we may dial, or answer, this peer", _direction),
     Rule("purpose", "only these purposes are stated", _purpose, ("purposes",)),
     Rule("p6-attribution", "the peer may, or need not, be named", _attribution, ("attribution", "iep")),
-    Rule("p16-personal-data", "personal data go in on a legal basis that holds", _personal_data),
+    Rule("p16-personal-data", "personal data go in on a legal basis that holds", personal_data),
 )
 """Those that are asked first."""
 APPROVAL = Rule("p19-approval", "so many people have approved the request", _approval, ("approval",))

@@ -73,10 +73,10 @@ def _of(name: str, terms: Terms) -> Iterator[tuple[str, str]]:
     ceiling = "nothing, for want of tlp" if terms.tlp is None else f"up to TLP {terms.tlp}"
     pap = "" if terms.pap is None else f", up to PAP {terms.pap}"
     own = ", our own sightings alone" if terms.provenance == "own" else ""
-    yield "enters", f"{_list(terms.types)} go in, {ceiling}{pap}{own}"
+    yield "enters", f"{list_of(terms.types)} go in, {ceiling}{pap}{own}"
     sizes = [(text, b) for text, b in (("ours", terms.our_size), ("theirs", terms.peer_size)) if b]
     spans = "; ".join(f"{text} {b.least:,} to {b.most:,} items" for text, b in sizes)
-    yield "sizes", f"{spans or 'no sizes are stated'}; protocols {_list(terms.protocols) or 'none'}"
+    yield "sizes", f"{spans or 'no sizes are stated'}; protocols {list_of(terms.protocols) or 'none'}"
     yield from _conditions(terms)
     yield from _asking(who, terms)
 
@@ -90,7 +90,7 @@ def _conditions(terms: Terms) -> Iterator[tuple[str, str]]:
         "commitment", "growth_per_day", "tell_count", "sums", "bands", "noise", "context", "canaries",
         "on_alarm", "suspended", "attestation",
     )  # fmt: skip
-    said = [f"{line} {_plain(stated[line])}" for line in shown if line in stated]
+    said = [f"{line} {plainly(stated[line])}" for line in shown if line in stated]
     if said:
         yield "conditions", "; ".join(said)
     if validity := str(terms.validity):
@@ -131,9 +131,9 @@ def years(days: int) -> str:
 
 def warnings(policy: Policy, now: datetime) -> list[Sentence]:
     """Say what is allowed by the policy and yet deserves a second look."""
-    found = [Sentence("", "validity", text) for text in _ending("the policy", policy.validity, now)]
+    found = [Sentence("", "validity", text) for text in ending("the policy", policy.validity, now)]
     if policy.iep is not None:
-        found += [Sentence("", "validity", t) for t in _ending("its IEP", policy.iep.validity, now)]
+        found += [Sentence("", "validity", t) for t in ending("its IEP", policy.iep.validity, now)]
     if policy.suspended:
         found.append(Sentence("", "suspended", "everything is suspended"))
     for name, terms in sorted(policy.peers.items()):
@@ -143,11 +143,11 @@ def warnings(policy: Policy, now: datetime) -> list[Sentence]:
 
 def _doubts(policy: Policy, name: str, terms: Terms, now: datetime) -> Iterator[tuple[str, str]]:
     table = f"[{header(name)}]"
-    for text in _ending(table, terms.validity, now):
+    for text in ending(table, terms.validity, now):
         yield "validity", text
     if terms.legal_basis is not None:
         basis = policy.legal_bases[terms.legal_basis]
-        for text in _ending(f"the legal basis {terms.legal_basis}", basis.validity, now):
+        for text in ending(f"the legal basis {terms.legal_basis}", basis.validity, now):
             yield "legal-basis", text
         if basis.basis == "cisa-2015" and basis.validity.last is None:
             yield (
@@ -156,12 +156,12 @@ def _doubts(policy: Policy, name: str, terms: Terms, now: datetime) -> Iterator[
             )
     if terms.arrangement is not None:
         arrangement = policy.arrangements[terms.arrangement]
-        for text in _ending(f"the arrangement {terms.arrangement}", arrangement.validity, now):
+        for text in ending(f"the arrangement {terms.arrangement}", arrangement.validity, now):
             yield "arrangement", text
     if terms.tlp is None:
         yield "refused", f"{table} states no tlp: every session is refused"
     if terms.legal_basis is None and (personal := policy.personal_data & terms.types):
-        yield "refused", f"{table} states no legal_basis: sessions with {_list(personal)} are refused"
+        yield "refused", f"{table} states no legal_basis: sessions with {list_of(personal)} are refused"
     yield from _asks_too_much(table, terms)
     yield from _never(table, terms)
 
@@ -194,20 +194,23 @@ def _never(table: str, terms: Terms) -> Iterator[tuple[str, str]]:
             yield "climb", f"{table} never allows {rung}: a session of {below} tells no {condition.word}"
 
 
-def _ending(what: str, validity: Validity, now: datetime) -> Iterator[str]:
+def ending(what: str, validity: Validity, now: datetime) -> Iterator[str]:
+    """Say that something is not in force, or not for long."""
     if not validity.covers(now):
         yield f"{what} is not in force now: {validity}"
     elif not validity.covers(now + SOON):
         yield f"{what} ends within 30 days: {validity}"
 
 
-def _list(words: Iterable[str]) -> str:
+def list_of(words: Iterable[str]) -> str:
+    """Words in alphabetical order."""
     return ", ".join(sorted(words))
 
 
-def _plain(value: object) -> str:
+def plainly(value: object) -> str:
+    """A value of the file in a sentence."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(v)}" for key, v in value.items())
+        return ", ".join(f"{key} {plainly(v)}" for key, v in value.items())
     if isinstance(value, list):
         numbers = all(isinstance(one, int) for one in value)
         return (", " if numbers else " or ").join(map(str, value))

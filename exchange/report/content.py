@@ -11,12 +11,13 @@ from exchange.report.evidence import Evidence
 from exchange.report.runs import Keys, Run, runs
 from exchange.report.scope import Given, Scope
 from exchange.report.sessions import Background, session
+from exchange.report.together import together
 
 NOT_THERE = {
     "erasure_requests": "This version of cosight has no messages that ask a peer to erase or correct. Such "
     "requests are handled outside of it and are not counted here.",
-    "aggregates": "This version of cosight makes no aggregates over several members: no k, no suppressed "
-    "cells and no noise are to be reported.",
+    "aggregates": "Which numbers of a run with the alliance were released, and which were held back, is in "
+    "its result, which is kept apart. The ledger holds how many, and under which k.",
     "per_type_output": "How many of each type matched is in no ledger by design. The list of what matched is "
     "the annex, which is kept apart under its own access control.",
     "repeated_values": "No ledger holds values, so how often one value was offered is not counted here. "
@@ -53,6 +54,7 @@ def content(
         "identity": _identity(leaves),
         "sessions": [session(run, at) for run in told],
         "budgets": _budgets(scope, given, everything, at),
+        "together": together(leaves, at.us, called),
         "decisions": _decisions(leaves, at),
         "retention": {"expiry": dict(sorted(given.expiry.items()))},
         "annex": {"result": given.result},

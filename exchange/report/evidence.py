@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 
 from exchange.errors import LedgerError
 from exchange.ledger import RESULTS, Kind, Leaf, decode, timestamp
+from exchange.ledger.leaf import RUNS
 from exchange.ledger.note import parse
 from exchange.ledger.tree import leaf_hash
 from exchange.report.policies import MUST_NOT, stated
@@ -109,7 +110,8 @@ class Evidence:
         if not hidden:
             return self
         entries = tuple(
-            replace(entry, body=b"") if decode(entry.body).peer in hidden else entry for entry in self.entries
+            replace(entry, body=b"") if hidden.keys() & _members(decode(entry.body)) else entry
+            for entry in self.entries
         )
         return replace(
             self,
@@ -146,9 +148,16 @@ def pseudonyms(leaves: Sequence[Leaf], documents: Mapping[str, bytes]) -> dict[s
     """Return a pseudonym for each peer that a policy of these entries says must not be named."""
     policies = {str(x.what.get("policy") or x.fields.get("policy", "")) for x in leaves}
     found = [stated(name, documents) for name in sorted(policies) if name]
-    peers = sorted({leaf.peer for leaf in leaves if leaf.peer})
+    peers = sorted({peer for leaf in leaves for peer in _members(leaf) if peer})
     hidden = [peer for peer in peers if any(p.attribution(peer) == MUST_NOT for p in found)]
     return {peer: f"peer-{n}" for n, peer in enumerate(hidden, start=1)}
+
+
+def _members(leaf: Leaf) -> set[str]:
+    """Whom an entry names."""
+    culprits = leaf.fields.get("culprits", [])
+    assert isinstance(culprits, list)  # the schema says so
+    return {leaf.peer, *culprits}
 
 
 def collect(
@@ -212,6 +221,7 @@ def choose(leaves: Iterable[Leaf], scope: Scope, now: datetime) -> list[Leaf]:
     peers = {x.peer for x in everything if x.peer and scope.covers(x)} | ({scope.peer} - {""})
     since = timestamp(now - WINDOW)
     in_scope = {x.session for x in everything if x.kind is Kind.INTENT and scope.covers(x)}
+    runs = {x.session for x in everything if x.kind in RUNS and scope.covers(x)}
     chosen = [
         leaf
         for leaf in everything
@@ -220,6 +230,7 @@ def choose(leaves: Iterable[Leaf], scope: Scope, now: datetime) -> list[Leaf]:
             leaf.kind in _SESSION
             and (leaf.session in in_scope or (leaf.peer in peers and leaf.time >= since))
         )
+        or (leaf.kind in RUNS and leaf.session in runs)
         or (leaf.kind in _ABOUT_PEERS and leaf.peer in peers and (leaf.time >= since or scope.covers(leaf)))
     ]
     if scope.kind is not ScopeKind.PERIOD and not in_scope and not peers & {x.peer for x in everything}:

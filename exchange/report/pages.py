@@ -41,7 +41,14 @@ def page(content: dict[str, Any], digest: str) -> Page:
         member=content["given"]["member"],
         verdict=verdict(content),
         summary=summary(content),
-        blocks=(*body, *_budgets(content), *_decisions(content), *_retention(content), *_integrity(content)),
+        blocks=(
+            *body,
+            *_together(content),
+            *_budgets(content),
+            *_decisions(content),
+            *_retention(content),
+            *_integrity(content),
+        ),
     )
 
 
@@ -78,6 +85,45 @@ def _many(content: dict[str, Any]) -> list[Block]:
             tuple((Code(s["session"][:_SHORT]), " ".join(s["words"])) for s in sessions),
         ),
     ]
+
+
+def _together(content: dict[str, Any]) -> list[Block]:
+    runs = content["together"]
+    if not runs:
+        return []
+    return [
+        Heading("Counted together with the alliance"),
+        Table(
+            "Every run",
+            (
+                "began (UTC)",
+                "run",
+                "coordinator",
+                "we were",
+                "measure",
+                "went in",
+                "of members",
+                "released",
+                "end",
+            ),
+            tuple(_run(r) for r in runs),
+            frozenset({5, 6, 7}),
+        ),
+        Table(
+            "Run by run",
+            ("run", "what was asked, what went in, what came of it"),
+            tuple((Code(r["session"][:_SHORT]), " ".join(r["words"])) for r in runs),
+        ),
+        Paragraph(content["not_there"]["aggregates"], note=True),
+    ]
+
+
+def _run(r: dict[str, Any]) -> tuple[str, ...]:
+    went = "nothing" if r["entered"] is None else f"{sum(r['entered'].values()):,}"
+    return (
+        r["began"][:16].replace("T", "\u00a0"), Code(r["session"][:_SHORT]), r["coordinator"], r["role"],
+        r["asked"]["measure"], went, n(r["survivors"]), n(r["released"]), r["reason"] or r["outcome"],
+    )  # fmt: skip
 
 
 def _row(s: dict[str, Any]) -> tuple[str, ...]:
@@ -171,7 +217,6 @@ def _retention(content: dict[str, Any]) -> list[Block]:
         stated,
         Paragraph("The ledger itself is kept for good: it cannot be changed or shortened.", note=True),
         Paragraph(not_there["erasure_requests"], note=True),
-        Paragraph(not_there["aggregates"], note=True),
     ]
 
 

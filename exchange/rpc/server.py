@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -12,21 +13,38 @@ import grpc
 
 from crypto.psi import DISCOVERED
 from exchange.agreement import Agreement
+from exchange.counting.coordinating import Coordinating
 from exchange.disclosure import Channel, Desk, Responder, commit, judge_ours
+from exchange.discovery.serving import Service
 from exchange.errors import (
     ConfigError,
     CosightError,
     NotAuthorised,
     PeerError,
-    PeerUnavailable,
     SessionRefused,
 )
 from exchange.identity import certificates
 from exchange.indicators import PROFILE
 from exchange.rpc import filters, messages
+from exchange.rpc.calls import leaf_of, read_from, write_to
 from exchange.rpc.channel import FrameChannel
+from exchange.rpc.counting import Call, Counting
+from exchange.rpc.credentials import credentials
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
-from exchange.rpc.seats import Seats
+from exchange.rpc.discovering import Discovering, calls
+from exchange.rpc.seats import (
+    MAX_ASKS,
+    MAX_ASKS_EACH,
+    MAX_CALLS,
+    MAX_CALLS_EACH,
+    MAX_COUNTS,
+    MAX_COUNTS_EACH,
+    MAX_DISCOVERIES,
+    MAX_DISCOVERIES_EACH,
+    MAX_STRANGERS,
+    MAX_STRANGERS_EACH,
+    Seats,
+)
 from exchange.rpc.status import STATUS, outward
 from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame
@@ -45,19 +63,10 @@ OPTIONS = [
     ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
     ("grpc.so_reuseport", 0),
 ]
-MAX_CALLS = 64
-MAX_CALLS_EACH = 16
-"""Open calls in one name, as many as one connection carries. TLS holds a caller to its name by the constraint
-in its intermediate."""
-MAX_ASKS = 256
-MAX_ASKS_EACH = 64
-"""Open calls with questions: they are small, and there may be many at once."""
-MAX_STRANGERS = 16
-MAX_STRANGERS_EACH = 2
-"""Open greetings of those who are not on our roster (yet, or any more)."""
 REQUEST_S = 5
 """Longest wait for the request of a short call, in seconds; ``idle_s`` where that is less."""
 SWEEP_S = 10
+TICK_S = 0.5
 
 
 class Server:
@@ -66,19 +75,34 @@ class Server:
     Args:
         desk: what decisions are made with.
         directory: the alliance.
+        counts: the aggregations that we coordinate.
         idle_s: longest silence of a peer within a run, in seconds, beside what its computation may take.
+        service: the parts of this node in discoveries; None where it has none.
     """
 
-    def __init__(self, desk: Desk, directory: Directory, *, idle_s: float) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        directory: Directory,
+        counts: Coordinating,
+        *,
+        idle_s: float,
+        service: Service | None = None,
+    ) -> None:
         self._desk = desk
         self._directory = directory
         self._idle_s = idle_s
         self._responder = Responder(desk)
+        self._counts = counts
+        self._counting = Counting(counts, idle_s=idle_s)
         self._server: grpc.aio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._sweepers: list[asyncio.Task[None]] = []
         self._calls: set[asyncio.Task[Any]] = set()
         self._seats = Seats(each=MAX_CALLS_EACH, total=MAX_CALLS)
         self._asks = Seats(each=MAX_ASKS_EACH, total=MAX_ASKS)
+        self._service = service
+        self._discoveries = Seats(each=MAX_DISCOVERIES_EACH, total=MAX_DISCOVERIES)
+        self._counted = Seats(each=MAX_COUNTS_EACH, total=MAX_COUNTS)
         self._strangers = Seats(each=MAX_STRANGERS_EACH, total=MAX_STRANGERS)
 
     async def start(self, listen: str) -> int:
@@ -87,24 +111,31 @@ class Server:
         Raises:
             ConfigError: the address cannot be bound.
         """
-        server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS + MAX_ASKS)
+        server = grpc.aio.server(
+            options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS + MAX_ASKS + MAX_COUNTS + MAX_DISCOVERIES
+        )
         # All are streams for us, though most carry one message each way: gRPC would read a unary request
         # before it calls us, and wait for it for ever. Requests come as bytes and are decoded under our
         # guard, for one code whatever they hold.
-        calls: dict[str, Any] = {
-            name: grpc.stream_stream_rpc_method_handler(answer)
-            for name, answer in (
-                ("Hello", self._hello),
-                ("Propose", self._propose),
-                ("Run", self._run),
-                ("Settle", self._settle),
-                ("Download", self._download),
-                ("Ask", self._ask),
-            )
+        answers: dict[str, Any] = {
+            "Hello": self._hello,
+            "Propose": self._propose,
+            "Run": self._run,
+            "Settle": self._settle,
+            "Download": self._download,
+            "Ask": self._ask,
+            "Convened": self._count(self._counting.convened),
+            "Contribute": self._count(self._counting.contribute),
+            "Collect": self._count(self._counting.collect),
+            "Replay": self._count(self._counting.replay),
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
+        answers |= {name: partial(self._discover, call) for name, call in self._discovering().items()}
+        handlers: dict[str, Any] = {
+            name: grpc.stream_stream_rpc_method_handler(answer) for name, answer in answers.items()
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         try:
-            port = server.add_secure_port(listen, _credentials(self._directory))
+            port = server.add_secure_port(listen, credentials(self._directory))
         except RuntimeError:
             port = 0
         if not port:
@@ -114,17 +145,23 @@ class Server:
         changed = await asyncio.to_thread(commit, self._desk)
         await server.start()
         self._server = server
-        self._sweeper = asyncio.create_task(self._sweep(changed=changed))
+        self._sweepers = [
+            asyncio.create_task(work) for work in (self._sweep(changed=changed), self._close_steps())
+        ]
+        if self._service is not None:
+            self._service.start()
         return int(port)
 
     async def stop(self, grace_s: float = 2.0) -> None:
         """Let running calls end for so long, then cancel them, and close every open offer."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for sweeper in self._sweepers:
+            sweeper.cancel()
         if self._server is not None:
             await self._server.stop(grace_s)
         while self._calls:  # cancelled by now, but each still closes its session in the ledger
             await asyncio.wait(self._calls)
+        if self._service is not None:
+            await self._service.close()
         await self._responder.close()
 
     async def _sweep(self, *, changed: bool) -> None:
@@ -140,6 +177,15 @@ class Server:
                 changed = False
                 log.warning("cannot close expired offers, or commit to our set: %s", e)
                 await asyncio.sleep(SWEEP_S)
+
+    async def _close_steps(self) -> None:
+        """Again and again: close the steps of aggregations whose time is over."""
+        while True:
+            try:
+                await self._counts.tick()
+            except CosightError as e:
+                log.warning("cannot look after the aggregations: %s", e)
+            await asyncio.sleep(TICK_S)
 
     async def _hello(self, _requests: Any, context: Any) -> None:
         async def answer() -> None:
@@ -169,7 +215,7 @@ class Server:
                 log_size=greeting.log_size,
                 standing=messages.shown_to_wire(greeting.standing),
             )
-            await _write(context, reply.SerializeToString())
+            await write_to(context, reply.SerializeToString())
 
         await self._guard(context, answer)
 
@@ -189,7 +235,7 @@ class Server:
             request = messages.parse(pb.ProposeRequest, await self._request(context))
             proposal, shown = messages.proposal_from_wire(request)
             reply = await self._responder.propose(peer, proposal, shown)
-            await _write(context, messages.answer_to_wire(reply).SerializeToString())
+            await write_to(context, messages.answer_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer)
 
@@ -198,7 +244,7 @@ class Server:
             peer = await self._caller(context)
             request = messages.parse(pb.SettleRequest, await self._request(context))
             reply = await self._responder.settle(peer, messages.settlement_from_wire(request))
-            await _write(context, messages.settled_to_wire(reply).SerializeToString())
+            await write_to(context, messages.settled_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer)
 
@@ -210,7 +256,7 @@ class Server:
             replies = chain([filters.served_to_wire(served)], filters.chunks(served))
             while (reply := await asyncio.to_thread(next, replies, None)) is not None:
                 async with asyncio.timeout(self._idle_s):
-                    await _write(context, reply.SerializeToString())
+                    await write_to(context, reply.SerializeToString())
 
         await self._guard(context, answer)
 
@@ -219,59 +265,89 @@ class Server:
             peer = await self._caller(context)
             request = messages.parse(pb.AskRequest, await self._request(context))
             reply = await self._responder.leases.ask(peer, filters.questions_from_wire(request))
-            await _write(context, filters.evaluated_to_wire(reply).SerializeToString())
+            await write_to(context, filters.evaluated_to_wire(reply).SerializeToString())
 
         await self._guard(context, answer, self._asks)
+
+    def _discovering(self) -> dict[str, Callable[[str, Any], Awaitable[None]]]:
+        """The calls of discoveries."""
+        if self._service is None:
+            return calls(None)
+        return calls(
+            Discovering(self._service, read=read_from, write=write_to, one=self._request, idle_s=self._idle_s)
+        )
+
+    async def _discover(
+        self, call: Callable[[str, Any], Awaitable[None]], _requests: Any, context: Any
+    ) -> None:
+        async def answer() -> None:
+            await call(await self._caller(context), context)
+
+        await self._guard(context, answer, self._discoveries)
 
     async def _request(self, context: Any) -> bytes:
         """The one message of a short call."""
         async with asyncio.timeout(min(REQUEST_S, self._idle_s)):
-            data = await _read(context)
-            if data is None or await _read(context) is not None:
+            data = await read_from(context)
+            if data is None or await read_from(context) is not None:
                 raise SessionRefused("a short call carries one message")
         return data
 
     async def _run(self, _requests: Any, context: Any) -> None:
-        async def read() -> bytes | None:
-            return await _read(context)
-
-        async def write(frame: bytes) -> None:
-            await _write(context, frame)
-
         async def answer() -> None:
             peer = await self._caller(context)
+            read = partial(read_from, context)
             async with asyncio.timeout(self._idle_s):
                 first = messages.parse(Frame, await read() or b"")
             if first.WhichOneof("kind") != "start":
                 raise SessionRefused("the run does not begin with its start")
 
-            def still_on_roster() -> None:
-                try:
-                    self._directory.authorise(_leaf(context))
-                except NotAuthorised as e:  # within a run it looks like every other abort
-                    raise PeerError(f"a run was cut off: {e}", code=e.code) from e
-
             def open_channel(agreement: Agreement) -> Channel:
                 return FrameChannel(
                     agreement.protocol,
                     read=read,
-                    write=write,
+                    write=partial(write_to, context),
                     idle_s=self._idle_s + compute_allowance_s(agreement),
-                    guard=still_on_roster,
+                    guard=partial(self._still_on_roster, context),
                 )
 
             await self._responder.run(peer, first.start.session, first.start.signature, open_channel)
 
         await self._guard(context, answer)
 
+    def _count(self, work: Callable[[Call], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """A call of an aggregation."""
+
+        async def handle(_requests: Any, context: Any) -> None:
+            async def answer() -> None:
+                call = Call(
+                    peer=await self._caller(context),
+                    read=partial(read_from, context),
+                    write=partial(write_to, context),
+                    request=partial(self._request, context),
+                    guard=partial(self._still_on_roster, context),
+                )
+                await work(call)
+
+            await self._guard(context, answer, self._counted)
+
+        return handle
+
+    def _still_on_roster(self, context: Any) -> None:
+        """Cut off who was revoked meanwhile; within a run it looks like every other abort."""
+        try:
+            self._directory.authorise(leaf_of(context))
+        except NotAuthorised as e:
+            raise PeerError(f"a run was cut off: {e}", code=e.code) from e
+
     async def _caller(self, context: Any) -> str:
         """The member that calls, by the roster of this very moment."""
-        return await asyncio.to_thread(self._directory.authorise, _leaf(context))
+        return await asyncio.to_thread(self._directory.authorise, leaf_of(context))
 
     def _name(self, context: Any) -> str:
         """In whose name the call comes, on the roster or not; ``""`` if its certificate does not say."""
         try:
-            return certificates.member_named(certificates.load(_leaf(context)), self._directory.alliance)
+            return certificates.member_named(certificates.load(leaf_of(context)), self._directory.alliance)
         except ValueError:
             return ""
 
@@ -312,51 +388,3 @@ class Server:
 def compute_allowance_s(agreement: Agreement) -> float:
     """Seconds that a peer may be silent because it computes: 0.5 ms a declared row."""
     return 5e-4 * (agreement.initiator_padded + agreement.responder_padded)
-
-
-async def _read(context: Any) -> bytes | None:
-    """The caller's next message, ``None`` after the last."""
-    with _gone():
-        data = await context.read()
-    return None if data is grpc.aio.EOF else data
-
-
-async def _write(context: Any, reply: bytes) -> None:
-    with _gone():
-        await context.write(reply)
-
-
-@contextmanager
-def _gone() -> Iterator[None]:
-    """What gRPC raises when the peer is no more there, in our words."""
-    try:
-        yield
-    except (grpc.RpcError, grpc.aio.UsageError, grpc.aio.InternalError) as e:
-        raise PeerUnavailable("the peer is gone", code="peer-closed") from e
-
-
-def _leaf(context: Any) -> bytes:
-    pem: bytes = context.auth_context()["x509_pem_cert"][0]
-    return pem
-
-
-def _credentials(directory: Directory) -> grpc.ServerCredentials:
-    """Mutual TLS that asks the directory at every handshake, so that renewal needs no restart."""
-    current = directory.tls()
-
-    def configuration() -> grpc.ServerCertificateConfiguration:
-        return grpc.ssl_server_certificate_configuration([(current.key, current.chain)], current.root)
-
-    def renewed() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal current
-        latest = directory.tls()
-        if latest == current:
-            return None
-        current = latest
-        return configuration()
-
-    return grpc.dynamic_ssl_server_credentials(
-        configuration(),
-        renewed,  # type: ignore[arg-type]  # the stub does not know that None means "as before"
-        require_client_authentication=True,
-    )

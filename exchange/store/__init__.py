@@ -2,7 +2,8 @@
 
 from exchange.store.feeds import FeedInfo, Forgotten
 from exchange.store.held import Held
-from exchange.store.indicators import Count, ItemSet, Store
+from exchange.store.indicators import Count, Store
+from exchange.store.items import ItemSet
 from exchange.store.report import ImportReport
 
 __all__ = ["Count", "FeedInfo", "Forgotten", "Held", "ImportReport", "ItemSet", "Store"]

@@ -8,20 +8,16 @@ what is lost costs a whole run.
 
 import os
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import NamedTuple, Self
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from exchange.config import Home, make_folder, sync_directory, write_atomic
+from exchange.config import Home, make_folder, sync_directory
 from exchange.errors import StoreError
-from exchange.store.guard import secret
+from exchange.store.sealed import read_sealed, write_sealed
 
-NONCE_BYTES = 12
+KEY = "epochs"
 KEPT = {"receiver": 1, "sender": 2}
 """How many states of a side are kept with a peer."""
 _NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9]{1,12})\.([0-9a-f]{64})")
@@ -90,10 +86,7 @@ class Epochs:
         """
         make_folder(self._folder)
         kept = Kept(role, peer, began, session)
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        write_atomic(
-            self._folder / kept.name, nonce + AESGCM(self._key()).encrypt(nonce, state, kept.name.encode())
-        )
+        write_sealed(self.home, KEY, self._folder / kept.name, state)
         self._prune(role, peer)
 
     def get(self, kept: Kept) -> bytes | None:
@@ -104,19 +97,13 @@ class Epochs:
             StoreError: the file is damaged, or cannot be read.
         """
         file = self._folder / kept.name
-        try:
-            content = file.read_bytes()
-        except FileNotFoundError:
+        if not file.exists():
             return None
-        except OSError as e:
-            raise StoreError(f"cannot read {file}: {e.strerror}") from e
-        try:
-            return AESGCM(self._key()).decrypt(
-                content[:NONCE_BYTES], memoryview(content)[NONCE_BYTES:], kept.name.encode()
-            )
-        except (InvalidTag, ValueError):
+        state = read_sealed(self.home, KEY, file)
+        if state is None:
             self.drop(kept)
-            raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again") from None
+            raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again")
+        return state
 
     def answer(self, kept: Kept) -> int:
         """Write down that we answer from a state once more; returns how often that is now.
@@ -180,9 +167,6 @@ class Epochs:
                 sync_directory(self._folder)  # a power failure must not bring them back
         except OSError as e:
             raise StoreError(f"cannot delete in {self._folder}: {e.strerror}") from e
-
-    def _key(self) -> bytes:
-        return secret(self.home, "epochs", hint="delete it and what is in epochs/")
 
 
 def _since(file: Path) -> float:

@@ -57,7 +57,7 @@ def held(connection: Connection, indicators: Sequence[Indicator]) -> list[list[H
         .order_by(source.c.name, feed.c.name)
     )  # fmt: skip
     markings = list(Tlp)
-    digests = _digests(indicators)
+    digests = digests_of(indicators)
     found: dict[bytes, list[Held]] = {digest: [] for digest in digests}
     wanted = list(found)
     for start in range(0, len(wanted), _PER_QUERY):
@@ -69,7 +69,8 @@ def held(connection: Connection, indicators: Sequence[Indicator]) -> list[list[H
     return [list(found[digest]) for digest in digests]
 
 
-def _digests(indicators: Sequence[Indicator]) -> list[bytes]:
+def digests_of(indicators: Sequence[Indicator]) -> list[bytes]:
+    """The item row of each, by which the store knows it."""
     digests = [b""] * len(indicators)
     by_type: dict[IndicatorType, list[int]] = {}
     for position, one in enumerate(indicators):

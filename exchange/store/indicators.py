@@ -1,16 +1,16 @@
 """The indicators a node holds, who told it, and under which marking."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, String, and_, cast, func, select
+from sqlalchemy import ColumnElement, Engine, and_, func, select
 
-from crypto.hashing import HASH_BYTES
 from crypto.rows import Rows
+from exchange.aggregation.dictionary import Dictionary
 from exchange.errors import InputError, StoreError
 from exchange.indicators import Batch, Indicator, IndicatorType, Tlp
 from exchange.indicators.tlp import UNMARKED
@@ -20,7 +20,10 @@ from exchange.store.engine import create_tables, erasing, open_engine, reading, 
 from exchange.store.feeds import FeedInfo, Forgotten
 from exchange.store.held import Held, held
 from exchange.store.importer import Importer
+from exchange.store.items import ItemSet, packed
+from exchange.store.known import Known, known
 from exchange.store.migration import migrate
+from exchange.store.origins import copied
 from exchange.store.report import ImportReport, Seen
 from exchange.store.said import Said, said
 from exchange.store.sayings import Sayings
@@ -38,7 +41,6 @@ from exchange.store.screening import WarningLists
 from exchange.store.travel import ENTERS, Bars, Terms
 
 _IDS_PER_QUERY = 10_000
-_IDS_PER_SLICE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,6 @@ class Count:
     source: str
     tlp: Tlp
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class ItemSet:
-    """What goes into a private matching.
-
-    Attributes:
-        rows: ``(n, 32)`` uint8, distinct, in an order that tells nothing about values, sources or times.
-        ids: ``(n,)`` int64, the identifier of each in the store.
-    """
-
-    rows: Rows = field(repr=False)
-    ids: NDArray[np.int64] = field(repr=False)
 
 
 class Store:
@@ -238,6 +227,11 @@ class Store:
         with reading(self._engine) as connection:
             return held(connection, indicators)
 
+    def known(self, dictionary: Dictionary, /, *, now: datetime, admission: Admission = EVERYTHING) -> Known:
+        """What our feeds say of the entries of a dictionary, as far as the policy lets it enter."""
+        with reading(self._engine) as connection:
+            return known(connection, Bars(connection, self._terms(now, admission)), dictionary)
+
     def counts(self) -> list[Count]:
         """What we hold, by type, source and marking; an indicator of two sources counts for both."""
         keys = (indicator.c.type, source.c.name, observation.c.tlp)
@@ -318,7 +312,7 @@ class Store:
         """
         with reading(self._engine) as connection:
             travels = Bars(connection, self._terms(now, admission)).travels()
-            digests, ids = _packed(connection, and_(_of(types), travels))
+            digests, ids = packed(connection, and_(_of(types), travels))
         # Digests are as good as random: sorting by any part of them hides the order of the imports.
         order = np.argsort(digests[:, :8].copy().view(np.uint64)[:, 0])
         return ItemSet(digests[order], ids[order])
@@ -334,6 +328,17 @@ class Store:
         with reading(self._engine) as connection:
             bars = Bars(connection, self._terms(now, admission))
             return said(connection, bars, _of(types))
+
+    def copies(
+        self, types: Collection[IndicatorType], /, *, now: datetime, admission: Admission = EVERYTHING
+    ) -> tuple[NDArray[np.int64], Rows]:
+        """The items of ``item_set`` that we did not see ourselves, and whose report each was taken from.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with reading(self._engine) as connection:
+            return copied(connection, Bars(connection, self._terms(now, admission)), _of(types))
 
     def state(self, *, now: datetime) -> bytes:
         """32 bytes that change with every import, list and day: what may enter changes with these.
@@ -375,19 +380,3 @@ def _marking(tlp: str) -> Tlp:
 
 def _of(types: Collection[IndicatorType]) -> ColumnElement[bool]:
     return indicator.c.type.in_(sorted(kind.value for kind in types))
-
-
-def _packed(connection: Connection, travels: ColumnElement[bool]) -> tuple[Rows, NDArray[np.int64]]:
-    """Digests and identifiers, joined by the database: a million row objects would take far longer."""
-    digest, number = indicator.c.digest, indicator.c.id
-    hexed = func.hex(digest) if connection.dialect.name == "sqlite" else func.encode(digest, "hex")
-    query = select(func.aggregate_strings(hexed, ""), func.aggregate_strings(cast(number, String), ","))
-    query = query.where(travels)
-    last = connection.scalar(select(func.max(number))) or 0
-    digests, ids = [], [np.empty(0, np.int64)]
-    for start in range(1, last + 1, _IDS_PER_SLICE):
-        of_slice = number.between(start, start + _IDS_PER_SLICE - 1)
-        hexes, numbers = connection.execute(query.where(of_slice)).one()
-        digests.append(bytes.fromhex(hexes or ""))
-        ids.append(np.fromstring(numbers or "", np.int64, sep=","))
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, HASH_BYTES), np.concatenate(ids)

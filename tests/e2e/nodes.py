@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -101,18 +102,27 @@ def matching(home: Home, peer: str, address: str) -> Iterator[subprocess.Popen[s
             process.kill()
 
 
-def members(folder: Path, *names: str) -> tuple[Home, ...]:
-    """Found an alliance whose policies allow everything between its members."""
-    return tuple(found(ALLIANCE, names, folder))
+def members(folder: Path, *names: str, reachable: bool = False) -> tuple[Home, ...]:
+    """Found an alliance whose policies allow everything; ``reachable`` puts addresses into its roster."""
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in names} if reachable else {}
+    return tuple(found(ALLIANCE, names, folder, addresses))
 
 
-def import_values(home: Home, values: Iterable[str]) -> None:
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
+
+
+def import_values(home: Home, values: Iterable[str], *, source: str = "feed", own: bool = False) -> None:
     """Have a home take in these indicators: what ``cosight import`` does, without a process for it."""
     feed = home.path / "feed.txt"
     feed.write_text("".join(f"{value}\n" for value in values))
     store = Store.open(home.store_url)
     try:
-        store.import_indicators(read(feed, format="text"), source="feed", tlp="AMBER", now=utc_now())
+        store.import_indicators(read(feed, format="text"), source=source, tlp="AMBER", own=own, now=utc_now())
     finally:
         store.close()
 

@@ -46,10 +46,12 @@ class Cost(NamedTuple):
     responder_mib: float
 
 
-def take_in(home: Home, name: str) -> None:
+def take_in(home: Home, name: str, *, own: bool = False) -> None:
     store = Store.open(home.store_url)
     try:
-        store.import_indicators(read(data_dir() / FEEDS[name]), source=name, tlp="CLEAR", now=utc_now())
+        store.import_indicators(
+            read(data_dir() / FEEDS[name]), source=name, tlp="CLEAR", own=own, now=utc_now()
+        )
     finally:
         store.close()
 

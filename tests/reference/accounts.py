@@ -10,12 +10,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
+from tests.reference import runs
 from tests.reference.ledger import RESULTS, Export, Map, decoded, member_in, need, reading, verify
 
 LABELS = {
     "agreement": b"cosight 2026 agreement v1\x00",
     "policy": b"cosight 2026 policy v1\x00",
     "digest": b"",
+    "opening": b"cosight 2026 aggregate opening v1\x00",
+    "tally": b"cosight 2026 aggregate tally v1\x00",
 }
 PART = ["outcome", "time", "size", "root"]
 INITIATOR, RESPONDER = (f"cosight 2026 receipt {who} v1\x00".encode() for who in ("initiator", "responder"))
@@ -46,7 +49,10 @@ def documents(export: Export) -> None:
             known = dict(enumerate(export.hashes, 1)).get(entry["epoch"], b"").hex()
             need(entry["roster"] == known, "another roster than in the export", seq=seq)
         for label, name in (
-            ("policy", entry.get("policy") or inner.get("policy")),
+            (
+                "policy",
+                entry.get("policy") or (inner.get("policy") if entry["kind"] not in runs.RUNS else None),
+            ),
             (
                 "agreement",
                 entry.get("agreement") if entry["kind"] in {"intent", "receipt", *RESULTS} else None,
@@ -313,6 +319,7 @@ def against(ours: Export, theirs: Export) -> None:
             bound = sets.get(inner["peer_epoch"], {})
             same = (inner["peer_set"], inner["peer_set_padded"]) == (bound.get("root"), bound.get("padded"))
             need(same, "their set is another than we were shown")
+    runs.against(ours, theirs)
     for name, session in ours.sessions.items():
         if session.get("intent", {}).get("peer") == theirs.member:
             shared(session, theirs.sessions.get(name, {}))
@@ -332,4 +339,4 @@ def shared(mine: dict[str, Map], other: dict[str, Map]) -> None:
         need(mine["receipt"]["receipt"] == other["receipt"]["receipt"], "they have another receipt")
 
 
-CHECKS = (documents, receipts, seals, witnesses, decisions, bases, reports)
+CHECKS = (documents, receipts, seals, witnesses, decisions, bases, runs.check, reports)

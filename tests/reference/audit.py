@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import cbor2
 
-from tests.reference import accounts
+from tests.reference import accounts, runs
 from tests.reference.ledger import (
     Export,
     Map,
@@ -246,5 +246,7 @@ def order(export: Export, entry: Map) -> None:
         need(entry["alliance"] == alliance and rising, "its alliance or epoch", seq=seq)
     if kind == "commitment":
         need(entry["what"]["epoch"] == len(before) + 1, "the epoch of our set", seq=seq)
-    if "session" in entry:
+    if kind in runs.RUNS:
+        runs.order(export, entry)
+    elif "session" in entry:
         in_order(export.sessions.setdefault(entry["session"], {}), entry)

@@ -26,6 +26,10 @@ OF_RESULT = (
     " peer_signature by rule asked"
 )
 SESSION = "session peer direction"
+OF_RUN = "measure types purpose first last members"
+ALSO_OF_RUN = (
+    "policy profile dictionary entries minimum reporters visibility base threshold abandons epsilon_milli"
+)
 KINDS = {  # what an entry must hold and may hold, and the same of its `what`
     "opened": ("member origin log_key", "", "", ""),
     "roster": ("alliance epoch roster", "", "", ""),
@@ -42,12 +46,19 @@ KINDS = {  # what an entry must hold and may hold, and the same of its `what`
     "approval": ("peer", "", "request rung types approver expires signature", ""),
     "report": ("", "session peer", "digest scope", ""),
     "seal": ("key seal", "", "size root", ""),
+    "convened": ("session", "", OF_RUN, ALSO_OF_RUN),
+    "joined": ("session peer", "", OF_RUN, ALSO_OF_RUN),
+    "masked": ("session peer", "", "entered", "withheld clipped"),
+    "shared": ("session peer", "", "survivors", ""),
+    "counted": ("session", "peer", "survivors digest", "tally released epsilon_milli"),
+    "broken": ("session", "peer culprits", "reason by", "rule"),
 }
 PATTERNS = {
     r"[0-9a-f]{64}": (
         "prev log_key key roster session agreement policy transcript below log_root peer_set root state"
-        " request digest"
+        " request digest dictionary purpose base tally"
     ),
+    r"\d{4}-\d\d-\d\d": "first last",
     r"[0-9a-f]{128}": "peer_signature signature",
     r"initiator|responder": "direction",
     r"us|peer": "by",
@@ -58,13 +69,19 @@ PATTERNS = {
 }
 TEXTS = {name: re.compile(pattern) for pattern, names in PATTERNS.items() for name in names.split()}
 WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
+LISTS = {"types": ("kind", 32), "abandons": ("digest", 16), "culprits": ("member", 100)}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 SIZES = (
     "seq size epoch revision padded ours_padded count canaries at_stake log_size peer_epoch peer_set_padded"
-    " peer_padded matched told bytes_sent bytes_received messages_sent asked"
+    " peer_padded matched told bytes_sent bytes_received messages_sent asked entries members minimum"
+    " reporters threshold clipped survivors released epsilon_milli"
 )
 COUNTS = set(SIZES.split())
-TOGETHER = {"log_size", "log_root"}, {"peer_epoch", "peer_set", "peer_set_padded"}
+TOGETHER = (
+    {"log_size", "log_root"},
+    {"peer_epoch", "peer_set", "peer_set_padded"},
+    {"dictionary", "entries", "minimum", "reporters"},
+)
 
 
 class Wrong(Exception):
@@ -139,8 +156,10 @@ def typed(name: str, value: Any) -> bool:
         return type(value) is int and 0 <= value < 1 << 53
     if name in {"receipt", "seal"}:
         return type(value) is bytes and (1 <= len(value) <= 4096 if name == "receipt" else len(value) == 2420)
-    if name == "types":
-        return 1 <= len(value) <= 32 and value == sorted(set(value)) and all(map(WORD.fullmatch, value))
+    if name in LISTS:
+        each, most = LISTS[name]
+        distinct = 1 <= len(value) <= most and value == sorted(set(value))
+        return distinct and all(typed(each, one) for one in value)
     if name == "entered":
         return all(WORD.fullmatch(word) and n and typed("count", n) for word, n in value.items())
     if name == "withheld":

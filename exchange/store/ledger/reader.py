@@ -23,6 +23,7 @@ from exchange.ledger import (
 )
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.leaf import RESULTS, Kind, Leaf, decode, timestamp
+from exchange.ledger.runs import Runs
 from exchange.policy.history import History
 from exchange.store.engine import open_engine, reading
 from exchange.store.ledger import dealings
@@ -272,6 +273,15 @@ class LedgerReader:
         """
         with self._reading() as db:
             return standing(db).policy
+
+    def runs(self) -> Runs:
+        """Return the runs in which this member counted together with others, or meant to.
+
+        Raises:
+            LedgerError: the database or an entry cannot be read.
+        """
+        with self._reading() as db:
+            return standing(db).runs
 
     def newest(self) -> str | None:
         """Return the newest checkpoint as a signed note, None while the log is empty.

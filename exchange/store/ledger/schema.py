@@ -25,9 +25,10 @@ from exchange.ledger import tree
 from exchange.ledger.leaf import decode
 from exchange.ledger.verify import History
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STANDING = "kind IN ('opened', 'roster', 'commitment', 'policy')"
+_RUNS = "kind IN ('convened', 'joined', 'masked', 'shared', 'counted', 'broken')"
 _DECIDED = "kind IN ('quarantine', 'lift', 'approval')"
 
 TABLES = MetaData()
@@ -43,6 +44,7 @@ LEAF = Table(
     Index("leaf_session", "session", sqlite_where=text("session <> ''")),
     Index("leaf_quota", "peer", "time", sqlite_where=text("kind = 'intent'")),
     Index("leaf_standing", "seq", sqlite_where=text(_STANDING)),
+    Index("leaf_runs", "seq", sqlite_where=text(_RUNS)),
     Index("leaf_dealings", "peer", "seq", sqlite_where=text("session <> ''")),
     Index("leaf_decided", "peer", "seq", sqlite_where=text(_DECIDED)),
     sqlite_strict=True,
@@ -96,6 +98,7 @@ OF_SESSION = select(LEAF.c.body).where(LEAF.c.session == bindparam("session"), t
 NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"  # as text: every append asks it
 NOTE_AT = select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == bindparam("size"))
 STANDING = select(LEAF.c.body).where(text(_STANDING)).order_by(LEAF.c.seq)
+OF_RUNS = select(LEAF.c.body).where(text(_RUNS)).order_by(LEAF.c.seq)
 NODE_AT = select(NODE.c.hash).where(NODE.c.level == bindparam("level"), NODE.c.idx == bindparam("idx"))
 _OF_PEER = LEAF.c.peer == bindparam("peer")
 _INTENTS_SINCE = (_OF_PEER, LEAF.c.time >= bindparam("since"), text("kind = 'intent'"))
@@ -121,11 +124,12 @@ DOCUMENT_AT = select(DOCUMENT.c.body).where(DOCUMENT.c.hash == bindparam("hash")
 
 
 def migrate(db: Connection, version: int) -> bool:
-    """Bring the tables of version 1 up to this one: documents, and what they ask about peers, are new."""
-    if version != 1:
+    """Bring older tables up to these: version 2 had no index of runs, version 1 no documents either."""
+    if version not in {1, 2}:
         return False
-    db.exec_driver_sql("DROP INDEX IF EXISTS leaf_standing")  # it left out kinds that are new
-    DOCUMENT.create(db)
+    if version == 1:
+        db.exec_driver_sql("DROP INDEX IF EXISTS leaf_standing")  # it left out kinds that are new
+        DOCUMENT.create(db)
     for index in LEAF.indexes:
         index.create(db, checkfirst=True)
     return True
@@ -143,10 +147,11 @@ def note_at(db: Connection, size: int) -> str:
 
 
 def standing(db: Connection) -> History:
-    """What the opening entry and the newest roster say."""
+    """What holds for the log as a whole: whose it is, roster and policy, and the runs that count together."""
     history = History()
-    for body in db.scalars(STANDING):
-        history.admit(decode(body))
+    for statement in (STANDING, OF_RUNS):
+        for body in db.scalars(statement):
+            history.admit(decode(body))
     return history
 
 

@@ -21,7 +21,7 @@ from exchange.errors import LedgerError
 from exchange.ledger import Checkpoint, StoredCheckpoint, StoredLeaf, tree
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.draft import Draft
-from exchange.ledger.leaf import FIRST, Kind, Leaf, decode, note_hash, timestamp
+from exchange.ledger.leaf import FIRST, RUNS, Kind, Leaf, decode, note_hash, timestamp
 from exchange.ledger.note import check, member_of, parse, sign
 from exchange.ledger.seal import seal
 from exchange.ledger.verify import History
@@ -307,11 +307,13 @@ class LedgerStore(LedgerReader):
     ) -> _Tail:
         """Add one entry with its tree hashes and checkpoint; return the tail after it."""
         body, session = leaf.encode(), leaf.session
-        history = replace(tail.standing, sessions=set(), open={}, settled=set())
+        runs = tail.standing.runs.copy() if leaf.kind in RUNS else tail.standing.runs
+        history = replace(tail.standing, sessions=set(), open={}, settled=set(), runs=runs)
         if session:
             stored = [decode(earlier) for (earlier,) in db.exec_driver_sql(_OF_SESSION, (session,))]
             for earlier in (*stored, *begun.get(session, ()), *rows.sessions.get(session, ())):
-                history.admit(earlier)
+                if earlier.kind not in RUNS:  # those are in the tail already
+                    history.admit(earlier)
         if fault := history.admit(leaf):
             raise LedgerError(f"this cannot be written to the ledger: {fault}", code="ledger-order")
         frontier = tail.frontier.copy()

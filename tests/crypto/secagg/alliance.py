@@ -1,124 +1,167 @@
-"""A whole alliance in memory, for tests of discovery: honest unless a test makes somebody lie."""
+"""A whole alliance in memory: members, coordinator, and whoever drops out or lies on the way."""
 
-import secrets
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from crypto.rows import Rows
-from crypto.secagg import batches, discovery, helpers
-from crypto.secagg.batches import Batch, Envelope
-from crypto.secagg.counting import Outcome, count
-from crypto.secagg.discovery import Copies, Setup
-from tests.reference.arrays import packed, unpacked
+from crypto.errors import ProtocolError
+from crypto.secagg import ring
+from crypto.secagg.base import Aggregate, Chunk, Fetch, Masked, Setup, Step
+from crypto.secagg.keys import Secrets
+from crypto.secagg.masking import Coordinator, member
+from crypto.session import Message, Receive, Send, Session
+from tests.crypto.psi.parties import deterministic_rng
 
-E = TypeVar("E", bound=Envelope)
-Items = Mapping[bytes, bytes | None]
-"""Of a member: each item, and from which report it was copied, if it was."""
-
-
-def item(number: int) -> bytes:
-    return number.to_bytes(32, "big")
+CONTEXT = hashlib.sha256(b"an opening").digest()
+Tamper = Callable[[int, Message], Message | None]
+"""What arrives of a message, by the position of the member that sent or gets it; None where nothing does."""
 
 
-def own(*numbers: int) -> Items:
-    return {item(number): None for number in numbers}
+def as_is(_: int, message: Message) -> Message:
+    return message
 
 
-def number(row: Rows) -> int:
-    return int.from_bytes(row.tobytes(), "little")
+def identity(position: int) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"identity%d" % position).digest())
 
 
-def nonce() -> Rows:
-    return packed([secrets.token_bytes(32)])
+def setup(n: int, **changes: Any) -> Setup:
+    values: dict[str, Any] = {
+        "context": CONTEXT,
+        "identities": tuple(identity(i).public_key().public_bytes_raw() for i in range(n)),
+        "minimum": 3,
+        "size": 5,
+        "width": 32,
+        "cap": 1000,
+    }
+    return Setup(**(values | changes))
+
+
+def vectors(agreed: Setup, seed: int = 7) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [
+        rng.integers(0, agreed.cap, agreed.size, dtype=np.uint64, endpoint=True).astype(agreed.words)
+        for _ in range(agreed.n)
+    ]
+
+
+def plain_sum(agreed: Setup, inputs: list[np.ndarray], survivors: tuple[int, ...]) -> list[int]:
+    return [sum(int(inputs[i][word]) for i in survivors) for word in range(agreed.size)]
 
 
 @dataclass
 class Alliance:
-    """Keys of the helpers and the counter, for one session."""
+    """One run, step by step; ``finish`` does all that are left."""
 
-    members: int
-    threshold: int
-    helpers: int = 2
-    seeds: list[bytes] = field(default_factory=list)
-    counter: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate)
+    setup: Setup
+    inputs: list[np.ndarray]
+    drops: Mapping[int, Step] = field(default_factory=dict)
+    """At which step each of these falls silent, for good."""
+    up: Tamper = as_is
+    down: Tamper = as_is
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.seeds = self.seeds or [secrets.token_bytes(32) for _ in range(self.helpers)]
-        self.setup = Setup(
-            context=secrets.token_bytes(32),
-            threshold=self.threshold,
-            members=self.members,
-            helpers=self.helpers,
-        )
-        self.epoch_keys = [helpers.epoch_key(seed, b"epoch") for seed in self.seeds]
-        self.token_keys = [helpers.token_key(seed, self.setup.context) for seed in self.seeds]
-        self.spent: list[set[bytes]] = [set() for _ in self.seeds]
-
-    def outputs(self, items: Sequence[bytes]) -> Rows:
-        """A member's questions and what it learns."""
-        question = helpers.ask(packed(items, 32), size=len(items) + 3)
-        replies = [helpers.evaluate(key, question.blinded) for key in self.epoch_keys]
-        return helpers.learn(question, replies, [key.public_key for key in self.epoch_keys])
-
-    def token(self) -> bytes:
-        question = helpers.ask(nonce(), size=1)
-        replies = [helpers.evaluate(key, question.blinded) for key in self.token_keys]
-        return helpers.spendable(question, replies, [key.public_key for key in self.token_keys])
-
-    def records(self, items: Items, token: bytes) -> Rows:
-        copied = {at: origin for at, origin in enumerate(items.values()) if origin is not None}
-        copies = Copies(np.array(list(copied), np.int64), packed(list(copied.values()), 32))
-        return discovery.records(
-            self.outputs(list(items)), self.setup, token, size=len(items) + 5, copies=copies
-        )
-
-    def seal(self, token: bytes, records: Rows) -> bytes:
-        return batches.seal(token, records, self.counter.public_key().public_bytes_raw(), self.setup)
-
-    def batch(self, items: Items) -> bytes:
-        """An honest member's batch."""
-        token = self.token()
-        return self.seal(token, self.records(items, token))
-
-    def opened(self, sealed: Sequence[bytes]) -> list[Batch]:
-        """The counter: what the relay forwards, as far as it is good."""
-        return self.confirmed([batches.open_batch(one, self.counter, self.setup) for one in sealed])
-
-    def confirmed(self, found: list[E]) -> list[E]:
-        """The batches whose tokens every helper confirms."""
-        good = np.ones(len(found), np.bool_)
-        for helper, key in enumerate(self.token_keys):
-            tokens = packed([batch.for_helper(helper) for batch in found], 64)
-            confirmed = helpers.confirm(key, tokens, self.spent[helper])
-            self.spent[helper] |= {token[:32] for token in unpacked(tokens[confirmed])}
-            good &= confirmed
-        return [batch for batch, is_good in zip(found, good, strict=True) if is_good]
-
-    def count(self, sealed: Sequence[bytes]) -> Outcome:
-        return count(self.opened(sealed), self.setup)
-
-    def recognised(self, items: Items, outcome: Outcome) -> dict[bytes, int]:
-        """What a member makes of the outcome: its own items that are released, and their voices."""
-        discovery.check_released(outcome.released, outcome.voices, self.setup)
-        own = discovery.pairs(self.outputs(list(items)), self.setup)
-        mine, theirs = discovery.recognise(own, outcome.released)
-        names = list(items)
-        return {
-            names[at]: voices
-            for at, voices in zip(mine.tolist(), outcome.voices[theirs].tolist(), strict=True)
+        self.coordinator = Coordinator(self.setup)
+        self.wire: list[tuple[int, Message]] = []
+        self.vectors: dict[int, np.ndarray] = {}
+        self.errors: dict[int, Exception] = {}
+        self.sessions: dict[int, Session[Aggregate]] = {
+            i: Session(self.role(i, self.inputs[i])) for i in range(self.setup.n)
         }
+        for i, session in self.sessions.items():
+            self._advance(i, session)
+
+    def role(self, i: int, vector: np.ndarray, **options: Any):
+        options = {"rng": deterministic_rng(b"member%d" % i)} | dict(self.options) | options
+        return member(vector, self.setup, i, identity(i).sign, **options)
+
+    @property
+    def step(self) -> Step:
+        return self.coordinator.step
+
+    def silent(self, i: int) -> bool:
+        return i in self.errors or (i in self.drops and self.drops[i] <= self.step)
+
+    def collect(self) -> None:
+        """Let everybody say what it owes."""
+        for i in sorted(self.coordinator.owing):
+            if self.silent(i):
+                continue
+            session = self.sessions[i]
+            assert isinstance(session.step, Send)
+            message = self.up(i, session.step.message)
+            self._advance(i, session)
+            if message is None:
+                continue
+            self.wire.append((i, message))
+            self.coordinator.accept(i, message)
+            if isinstance(message, Masked):
+                self.vectors[i] = message.vector
+
+    def collect_refused(self) -> None:
+        """The same, where the coordinator refuses some messages: ``refused`` says whose, and why."""
+        self.refused: dict[int, Exception] = {}
+        for i in sorted(self.coordinator.owing):
+            message = self.sessions[i].step.message
+            try:
+                self.coordinator.accept(i, self.up(i, message))
+            except ProtocolError as error:
+                self.refused[i] = error
+            self._advance(i, self.sessions[i])
+
+    def secrets(self, i: int) -> Secrets:
+        """What this member has drawn."""
+        return Secrets.draw(deterministic_rng(b"member%d" % i))
+
+    def tell(self) -> None:
+        """Send everybody what begins the next step, and serve what they fetch."""
+        for i, session in self.sessions.items():
+            for message in self.coordinator.replies(i):
+                self._deliver(i, session, message)
+            while not self.silent(i) and isinstance(session.step, Fetch):
+                self._deliver(i, session, self.fetched(session.step))
+
+    def finish(self, until: Step = Step.DONE) -> "Alliance":
+        while self.step < until:
+            self.collect()
+            self.coordinator.close()
+            self.tell()
+        return self
+
+    @property
+    def results(self) -> dict[int, Aggregate]:
+        return {i: s.result for i, s in self.sessions.items() if s.step is None and i not in self.errors}
+
+    def fetched(self, want: Fetch) -> Message:
+        if want.chunk is None:
+            return self.coordinator.digests()
+        start = want.chunk * ring.CHUNK_BYTES
+        chunks = [
+            self.vectors[i].reshape(-1)[start : start + ring.CHUNK_BYTES] for i in self.coordinator.survivors
+        ]
+        return Chunk(np.ascontiguousarray(np.stack(chunks)))
+
+    def _deliver(self, i: int, session: Session[Aggregate], message: Message) -> None:
+        if self.silent(i) or not isinstance(session.step, Receive):
+            return
+        delivered = self.down(i, message)
+        if delivered is not None:
+            self.wire.append((i, delivered))
+            self._advance(i, session, delivered)
+
+    def _advance(self, i: int, session: Session[Aggregate], message: Message | None = None) -> None:
+        try:
+            session.advance(message)
+        except Exception as error:  # noqa: BLE001 - tests look at what it was
+            self.errors[i] = error
+            session.step = None
 
 
-def wrong_share(alliance: Alliance, items: Items, *, first: bool = True) -> bytes:
-    """A batch whose shares are wrong; its points are the least there are, so that they are tried first."""
-    token = alliance.token()
-    table = alliance.records(items, token).copy()
-    table[:, 32] ^= 1
-    if first:
-        table[:, 16:32] = 0
-        table[:, 16] = 1
-    return alliance.seal(token, table)
+def run(agreed: Setup, **how: Any) -> Alliance:
+    inputs = how.pop("inputs", None) or vectors(agreed)
+    return Alliance(agreed, inputs, **how).finish()

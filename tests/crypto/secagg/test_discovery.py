@@ -13,7 +13,7 @@ from crypto.errors import DecodeError, ParameterError, VerificationError
 from crypto.oprf import Mode
 from crypto.secagg import batches, counting, discovery, helpers
 from crypto.secagg.discovery import Setup
-from tests.crypto.secagg.alliance import Alliance, Items, item, number, own, wrong_share
+from tests.crypto.secagg.discoverers import Alliance, Items, item, number, own, wrong_share
 from tests.reference import discovery as oracle
 from tests.reference.arrays import fixed_rng, packed, unpacked
 from tests.reference.ristretto import ORDER

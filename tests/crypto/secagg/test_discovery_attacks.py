@@ -12,7 +12,7 @@ from crypto.rows import Rows
 from crypto.secagg import batches, counting, discovery, helpers
 from crypto.secagg.batches import BadBatch
 from crypto.secagg.helpers import HelperFault
-from tests.crypto.secagg.alliance import Alliance, item, nonce, number, own, wrong_share
+from tests.crypto.secagg.discoverers import Alliance, item, nonce, number, own, wrong_share
 from tests.reference import discovery as oracle
 from tests.reference.arrays import packed
 

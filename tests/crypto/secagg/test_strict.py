@@ -15,7 +15,7 @@ from crypto.secagg import strict
 from crypto.secagg.batches import BadBatch
 from crypto.secagg.strict import Outcome, Strict, TooCostly
 from crypto.secagg.threshold import FILLER, PRIME, Tables
-from tests.crypto.secagg.alliance import Alliance, Items, item, own
+from tests.crypto.secagg.discoverers import Alliance, Items, item, own
 from tests.reference import discovery as oracle
 from tests.reference.arrays import packed, unpacked
 

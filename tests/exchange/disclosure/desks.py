@@ -50,7 +50,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WISH = Wish(rung=Rung.OVERLAP, types=(IndicatorType.DOMAIN,))
 END = None
 ALLIANCE = "tests.example.com"
-KEYS = {name: NodeKeys.generate() for name in ("alice", "bob", "carol", "dave")}
+KEYS = {name: NodeKeys.generate() for name in ("alice", "bob", "carol", "dave", "erin")}
 MEMBERS = {
     name: Member(name, Role.MEMBER, public_bytes(own.identity), public_bytes(own.log), b"", None, bytes(32))
     for name, own in KEYS.items()
@@ -65,6 +65,7 @@ class Set:
     version: int = 1
     kind: IndicatorType = IndicatorType.DOMAIN
     known: dict[str, Context] = field(default_factory=dict)
+    copied: dict[str, str] = field(default_factory=dict)
 
     def types(self, **_how: Any) -> list[IndicatorType]:
         return [self.kind]
@@ -80,6 +81,12 @@ class Set:
 
     def said(self, _types: Any, **_how: Any) -> "Set":
         return self
+
+    def copies(self, _types: Any, **_how: Any) -> tuple[Any, Any]:
+        """Of a word that stands in ``copied``, a hash of the report it was taken from."""
+        places = [i for i, word in enumerate(self.words) if word in self.copied]
+        hashes = b"".join(sha256(self.copied[self.words[i]].encode()).digest() for i in places)
+        return np.array(places, np.int64), np.frombuffer(hashes, np.uint8).reshape(-1, 32)
 
     def of(self, ids: Any) -> list[Context]:
         """Of a word that stands in ``known``, what stands there; of a canary, nothing."""

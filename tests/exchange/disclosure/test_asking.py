@@ -168,7 +168,9 @@ async def test_a_filter_is_not_for_everybody_and_not_for_ever(pair: Pair, reason
     elif reason == "stricter":
         pair.bob.policy_text = ALLOWED.replace('tlp = "AMBER+STRICT"', 'tlp = "GREEN"')
     elif reason == "spent":
-        pair.bob.policy_text = ALLOWED.replace("tlp =", "entries_per_value = { most = 1, days = 9 }\ntlp =")
+        pair.bob.policy_text = ALLOWED.replace(
+            "tlp =", "entries_per_value = { most = 1, days = 9 }\ntlp =", 1
+        )
         await pair.ask("w1")
         pair.bob.later(minutes=1)
         pair.alice.later(minutes=1)
@@ -192,7 +194,7 @@ async def test_policies_decide_on_questions_as_on_a_set(pair: Pair):
         await pair.ask(*HELD[:20])
     assert pair.bob.books.told == []
     pair.alice.policy_text = ALLOWED
-    pair.bob.policy_text = ALLOWED.replace("tlp =", "values_per_day = 40\ntlp =")
+    pair.bob.policy_text = ALLOWED.replace("tlp =", "values_per_day = 40\ntlp =", 1)
     await pair.ask(*HELD[:30])
     with pytest.raises(PeerRefused):
         await pair.ask(*HELD[:30])

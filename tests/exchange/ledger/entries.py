@@ -22,6 +22,12 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
 
 SESSION = {"session": "5e" * 32, "peer": "umbra", "direction": "initiator"}
+RUN = {"session": "c0" * 32, "peer": "umbra"}
+ASKED = {
+    "measure": "count", "types": ["domain", "ipv4"], "purpose": "b9" * 32, "profile": "cti-c14n/1",
+    "dictionary": "d1" * 32, "entries": 5000, "first": "2026-02-01", "last": "2026-02-28", "members": 5,
+    "minimum": 4, "reporters": 3, "visibility": "everyone", "policy": "b0" * 32,
+}  # fmt: skip
 AGREED = SESSION | {"agreement": "a9" * 32}
 FIELDS: dict[Kind, dict[str, object]] = {
     Kind.OPENED: {"member": "acme", "origin": "cosight/acme", "log_key": PUBLIC.hex()},
@@ -61,6 +67,22 @@ FIELDS: dict[Kind, dict[str, object]] = {
     },
     Kind.SEAL: {"key": "6b" * 32, "seal": b"s" * 2420, "what": {"size": 1, "root": "70" * 32}},
     Kind.REPORT: {"session": "5e" * 32, "peer": "umbra", "what": {"digest": "d2" * 32, "scope": "session"}},
+    Kind.CONVENED: {"session": "c0" * 32, "what": ASKED},
+    Kind.JOINED: RUN | {
+        "what": ASKED | {"abandons": ["ab" * 32, "ac" * 32], "base": "ba" * 32, "threshold": 3}
+    },
+    Kind.MASKED: RUN | {
+        "what": {"entered": {"domain": 7}, "withheld": {"p4-tlp": {"ipv4": 12}}, "clipped": 2}
+    },
+    Kind.SHARED: RUN | {"what": {"survivors": 4}},
+    Kind.COUNTED: RUN | {
+        "what": {
+            "survivors": 4, "digest": "d3" * 32, "tally": "7a" * 32, "released": 17, "epsilon_milli": 500
+        }
+    },
+    Kind.HELPED: {"peer": "umbra", "what": {"epoch": 2900, "padded": 1024, "count": 1126}},
+    Kind.ERASED: {"what": {"epoch": 2899}},
+    Kind.BROKEN: RUN | {"culprits": ["globex", "initech"], "what": {"reason": "bad-share", "by": "peer"}},
 }  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from exchange.errors import LedgerError
 from exchange.ledger import Checkpoint, Kind, Leaf, decode, note, timestamp
-from exchange.ledger.leaf import _FIELDS as FIELD_CHECKS
-from exchange.ledger.leaf import _WHAT as WHAT_CHECKS
+from exchange.ledger.kinds import _FIELDS as FIELD_CHECKS
+from exchange.ledger.kinds import _WHAT as WHAT_CHECKS
 from exchange.ledger.leaf import FIRST
 from tests.exchange.ledger.entries import FIELDS, KEY, NOW, leaf
 
@@ -19,6 +19,8 @@ OPTIONAL = {
     Kind.REFUSED: {"session"},
     Kind.ALARM: {"session"},
     Kind.REPORT: {"session", "peer"},
+    Kind.COUNTED: {"peer"},
+    Kind.BROKEN: {"peer", "culprits"},
 }
 
 

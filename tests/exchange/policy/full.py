@@ -1,14 +1,17 @@
 """A policy that states everything that can be stated."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Pap
 from exchange.policy import (
+    Aggregate,
     Approving,
     Arrangement,
     Bounds,
     Condition,
+    Discover,
     Iep,
     LegalBasis,
     Noise,
@@ -65,6 +68,51 @@ valid_until = 2026-10-31
 [approvers]
 {LINES}
 
+[aggregate]
+coordinators = ["umbra", "globex"]
+purposes = ["weekly count"]
+measures = ["count", "sightings"]
+types = ["email"]
+tlp = "GREEN"
+pap = "AMBER"
+legal_basis = "security"
+provenance = "own"
+max_age_days = {{ email = 30 }}
+members = 5
+minimum = 4
+reporters = 3
+dictionary = {{ min = 1000, max = 100_000 }}
+each_type = 100
+repeated = 0.25
+dominance = 0.5
+epsilon = 1
+visibility = ["everyone", "reporters"]
+per_day = 2
+suspended = true
+valid_from = 2026-02-01
+valid_until = 2026-06-30
+
+[discover]
+relays = ["*"]
+relay = true
+counter = true
+helper = true
+purposes = ["weekly search"]
+types = ["email"]
+tlp = "GREEN"
+pap = "AMBER"
+legal_basis = "security"
+provenance = "own"
+max_age_days = {{ email = 30 }}
+members = 5
+threshold = 4
+learns = ["individual"]
+per_day = 2
+quota = 1.5
+suspended = true
+valid_from = 2026-02-01
+valid_until = 2026-06-30
+
 [peers.umbra]
 directions = ["initiator", "responder"]
 reveal = "overlap"
@@ -109,6 +157,18 @@ valid_from = 2026-02-01
 valid_until = 2026-06-30
 """
 
+TOGETHER: dict[str, Any] = {
+    "types": frozenset({IndicatorType.EMAIL}),
+    "tlp": Tlp.GREEN,
+    "pap": Pap.AMBER,
+    "legal_basis": "security",
+    "provenance": "own",
+    "max_age_days": {IndicatorType.EMAIL: 30},
+    "members": 5,
+    "per_day": 2,
+    "suspended": True,
+    "validity": Validity(date(2026, 2, 1), date(2026, 6, 30)),
+}
 FULL_POLICY = Policy(
     peers={
         "umbra": Terms(
@@ -157,6 +217,31 @@ FULL_POLICY = Policy(
     validity=Validity(date(2026, 1, 1), date(2026, 12, 31)),
     revision=7,
     suspended=True,
+    aggregate=Aggregate(
+        **TOGETHER,
+        coordinators=frozenset({"umbra", "globex"}),
+        purposes=frozenset({"weekly count"}),
+        measures=frozenset({"count", "sightings"}),
+        minimum=4,
+        reporters=3,
+        dictionary=Bounds(1000, 100_000),
+        each_type=100,
+        repeated=0.25,
+        dominance=0.5,
+        epsilon=1.0,
+        visibility=frozenset({"everyone", "reporters"}),
+    ),
+    discover=Discover(
+        **TOGETHER,
+        relays=frozenset({"*"}),
+        relay=True,
+        counter=True,
+        helper=True,
+        purposes=frozenset({"weekly search"}),
+        threshold=4,
+        learns=frozenset({"individual"}),
+        quota=1.5,
+    ),
     regions=frozenset({"DE", "EU"}),
     personal_data=frozenset({IndicatorType.EMAIL}),
     legal_bases={

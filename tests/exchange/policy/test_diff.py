@@ -13,6 +13,7 @@ from exchange.indicators import IndicatorType
 from exchange.policy import Policy, Terms, Validity, decide, diff, parse
 from tests.exchange.policy.cases import FILE, NOW, POLICY, REQUEST, UNKNOWN, written
 from tests.exchange.policy.full import FULL_POLICY
+from tests.exchange.policy.together import together
 
 
 def changed(old: str = "", new: str = "", **more: str) -> tuple[list[str], list[str], list[str]]:
@@ -167,6 +168,50 @@ def test_every_part_is_compared(name: str) -> None:
 def test_every_line_is_compared(name: str) -> None:
     terms = replace(FULL_POLICY.peers["umbra"], **{name: getattr(Terms(), name)})
     assert diff(FULL_POLICY, replace(FULL_POLICY, peers={"umbra": terms}))
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [(t, f.name) for t in ("aggregate", "discover") for f in fields(getattr(FULL_POLICY, t))],
+)
+def test_every_line_on_the_alliance_is_compared(table: str, name: str) -> None:
+    stated = getattr(FULL_POLICY, table)
+    less = replace(FULL_POLICY, **{table: replace(stated, **{name: getattr(type(stated)(), name)})})
+    assert diff(FULL_POLICY, less).changed == diff(less, FULL_POLICY).changed == []
+    assert diff(FULL_POLICY, less).allowed == [] or diff(FULL_POLICY, less).forbidden == []
+    assert diff(FULL_POLICY, less)
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "text"),
+    [
+        ({"coordinators": '["umbra", "acme"]'}, True, "[aggregate] coordinators acme"),
+        ({"members": "6"}, False, "[aggregate] members 6, not 5"),
+        ({"members": "4"}, True, "[aggregate] members 4, not 5"),
+        ({"reporters": "2"}, True, "[aggregate] reporters 2, not 3"),
+        ({"dictionary": "{ min = 500, max = 9999 }"}, True, "[aggregate] dictionary 500 to 999"),
+        ({"each_type": "7"}, False, "[aggregate] each_type 7, not 1"),
+        ({"dominance": "0.9"}, True, "[aggregate] dominance 0.9, not 0.75"),
+        ({"epsilon": "1"}, False, "[aggregate] epsilon 1, not unstated"),
+        ({"repeated": "0.5"}, True, "[aggregate] repeated 0.5, not 0"),
+        ({"per_day": "3"}, True, "[aggregate] per_day 3, not 1"),
+        ({"suspended": "true"}, False, "[aggregate] suspended is true now"),
+    ],
+)
+def test_what_a_line_on_the_alliance_allows(lines: dict[str, str], more: bool, text: str) -> None:
+    old, new = parse(together()), parse(together(**lines))
+    found = diff(old, new)
+    assert (found.allowed if more else found.forbidden) == [text]
+    back = diff(new, old)
+    assert len(back.forbidden if more else back.allowed) == 1
+
+
+def test_a_table_on_the_alliance_comes_and_goes() -> None:
+    without = parse("version = 1")
+    (added,) = diff(without, parse(together())).allowed
+    assert added.startswith("[aggregate] was added: umbra may convene us to measure count")
+    (gone,) = diff(FULL_POLICY, replace(FULL_POLICY, discover=None)).forbidden
+    assert gone.startswith("[discover] was taken away: what at least 4 of at least 5 members hold")
 
 
 LINES = st.fixed_dictionaries(

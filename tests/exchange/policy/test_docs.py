@@ -6,17 +6,33 @@ from dataclasses import fields, replace
 import pytest
 
 from crypto.psi import Output
+from exchange.aggregation.opening import Measure, Visibility
+from exchange.discovery import permit
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
 from exchange.indicators.context import Context
 from exchange.planning import DEFAULTS
-from exchange.policy import ADMISSION_RULES, RULES, Policy, Rung, Terms, decide, parse
+from exchange.policy import (
+    ADMISSION_RULES,
+    RULES,
+    Aggregate,
+    Bounds,
+    Discover,
+    Policy,
+    Rung,
+    Terms,
+    aggregation,
+    decide,
+    doubts,
+    parse,
+)
 from exchange.policy.tables import BASES, IEP_WORDS
+from exchange.policy.together import LEARNERS
 from tests.architecture.tree import ROOT
 from tests.exchange.policy.cases import NOW, POLICY, REQUEST, UNKNOWN
 
 PAGE = (ROOT / "docs/policy.md").read_text()
-EXAMPLE, SAID, TABLES = (block.partition("```")[0] for block in PAGE.split("```toml\n")[1:])
+EXAMPLE, ALLIANCE, SAID, TABLES = (block.partition("```")[0] for block in PAGE.split("```toml\n")[1:])
 IEP = PAGE.partition("```json\n")[2].partition("```")[0]
 
 
@@ -43,6 +59,14 @@ def test_the_tables_and_the_iep_are_read() -> None:
     assert iep.peers["umbra"].reveal is Rung.SIZE
 
 
+def test_what_is_done_with_the_alliance_is_read() -> None:
+    policy = parse(ALLIANCE)
+    assert policy.aggregate is not None
+    assert policy.discover is not None
+    assert policy.aggregate.dictionary == Bounds(1000, 1_000_000)
+    assert [s.text for s in doubts(policy, NOW)] == []
+
+
 def test_what_a_rung_says_of_us_is_read() -> None:
     terms = parse(SAID).peers["umbra"]
     assert terms.bands[-1] == 1000
@@ -67,8 +91,13 @@ def test_the_policy_of_the_ladder_lets_every_rung_be_asked() -> None:
 
 def test_every_rule_and_key_has_its_line() -> None:
     lines = {f.name for f in fields(Terms)} | {f.name for f in fields(Policy)}
-    rules = {*(rule.id for rule in RULES), *ADMISSION_RULES}
-    names = {*rules, *lines, *Rung, *IndicatorType, *IEP_WORDS} - {"validity", "peers", "iep"}
+    lines |= {f.name for table in (Aggregate, Discover) for f in fields(table)}
+    rules = {*(rule.id for rule in (*RULES, *aggregation.RULES)), *ADMISSION_RULES}
+    names = {*rules, *lines, *Measure, *Visibility, *LEARNERS, *Rung, *IndicatorType, *IEP_WORDS} - {
+        "validity",
+        "peers",
+        "iep",
+    }
     inline = {word for code in re.findall(r"`([^`\n]+)`", PAGE) for word in re.findall(r"[\w+-]+", code)}
     assert names - inline == {"legal_bases", "arrangements", "approvers"} - inline
     assert all(table in PAGE for table in ("[legal_bases.", "[arrangements.", "[approvers]", "[iep]"))
@@ -77,8 +106,11 @@ def test_every_rule_and_key_has_its_line() -> None:
 
 def test_the_rules_stand_in_their_order() -> None:
     deciding = PAGE.partition("And these lines refuse nothing")[0]
+    together = PAGE.partition("## With the whole alliance")[2].partition("\n## ")[0]
     table = re.findall(r"^\| .*? \| `([a-z0-9-]+)` \|", deciding, re.MULTILINE)
     assert table == [*(rule.id for rule in RULES), *ADMISSION_RULES]
+    table = re.findall(r"^\| .*? \| `([a-z0-9-]+)` \|", together, re.MULTILINE)
+    assert table == [*(rule.id for rule in aggregation.RULES), *permit.RULES]
 
 
 def test_the_messages_are_the_real_ones() -> None:

@@ -19,7 +19,7 @@ from crypto.hashing import item_rows
 from exchange.errors import InputError, StoreError
 from exchange.indicators import Batch, Indicator, IndicatorType, Tlp, read
 from exchange.policy.admission import Admission
-from exchange.store import ImportReport, Store, engine, importer, indicators
+from exchange.store import ImportReport, Store, engine, importer, indicators, items
 
 NOW = datetime(2026, 8, 22, 12, tzinfo=UTC)
 ALL = list(IndicatorType)
@@ -114,7 +114,7 @@ def test_values_come_in_the_order_asked_for(store: Store, monkeypatch: pytest.Mo
 
 def test_slices_and_runs_change_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "RUN_SIZE", 50)
-    monkeypatch.setattr(indicators, "_IDS_PER_SLICE", 16)
+    monkeypatch.setattr(items, "_IDS_PER_SLICE", 16)
     addresses = {f"8.{i % 7}.8.{i % 251}" for i in range(1000)}
     batches = [Batch.of([(a, None, None)]) for a in (*addresses, *addresses)]
     report = store.import_indicators(batches, source="a", tlp="GREEN", now=NOW)

@@ -68,7 +68,7 @@ class TestDocuments:
         schema = _schema(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("DROP TABLE document")
-            for index in ("leaf_dealings", "leaf_decided", "leaf_standing"):
+            for index in ("leaf_dealings", "leaf_decided", "leaf_runs", "leaf_standing"):
                 db.execute(f"DROP INDEX {index}")
             db.execute("CREATE INDEX leaf_standing ON leaf (seq) WHERE kind IN ('opened', 'roster')")
             db.execute("UPDATE meta SET version = 1 WHERE part = 'ledger'")
@@ -84,6 +84,18 @@ class TestDocuments:
             assert again.document(POLICY.hash) == POLICY.body
         assert _schema(path) == schema
         assert problems(path) == []
+
+    def test_a_ledger_of_version_2_gets_the_index_of_runs(self, store: LedgerStore, path: Path) -> None:
+        fill(store)
+        store.close()
+        schema = _schema(path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("DROP INDEX leaf_runs")
+            db.execute("UPDATE meta SET version = 2 WHERE part = 'ledger'")
+        with LedgerReader.open_read_only(path) as reader:
+            assert len(reader.runs()) == 0
+        LedgerStore.open(path, signer=KEY, origin=ORIGIN).close()
+        assert _schema(path) == schema
 
 
 def _schema(path: Path) -> set[tuple[str, str]]:

@@ -1,0 +1,234 @@
+"""The part of the counter: batches without names are counted, and what enough of them hold is released.
+
+It sees which tags anonymous batches share, and no tag's indicator. What it releases carries a secret that
+only enough right shares give, so it cannot make a result up; that it holds one back, a recount would show.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from crypto.secagg import discovery as atr
+from crypto.secagg.batches import BadBatch, Envelope
+from crypto.secagg.strict import predict
+from crypto.secagg.words import open_words
+from exchange.aggregation.round import Round
+from exchange.disclosure.asking import rows_of
+from exchange.disclosure.drive import in_thread
+from exchange.discovery import signing, words
+from exchange.discovery.helping import Helping, box_key
+from exchange.discovery.keeping import GIVE_UP, MAX_GOING, Keeping
+from exchange.discovery.modes import mode_of, strict_of
+from exchange.discovery.office import Office
+from exchange.discovery.outcome import Outcome, list_hash, voices_of
+from exchange.discovery.sizes import largest_deposit
+from exchange.discovery.tagging import Cache, asked_of
+from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
+from exchange.errors import CosightError, PeerRefused, SessionRefused, StoreError
+from exchange.indicators import Indicator
+
+log = logging.getLogger(__name__)
+PART = "counter"
+
+
+class Counting(Keeping):
+    """What this member does as a counter.
+
+    Args:
+        office: who we are.
+        shelf: what is kept.
+        helping: gives the secret that our key for batches comes from.
+        cache: what we asked the helpers before.
+    """
+
+    def __init__(self, office: Office, shelf: Shelf, helping: Helping, cache: Cache) -> None:
+        super().__init__(office, shelf)
+        self._helping = helping
+        self._cache = cache
+
+    async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> int:
+        """Take a batch from the relay.
+
+        Raises:
+            SessionRefused: it is not the relay, or had shown another list before.
+            PeerMisbehaved: its list is not signed by it.
+        """
+        await in_thread(self._check, caller, deposit)
+        path = await self.spool(deposit, chunks)
+        try:
+            async with self.turn:
+                await in_thread(self._put, deposit, path)
+        finally:
+            path.unlink(missing_ok=True)
+        await self.tell()
+        return 0
+
+    async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
+        """Say to the relay how far a stage is.
+
+        Raises:
+            SessionRefused: the caller does not relay it.
+        """
+        await in_thread(self.office.check, of, PART)
+        if caller != of.parts.relay:
+            raise SessionRefused("the caller does not relay this discovery", code="not-drawn")
+        kept = await self.wait(of, stage, wait_s)
+        return await in_thread(self.collected, of, stage, kept)
+
+    async def go_on(self, kept: Kept) -> None:
+        """Count what is complete."""
+        of, stage = kept.round, kept.stage
+        there = set((await in_thread(self.shelf.deposits, of.context, stage)).values())
+        if there != set(kept.listed):
+            if self.desk.clock() > kept.closes + GIVE_UP:
+                await self.give_up(kept, "relay-gone", ((of.parts.relay, "relay-gone"),))
+            return
+        try:
+            outcome = await (self._counted(kept) if stage is Stage.BATCHES else self._heard(kept))
+            await in_thread(self._end, kept, outcome)
+            await self.tell()
+        except PeerRefused as e:
+            await self.give_up(kept, "helper-refused" if e.code != "busy" else "helper-busy")
+        except StoreError as e:
+            log.warning("a batch of %s cannot be read: %s", of.session[:16], e)
+            await self.give_up(kept, "batch-lost")
+        except CosightError as e:
+            log.warning("%s cannot be counted yet: %s", of.session[:16], e)
+            if self.desk.clock() > kept.closes + GIVE_UP:
+                await self.give_up(kept, "helper-gone")
+
+    def _check(self, caller: str, deposit: Deposit) -> None:
+        of, stage = deposit.round, deposit.stage
+        self.office.check(of, PART)
+        if caller != of.parts.relay:
+            raise SessionRefused("the caller does not relay this discovery", code="not-drawn")
+        if deposit.digest not in deposit.listed or len(deposit.listed) > len(of.members):
+            raise SessionRefused("the list of batches is malformed")
+        if deposit.size > largest_deposit(of, stage, self.desk.limits.max_rows):
+            raise SessionRefused("the batch is over our limit", code="too-large")
+        if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
+            raise SessionRefused("counting would take longer than we allow", code="too-large")
+        signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.list_signature)
+
+    def _put(self, deposit: Deposit, path: Path) -> None:
+        of, stage = deposit.round, deposit.stage
+        kept = self.shelf.kept(of.context, stage)
+        if kept is None:
+            if len(self.shelf.unfinished()) >= MAX_GOING:
+                raise SessionRefused("we count many discoveries already", code="busy")
+            now = self.desk.clock()
+            kept = Kept(
+                round=of, stage=stage, began=now, closes=now, listed=deposit.listed,
+                list_signature=deposit.list_signature,
+            )  # fmt: skip
+            self.shelf.keep(kept)
+            if stage is Stage.BATCHES:
+                self.convene(of)
+        if kept.listed != deposit.listed:
+            self.office.refused(of.parts.relay, "second-list", of.session)
+            raise SessionRefused("the relay shows another list of batches than before", code="second-batch")
+        if kept.state is State.OPEN:
+            self.shelf.put(deposit, deposit.digest.hex(), path)
+
+    async def _counted(self, kept: Kept) -> Outcome:
+        """Open the batches, have their tokens confirmed, and count."""
+        of = kept.round
+        opened, blamed = await in_thread(self._open, kept)
+        digests = list(opened)
+        good = dict.fromkeys(digests, True)
+        for place, helper in enumerate(of.parts.helpers):
+            tokens = [opened[digest].for_helper(place) for digest in digests]
+            async with self.office.reach(helper) as line:
+                said = await line.redeem(of, tokens, digests) if tokens else []
+            for digest, is_good in zip(digests, said, strict=True):
+                good[digest] = good[digest] and is_good
+        blamed += [(digest, "bad-token") for digest in digests if not good[digest]]
+        counted = {digest: opened[digest] for digest in digests if good[digest]}
+        return await in_thread(self._count, of, kept, counted, blamed)
+
+    def _open(self, kept: Kept) -> tuple[dict[bytes, Envelope], list[tuple[bytes, str]]]:
+        """The batches by their digests, and those that are none."""
+        of = kept.round
+        key, mode = box_key(self._helping.seed(of.epoch), of.plan), mode_of(of)
+        opened: dict[bytes, Envelope] = {}
+        blamed: list[tuple[bytes, str]] = []
+        for digest in kept.listed:
+            try:
+                opened[digest] = mode.open(self._read(kept, digest), key)
+            except BadBatch as e:
+                blamed.append((digest, e.code))
+        return opened, blamed
+
+    def _read(self, kept: Kept, digest: bytes) -> bytes:
+        path = self.shelf.batch(kept.round.context, kept.stage, digest)
+        try:
+            data = path.read_bytes()
+        except OSError as e:
+            raise StoreError(f"cannot read {path}: {e.strerror}") from e
+        if sha256(data).digest() != digest:
+            raise StoreError(f"{path} is damaged")
+        return data
+
+    def _count(
+        self, of: Round, kept: Kept, counted: dict[bytes, Envelope], blamed: list[tuple[bytes, str]]
+    ) -> Outcome:
+        whose = {batch.name: digest for digest, batch in counted.items()}
+        found = mode_of(of).count(list(counted.values()))
+        blamed = [*blamed, *((whose[name], code) for name, code in found.blamed)]
+        return Outcome(
+            listed=list_hash(kept.listed), counted=found.batches, blamed=tuple(sorted(blamed)),
+            root=found.root, released=found.released, body=found.body,
+        )  # fmt: skip
+
+    async def _heard(self, kept: Kept) -> Outcome:
+        """Open what holders say, ask the helpers about it, and pass on what is true."""
+        of = kept.round
+        said, blamed = await in_thread(self._words, kept)
+        distinct = sorted(
+            {one for words in said.values() for one in words}, key=lambda one: (one.type, one.value)
+        )
+        true: set[Indicator] = set()
+        if distinct:
+            items = await in_thread(rows_of, distinct)
+            async with asked_of(self.office.reach, of, self._cache, None) as tagging:
+                outputs = await tagging.outputs(items)
+            batches_outcome = Outcome.decode(await in_thread(self.shelf.outcome, of.context, Stage.BATCHES))
+            released, _ = voices_of(batches_outcome)
+            good = await in_thread(atr.announced, outputs, released, of.setup())
+            true = {one for one, is_true in zip(distinct, good, strict=True) if is_true}
+        blamed += [(digest, "poisoned-word") for digest, words in said.items() if not true.issuperset(words)]
+        text = words.encode(true)
+        return Outcome(
+            listed=list_hash(kept.listed), counted=len(said), blamed=tuple(sorted(blamed)),
+            root=sha256(text).digest(), released=len(true), body=text,
+        )  # fmt: skip
+
+    def _words(self, kept: Kept) -> tuple[dict[bytes, list[Indicator]], list[tuple[bytes, str]]]:
+        """What each holder says, by the digest of its deposit, and those whose words cannot be read."""
+        of = kept.round
+        key, setup = box_key(self._helping.seed(of.epoch), of.plan), of.setup()
+        said: dict[bytes, list[Indicator]] = {}
+        blamed: list[tuple[bytes, str]] = []
+        for digest in kept.listed:
+            try:
+                said[digest] = words.decode(open_words(self._read(kept, digest), key, setup))
+            except BadBatch as e:
+                blamed.append((digest, e.code))
+            except ValueError:
+                blamed.append((digest, "bad-words"))
+        return said, blamed
+
+    def _end(self, kept: Kept, outcome: Outcome) -> None:
+        of, stage = kept.round, kept.stage
+        encoded = outcome.encode()
+        signature = signing.sign_outcome(self.desk.identity, of, stage, encoded)
+        self.shelf.put_outcome(replace(kept, state=State.DONE, signature=signature), encoded)
+        if stage is Stage.BATCHES:
+            what = {
+                "survivors": outcome.counted,
+                "digest": sha256(encoded).hexdigest(),
+                "released": outcome.released,
+            }
+            self.write("counted", of, what)

@@ -1,0 +1,42 @@
+"""What a member keeps of its own part in discoveries, and how it counts what it sends."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from exchange.discovery.office import Office
+from exchange.discovery.tagging import Cache
+from exchange.discovery.world import Line
+
+
+class Own(Cache, Protocol):
+    """What we keep of discoveries."""
+
+    def batch(self, context: bytes, name: str) -> bytes | None:
+        """What we deposited in a session, or are about to; None where there is nothing yet."""
+
+    def keep_batch(self, context: bytes, name: str, batch: bytes) -> None:
+        """Keep it, before it leaves."""
+
+    def expire(self) -> None:
+        """Delete what is left of sessions that are long over."""
+
+
+@dataclass(slots=True)
+class Lines:
+    """Connections that are counted together."""
+
+    office: Office
+    sent: int = 0
+    received: int = 0
+
+    @asynccontextmanager
+    async def to(self, member: str) -> AsyncIterator[Line]:
+        """Open one."""
+        async with self.office.reach(member) as line:
+            try:
+                yield line
+            finally:
+                self.sent += line.sent
+                self.received += line.received

@@ -1,0 +1,65 @@
+"""What the parts of a discovery share: who we are, the roster in force, and how others are reached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exchange.aggregation.round import Round
+from exchange.disclosure.desk import Desk
+from exchange.discovery.world import Reach
+from exchange.errors import SessionRefused
+from exchange.identity.roster import Roster
+from exchange.policy import ANYONE, Discover
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Where the parts of a discovery are done.
+
+    Attributes:
+        desk: who we are and what we decide with.
+        roster: gives the roster in force.
+        reach: opens a connection to a member.
+    """
+
+    desk: Desk
+    roster: Callable[[], Roster]
+    reach: Reach
+
+    def terms(self, part: str) -> Discover:
+        """What our policy says of discoveries, if it lets us have this part.
+
+        Raises:
+            SessionRefused: it does not.
+        """
+        terms = self.desk.policy().discover
+        if terms is None or terms.suspended or not getattr(terms, part):
+            raise SessionRefused(f"our policy does not let us be a {part}", code="policy-refused")
+        if not terms.validity.covers(self.desk.clock()):
+            raise SessionRefused("our policy on discoveries is not in force", code="policy-refused")
+        return terms
+
+    def check(self, of: Round, part: str) -> None:
+        """Check that a discovery is of our alliance and this day, and that we have a part in it.
+
+        Raises:
+            SessionRefused: it is not, or we have not, or our policy does not let us.
+        """
+        self.terms(part)
+        of.check(self.roster(), self.desk.clock())
+        if part not in of.parts.of(self.desk.member):
+            raise SessionRefused(f"we are not the {part} of this discovery", code="not-drawn")
+
+    def refused(self, caller: str, reason: str, session: str = "") -> None:
+        """Write down that we refused a caller that broke a rule, within bounds."""
+        now = self.desk.clock()
+        if self.desk.throttle.passes(caller, now):
+            named = {"session": session} if session else {}
+            what = {"by": "us", "reason": reason}
+            self.desk.ledger.append(
+                "refused", now=now, peer=caller, direction="responder", what=what, **named
+            )
+
+
+def may_relay(terms: Discover, member: str) -> bool:
+    """Whether our batches may go through a member, or be counted by it."""
+    return ANYONE in terms.relays or member in terms.relays

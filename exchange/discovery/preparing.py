@@ -1,0 +1,94 @@
+"""Before anything leaves: what is asked of whom, whether it can be afforded, and what of ours goes in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto.rows import Rows
+from crypto.secagg import discovery as atr
+from crypto.secagg.strict import TooCostly, check_cost
+from exchange.aggregation.lots import draw
+from exchange.aggregation.round import Round, day_of
+from exchange.agreement import size_class
+from exchange.disclosure.desk import Desk
+from exchange.discovery.modes import strict_of
+from exchange.discovery.office import Office
+from exchange.discovery.permit import Permit
+from exchange.discovery.search import Search
+from exchange.errors import ConfigError, PolicyRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What of ours goes in.
+
+    Attributes:
+        rows: ``(n, 32)`` uint8, distinct items.
+        ids: ``(n,)`` the identifier of each.
+        copies: which of them others reported first.
+        padded: the size class that is seen.
+    """
+
+    rows: Rows
+    ids: NDArray[np.int64]
+    copies: atr.Copies
+    padded: int
+
+
+def plan_of(office: Office, search: Search) -> Round:
+    """What is asked of whom, before any key is known.
+
+    Raises:
+        PolicyRefusal: it cannot be asked.
+        ConfigError: there are too few members to draw from, or the counter would take too long.
+    """
+    roster, day = office.roster(), day_of(office.desk.clock())
+    types = tuple(sorted(search.types))
+    parts = search.parts
+    if parts is None:
+        reachable = [m.id for m in roster.members if m.address is not None]
+        words = [search.threshold, search.purpose, str(search.learns), search.largest]
+        parts = draw(reachable, roster=roster.hash, day=day, asked=[[str(t) for t in types], *words])
+    try:
+        plan = Round(
+            alliance=roster.alliance, roster_epoch=roster.epoch, roster_hash=roster.hash,
+            members=tuple(m.id for m in roster.members), day=day, types=types, threshold=search.threshold,
+            purpose=search.purpose, learns=search.learns, largest=search.largest, parts=parts,
+        )  # fmt: skip
+    except ValueError as e:
+        raise PolicyRefusal(f"this cannot be asked: {e}", code="bad-discovery") from e
+    if plan.largest:
+        try:
+            check_cost(strict_of(plan), search.max_seconds)
+        except TooCostly as e:
+            hint = "ask without --strict, with a lower --threshold or --largest, or allow more: --max-seconds"
+            raise ConfigError(f"{e}", code="too-costly", hint=hint) from e
+    return plan
+
+
+def ours_of(desk: Desk, permit: Permit, of: Round) -> Ours:
+    """What of ours goes in. Where copies cannot be told from one another, our own sightings alone do.
+
+    Raises:
+        ConfigError: it is more than a strict discovery was agreed on for.
+    """
+    now, admission = desk.clock(), permit.admission
+    items = desk.items.item_set(permit.types, now=now, admission=admission)
+    ids, origins = desk.items.copies(permit.types, now=now, admission=admission)
+    order = np.argsort(items.ids)
+    places = np.searchsorted(items.ids, ids, sorter=order)
+    there = places < len(order)
+    there[there] = items.ids[order[places[there]]] == ids[there]
+    copies = atr.Copies(order[places[there]], np.ascontiguousarray(origins[there]))
+    rows, numbers = items.rows, items.ids
+    if of.largest:
+        own = np.setdiff1d(np.arange(len(numbers)), copies.positions)
+        rows, numbers = np.ascontiguousarray(rows[own]), numbers[own]
+        copies = atr.Copies(copies.positions[:0], copies.origins[:0])
+        if len(rows) > of.largest:
+            raise ConfigError(
+                f"we would put in {len(rows):,} indicators, and {of.largest:,} are the most agreed on",
+                code="set-too-large", hint="everybody has to state a larger --largest",
+            )  # fmt: skip
+    return Ours(rows, numbers, copies, size_class(len(rows)))

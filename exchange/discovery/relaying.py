@@ -1,0 +1,226 @@
+"""The part of the relay: one batch from each member, passed on to the counter without names.
+
+It sees who brings a batch, when, and how large it is, and nothing of what is in it. It cannot bring one of
+its own besides: every batch needs a token of every key helper, and each member gets one.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from exchange.aggregation.round import Learns, Round
+from exchange.disclosure.drive import in_thread
+from exchange.discovery import signing
+from exchange.discovery.keeping import GIVE_UP, MAX_EACH, Keeping
+from exchange.discovery.outcome import Outcome, list_hash
+from exchange.discovery.sizes import largest_deposit
+from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Kept, PartMisbehaved, Stage, State
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, SessionRefused
+
+log = logging.getLogger(__name__)
+PART = "relay"
+TOO_FEW = "too-few-batches"
+POLL_S = 20
+LEAST_WAIT_S = 5
+"""For so long others are waited for, whatever the first one says."""
+
+
+class Relaying(Keeping):
+    """What this member does as a relay."""
+
+    async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> int:
+        """Take a member's batch. Returns in how many seconds nothing more is taken.
+
+        Raises:
+            SessionRefused: it takes no part, brought another one before, or is too late.
+            PeerMisbehaved: its signature is wrong.
+        """
+        of, stage = deposit.round, deposit.stage
+        await in_thread(self._check, caller, deposit)
+        path = await self.spool(deposit, chunks)
+        try:
+            async with self.turn:
+                kept = await in_thread(self._put, caller, deposit, path)
+        finally:
+            path.unlink(missing_ok=True)
+        await self.tell()
+        log.info("%s brought a batch to %s of %s", caller, stage, of.session[:16])
+        return max(0, round((kept.closes - self.desk.clock()).total_seconds()))
+
+    async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
+        """Say to a member how far a stage is.
+
+        Raises:
+            SessionRefused: it takes no part, or brought nothing.
+        """
+        await in_thread(self.office.check, of, PART)
+        if caller not in of.members:
+            raise SessionRefused("the caller takes no part in this discovery", code="not-drawn")
+        kept = await self.wait(of, stage, wait_s)
+        brought = await in_thread(self.shelf.deposits, of.context, stage)
+        if caller not in brought and (kept is None or kept.state is not State.BROKEN):
+            raise SessionRefused("the caller brought no batch to this discovery", code="session-unknown")
+        return await in_thread(self.collected, of, stage, kept)
+
+    async def go_on(self, kept: Kept) -> None:
+        """Bring a stage as far as it comes just now."""
+        of, stage = kept.round, kept.stage
+        if kept.state is State.OPEN:
+            brought = await in_thread(self.shelf.deposits, of.context, stage)
+            due = set(of.members) if stage is Stage.BATCHES else await in_thread(self._reporters, of)
+            if not due <= set(brought) and self.desk.clock() < kept.closes:
+                return
+            async with self.turn:
+                kept = await in_thread(self._close, kept)
+            await self.tell()
+        if kept.state is State.CLOSED:
+            await self._pass_on(kept)
+
+    def _check(self, caller: str, deposit: Deposit) -> None:
+        """Whether a member may bring this at all."""
+        of, stage = deposit.round, deposit.stage
+        self.office.check(of, PART)
+        if caller not in of.members or deposit.listed:
+            raise SessionRefused("the caller takes no part in this discovery", code="not-drawn")
+        if deposit.size > largest_deposit(of, stage, self.desk.limits.max_rows):
+            raise SessionRefused("the batch is over our limit", code="too-large")
+        signing.check_batch(self.desk.find, caller, of, stage, deposit.digest, deposit.signature)
+        if stage is Stage.WORDS and (of.learns is not Learns.ALL or caller not in self._reporters(of)):
+            raise SessionRefused("nobody waits for words of the caller", code="not-drawn")
+        kept = self.shelf.kept(of.context, stage)
+        before = self.shelf.deposits(of.context, stage).get(caller)
+        if before not in {None, deposit.digest}:
+            self.office.refused(caller, "second-batch", of.session)
+            raise SessionRefused(f"{caller} brings a second batch", code="second-batch")
+        if before is None and self.shelf.brought(caller) >= MAX_EACH:
+            raise SessionRefused(f"{caller} takes part in many discoveries already", code="busy")
+        if before is None and kept is not None and kept.state not in {State.OPEN, State.BROKEN}:
+            raise SessionRefused("the batches are on their way already", code="too-late")
+        if kept is not None and kept.state is State.BROKEN and kept.code != TOO_FEW:
+            raise SessionRefused("this discovery is over", code="too-late")
+
+    def _reporters(self, of: Round) -> set[str]:
+        """Who brought a batch that was counted."""
+        kept = self.shelf.kept(of.context, Stage.BATCHES)
+        if kept is None or kept.state is not State.DONE:
+            return set()
+        blamed = {who for who, _ in kept.culprits}
+        return set(self.shelf.deposits(of.context, Stage.BATCHES)) - blamed
+
+    def _put(self, caller: str, deposit: Deposit, path: Path) -> Kept:
+        of, stage = deposit.round, deposit.stage
+        kept = self.shelf.kept(of.context, stage)
+        if kept is not None and kept.state not in {State.OPEN, State.BROKEN}:
+            if self.shelf.deposits(of.context, stage).get(caller) != deposit.digest:
+                raise SessionRefused("the batches are on their way already", code="too-late")
+            return kept
+        if kept is None or kept.state is State.BROKEN:
+            new = kept is None
+            if kept is not None:
+                self.shelf.empty(of.context, stage)
+            now = self.desk.clock()
+            kept = Kept(round=of, stage=stage, began=now, closes=now)
+            if new and stage is Stage.BATCHES:
+                self.convene(of)
+        # Nobody can close a session early for the others: the longest time that somebody named counts.
+        least = kept.began + timedelta(seconds=max(deposit.wait_s, LEAST_WAIT_S))
+        kept = replace(kept, closes=max(kept.closes, least))
+        self.shelf.keep(kept)
+        if not self.shelf.put(deposit, caller, path):
+            self.office.refused(caller, "second-batch", of.session)
+            raise SessionRefused(f"{caller} brings a second batch", code="second-batch")
+        return kept
+
+    def _close(self, kept: Kept) -> Kept:
+        """Take nothing more, and list what there is."""
+        of, stage = kept.round, kept.stage
+        digests = list(self.shelf.deposits(of.context, stage).values())
+        if stage is Stage.BATCHES and len(digests) < of.least:
+            self.shelf.empty(of.context, stage)
+            closed = replace(kept, state=State.BROKEN, code=TOO_FEW)
+        else:
+            digests.sort()  # an order that says nothing of who was first
+            signature = signing.sign_list(self.desk.identity, of, stage, digests)
+            closed = replace(kept, state=State.CLOSED, listed=tuple(digests), list_signature=signature)
+        self.shelf.keep(closed)
+        return closed
+
+    async def _pass_on(self, kept: Kept) -> None:
+        """Bring the batches to the counter, and wait for what it says."""
+        of, stage = kept.round, kept.stage
+        late = self.desk.clock() > kept.closes + GIVE_UP
+        try:
+            async with self.office.reach(of.parts.counter) as line:
+                for digest in kept.listed:
+                    path = await in_thread(self.shelf.batch, of.context, stage, digest)
+                    deposit = Deposit(
+                        round=of, stage=stage, digest=digest, size=await in_thread(_size, path),
+                        signature=kept.list_signature, listed=kept.listed, list_signature=kept.list_signature,
+                    )  # fmt: skip
+                    await line.deposit(deposit, read_chunks(path))
+                said = await line.collect(of, stage, POLL_S)
+            if said.state is State.BROKEN:
+                await self.give_up(kept, said.code or "counter-gave-up")
+            elif said.state is State.DONE:
+                await in_thread(self._end, kept, said)
+                await self.tell()
+            elif late:
+                await self.give_up(kept, "counter-silent")
+        except PeerMisbehaved as e:
+            named = e.member if isinstance(e, PartMisbehaved) else of.parts.counter
+            await self.give_up(kept, e.code, ((named, e.code),))
+        except PeerRefused as e:
+            if late or e.code != "busy":
+                await self.give_up(kept, "counter-refused")
+        except CosightError as e:
+            log.warning("the counter %s cannot be brought the batches: %s", of.parts.counter, e)
+            if late:
+                await self.give_up(kept, "counter-gone")
+
+    def _end(self, kept: Kept, said: Collected) -> None:
+        """Keep what the counter says, with the names of those whom it blames."""
+        of, stage = kept.round, kept.stage
+        signing.check_outcome(self.desk.find, of, stage, said.outcome, said.signature)
+        outcome = Outcome.decode(said.outcome)
+        if outcome.listed != list_hash(kept.listed):
+            raise PeerMisbehaved("the counter counted other batches", code="bad-count")
+        whose = {digest: who for who, digest in self.shelf.deposits(of.context, stage).items()}
+        if not {digest for digest, _ in outcome.blamed} <= set(whose):
+            raise PeerMisbehaved("the counter blames a batch that there is none of", code="bad-count")
+        culprits = tuple((whose[digest], code) for digest, code in outcome.blamed)
+        done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature)
+        self.shelf.put_outcome(done, said.outcome)
+        if stage is Stage.BATCHES:
+            what = {
+                "survivors": outcome.counted,
+                "digest": sha256(said.outcome).hexdigest(),
+                "released": outcome.released,
+            }
+            named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
+            self.write("counted", of, what, **named)
+        for who, code in culprits:
+            self.office.refused(who, code, of.session)
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """A file in chunks.
+
+    Raises:
+        CosightError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as e:
+        raise CosightError(f"cannot read {path}: {e.strerror}") from e
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as e:
+        raise CosightError(f"cannot read {path}: {e.strerror}") from e

@@ -1,0 +1,137 @@
+"""All parts that a node has in discoveries: the calls that it answers, and what it brings further."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+
+from crypto.rows import Rows
+from exchange.aggregation.round import Round
+from exchange.disclosure.drive import in_thread
+from exchange.discovery import counting, relaying
+from exchange.discovery.counting import Counting
+from exchange.discovery.helping import Helping
+from exchange.discovery.keeping import KEPT, RETRY_S
+from exchange.discovery.office import Office
+from exchange.discovery.relaying import Relaying
+from exchange.discovery.tagging import Cache
+from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Stage
+from exchange.errors import CosightError, SessionRefused
+
+log = logging.getLogger(__name__)
+SWEEP = timedelta(minutes=5)
+
+
+class Service:
+    """The parts of one node.
+
+    Args:
+        office: who we are.
+        books: what a key helper keeps.
+        shelf: what a relay or a counter keeps.
+        cache: what we asked key helpers before.
+    """
+
+    def __init__(self, office: Office, books: HelperBooks, shelf: Shelf, cache: Cache) -> None:
+        self._office = office
+        self._shelf = shelf
+        self.helping = Helping(office, books)
+        self._relaying = Relaying(office, shelf)
+        self._counting = Counting(office, shelf, self.helping, cache)
+        self._going: dict[tuple[bytes, Stage], asyncio.Task[None]] = {}
+        self._loop: asyncio.Task[None] | None = None
+        self._swept = office.desk.clock() - 2 * SWEEP
+        self._awake = asyncio.Event()
+
+    def start(self) -> None:
+        """Go on with what was not finished, and with what comes."""
+        self._loop = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop; everything that was taken is on the disk."""
+        tasks = [*self._going.values(), *([self._loop] if self._loop is not None else [])]
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def keys(self, caller: str, of: Round) -> tuple[bytes, bytes]:
+        """See ``Helping.keys``."""
+        return await self.helping.keys(caller, of)
+
+    async def evaluate(self, caller: str, epoch: int, declared: int, blinded: Rows) -> tuple[Rows, bytes]:
+        """See ``Helping.evaluate``."""
+        return await self.helping.evaluate(caller, epoch, declared, blinded)
+
+    async def token(self, caller: str, of: Round, blinded: Rows) -> tuple[Rows, bytes]:
+        """See ``Helping.token``."""
+        return await self.helping.token(caller, of, blinded)
+
+    async def redeem(self, caller: str, of: Round, tokens: list[bytes], batches: list[bytes]) -> list[bool]:
+        """See ``Helping.redeem``."""
+        return await self.helping.redeem(caller, of, tokens, batches)
+
+    async def deposit(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> int:
+        """Take a batch, as the relay or as the counter.
+
+        Raises:
+            SessionRefused: we are neither, or it is not taken.
+        """
+        closes_in_s = await self._keeper(deposit.round).take(caller, deposit, chunks)
+        self._awake.set()
+        return closes_in_s
+
+    async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
+        """Say how far a stage is, as the relay or as the counter.
+
+        Raises:
+            SessionRefused: we are neither, or the caller is nobody to say it to.
+        """
+        return await self._keeper(of).collect(caller, of, stage, wait_s)
+
+    def _keeper(self, of: Round) -> Relaying | Counting:
+        parts = of.parts.of(self._office.desk.member)
+        if not of.keys or not {relaying.PART, counting.PART} & set(parts):
+            raise SessionRefused("we neither relay nor count this discovery", code="not-drawn")
+        return self._relaying if relaying.PART in parts else self._counting
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._sweep()
+                for kept in await in_thread(self._shelf.unfinished):
+                    self._go_on(kept)
+            except CosightError as e:
+                log.warning("discoveries are not brought further just now: %s", e)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S):
+                    await self._awake.wait()
+            self._awake.clear()
+
+    def _go_on(self, kept: Kept) -> None:
+        """Bring one stage further beside the others, unless that is under way."""
+        name = (kept.round.context, kept.stage)
+        if name in self._going and not self._going[name].done():
+            return
+
+        async def go_on(keeper: Relaying | Counting) -> None:
+            try:
+                await keeper.go_on(kept)
+            except CosightError as e:
+                log.warning("%s of %s is not brought further: %s", kept.stage, kept.round.session[:16], e)
+            except Exception:
+                log.exception("%s of %s is not brought further", kept.stage, kept.round.session[:16])
+
+        self._going[name] = asyncio.create_task(go_on(self._keeper(kept.round)))
+        self._going[name].add_done_callback(lambda _task: self._going.pop(name, None))
+
+    async def _sweep(self) -> None:
+        """Now and then, delete keys and batches whose time is over."""
+        now = self._office.desk.clock()
+        if now - self._swept < SWEEP:
+            return
+        self._swept = now
+        await in_thread(self.helping.expire)
+        await in_thread(self._shelf.expire, now - KEPT)

@@ -1,0 +1,142 @@
+"""What the parts of a discovery sign, and how it is checked against the roster.
+
+Every signature covers the context, so none of one discovery is of use in another.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from crypto import labels
+from exchange.aggregation.round import KEY_BYTES, Round
+from exchange.discovery.world import PartMisbehaved, Stage
+from exchange.errors import PeerMisbehaved
+from exchange.identity import encoding, keys
+from exchange.identity.roster import Member
+
+Find = Callable[[str], Member | None]
+"""A member of the roster in force by its id."""
+MAX_ANNOUNCEMENT_BYTES = 1 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """The public keys of a member for a discovery, 32 bytes each.
+
+    Attributes:
+        alliance: its name.
+        member: whose they are.
+        plan: of the discovery.
+        helper: the key under which it evaluates indicators; the same for a whole epoch.
+        token: the key under which it evaluates tokens of this discovery.
+        box: the key under which batches of this discovery are sealed for it.
+    """
+
+    alliance: str
+    member: str
+    plan: bytes
+    helper: bytes
+    token: bytes
+    box: bytes
+
+    @property
+    def encoded(self) -> bytes:
+        """The one encoding."""
+        return encoding.encode({name: getattr(self, name) for name in self.__slots__})
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read one strictly.
+
+        Raises:
+            PeerMisbehaved: it is malformed.
+        """
+        try:
+            found = cls(
+                **encoding.table(
+                    encoding.decode(data, limit=MAX_ANNOUNCEMENT_BYTES),
+                    alliance=str, member=str, plan=bytes, helper=bytes, token=bytes, box=bytes,
+                )
+            )  # fmt: skip
+        except ValueError as e:
+            raise PeerMisbehaved(f"the announced keys are malformed: {e}") from e
+        if {len(found.helper), len(found.token), len(found.box)} != {KEY_BYTES}:
+            raise PeerMisbehaved("the announced keys are malformed")
+        return found
+
+
+def announce(identity: Ed25519PrivateKey, announced: Announced) -> tuple[bytes, bytes]:
+    """The encoding of what is announced, and our signature."""
+    return announced.encoded, keys.sign(identity, labels.DISCOVERY_KEYS, announced.encoded)
+
+
+def check_announced(find: Find, said: tuple[bytes, bytes], of: Round, member: str) -> Announced:
+    """What a member announces, if it is its word on this discovery.
+
+    Raises:
+        PeerMisbehaved: it is not.
+    """
+    encoded, signature = said
+    announced = Announced.decode(encoded)
+    if (announced.alliance, announced.member, announced.plan) != (of.alliance, member, of.plan):
+        raise PartMisbehaved(f"{member} announced keys for something else", member, code="bad-keys")
+    _check(find, member, labels.DISCOVERY_KEYS, encoded, signature)
+    return announced
+
+
+def sign_batch(identity: Ed25519PrivateKey, of: Round, stage: Stage, digest: bytes) -> bytes:
+    """A member's word that this is its one batch."""
+    return keys.sign(identity, labels.DISCOVERY_DEPOSIT, _bound(of, stage, digest))
+
+
+def check_batch(find: Find, member: str, of: Round, stage: Stage, digest: bytes, signature: bytes) -> None:
+    """Check that word.
+
+    Raises:
+        PeerMisbehaved: it is not the member's.
+    """
+    _check(find, member, labels.DISCOVERY_DEPOSIT, _bound(of, stage, digest), signature)
+
+
+def sign_list(identity: Ed25519PrivateKey, of: Round, stage: Stage, listed: Sequence[bytes]) -> bytes:
+    """The relay's word that these are all batches."""
+    return keys.sign(identity, labels.DISCOVERY_LIST, _bound(of, stage, *listed))
+
+
+def check_list(find: Find, of: Round, stage: Stage, listed: Sequence[bytes], signature: bytes) -> None:
+    """Check that word.
+
+    Raises:
+        PeerMisbehaved: it is not the relay's, or names a batch twice.
+    """
+    if len(set(listed)) != len(listed):
+        raise PartMisbehaved("the relay lists a batch twice", of.parts.relay, code="bad-list")
+    _check(find, of.parts.relay, labels.DISCOVERY_LIST, _bound(of, stage, *listed), signature)
+
+
+def sign_outcome(identity: Ed25519PrivateKey, of: Round, stage: Stage, outcome: bytes) -> bytes:
+    """The counter's word on what it counted."""
+    return keys.sign(identity, labels.DISCOVERY_RESULT, _bound(of, stage, sha256(outcome).digest()))
+
+
+def check_outcome(find: Find, of: Round, stage: Stage, outcome: bytes, signature: bytes) -> None:
+    """Check that word.
+
+    Raises:
+        PeerMisbehaved: it is not the counter's.
+    """
+    bound = _bound(of, stage, sha256(outcome).digest())
+    _check(find, of.parts.counter, labels.DISCOVERY_RESULT, bound, signature)
+
+
+def _bound(of: Round, stage: Stage, *said: bytes) -> bytes:
+    return encoding.encode([of.context, str(stage), list(said)])
+
+
+def _check(find: Find, member: str, label: str, body: bytes, signature: bytes) -> None:
+    found = find(member)
+    if found is None or not keys.verify(found.identity_key, label, body, signature):
+        raise PartMisbehaved(f"what should be signed by {member} is not", member, code="bad-signature")

@@ -1,0 +1,22 @@
+"""How large what is deposited can be."""
+
+from crypto.secagg.words import least_size
+from exchange.aggregation.round import Round
+from exchange.agreement import size_class
+from exchange.discovery.modes import mode_of
+from exchange.discovery.world import Stage
+
+WORD_BYTES = 128
+"""Room of one found indicator in a deposit of words; longer ones take more."""
+
+
+def words_size(text: int, released: int) -> int:
+    """What is shown of words: the same for everybody, but for those who have far more to say than usual."""
+    return size_class(max(least_size(text), WORD_BYTES * released))
+
+
+def largest_deposit(of: Round, stage: Stage, max_rows: int) -> int:
+    """The most bytes that a member can deposit whose set has at most so many indicators."""
+    if stage is Stage.WORDS:
+        return WORD_BYTES * size_class(max_rows)
+    return mode_of(of).most_bytes(max_rows)

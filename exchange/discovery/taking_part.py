@@ -1,0 +1,348 @@
+"""A member's own part in a discovery: it asks the helpers, brings one batch, and reads what comes of it.
+
+Whatever leaves is written down before, and is kept: run again, it goes on where it was, with the same batch.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import sha256, shake_256
+from secrets import token_bytes
+from time import monotonic, perf_counter
+from typing import Any, TypeVar
+
+import numpy as np
+
+from crypto.oprf import Reply
+from crypto.rows import Rows
+from crypto.secagg import helpers
+from crypto.secagg.words import seal_words
+from exchange.aggregation.round import Learns, Round
+from exchange.disclosure.asking import rows_of
+from exchange.disclosure.drive import in_thread
+from exchange.discovery import signing, words
+from exchange.discovery.kept import Lines, Own
+from exchange.discovery.modes import mode_of
+from exchange.discovery.office import Office
+from exchange.discovery.outcome import Outcome, list_hash
+from exchange.discovery.permit import Asked, Permit, decide
+from exchange.discovery.preparing import Ours, ours_of, plan_of
+from exchange.discovery.relaying import TOO_FEW
+from exchange.discovery.search import Found, Search, Shared
+from exchange.discovery.sizes import words_size
+from exchange.discovery.tagging import asked_of
+from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable
+from exchange.ledger.document import Document, DocumentKind
+from exchange.ledger.runs import DISCOVER
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+POLL_S = 20
+RETRY_S = 2.0
+SEED, TOKEN = "seed", "token"
+"""What our token of a session is drawn from, and the token, among what we keep."""
+
+
+async def discover(
+    office: Office, search: Search, own: Own, *, progress: Callable[[str], None] = lambda _what: None
+) -> Found:
+    """Take part in the discovery that is asked for, until its outcome is there.
+
+    Args:
+        office: who we are.
+        search: what is asked.
+        own: what we keep.
+        progress: told what is done now.
+
+    Raises:
+        PolicyRefusal: our own policy does not allow it; nothing left.
+        PeerError: somebody who has a part in it refused, is gone, or lied.
+        CosightError: too few took part; run again, the batch is kept.
+    """
+    member = _Member(office, search, own, progress)
+    return await member.run()
+
+
+class _Member:
+    """One run of one member."""
+
+    def __init__(self, office: Office, search: Search, own: Own, progress: Callable[[str], None]) -> None:
+        self._office = office
+        self._desk = office.desk
+        self._search = search
+        self._own = own
+        self._progress = progress
+        self._lines = Lines(office)
+        self._crypto_s = 0.0
+        self._asked = 0
+        self._culprits: list[tuple[str, str]] = []
+
+    async def run(self) -> Found:
+        start = perf_counter()
+        await in_thread(self._own.expire)
+        plan = await in_thread(plan_of, self._office, self._search)
+        permit = await in_thread(self._permit, plan)
+        of = await self._with_keys(plan)
+        ours = await in_thread(ours_of, self._desk, permit, of)
+        await in_thread(self._join, of, permit, ours.padded)
+        try:
+            outputs = await self._outputs(of, ours.rows, ours.padded)
+            said, outcome = await self._counted(of, outputs, ours)
+            found = await self._learned(of, ours, outputs, outcome)
+            if of.learns is Learns.ALL:
+                found = await self._told(of, found, outcome)
+        except PeerMisbehaved as e:
+            named = [(e.member, e.code)] if isinstance(e, PartMisbehaved) else []
+            await in_thread(self._broken, of, e.code, named)
+            raise
+        await in_thread(self._close, of, said, outcome)
+        return Found(
+            round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
+            padded=ours.padded, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
+            sent=self._lines.sent, received=self._lines.received, crypto_s=self._crypto_s,
+            total_s=perf_counter() - start,
+        )  # fmt: skip
+
+    def _permit(self, of: Round) -> Permit:
+        question = Asked(
+            types=of.types, threshold=of.threshold, purpose=of.purpose, learns=of.learns,
+            members=len(of.members), parts=of.parts, joined=self._joined(),
+            quarantined=self._quarantined(of),
+        )  # fmt: skip
+        return decide(self._desk.policy(), question, self._desk.clock())
+
+    def _quarantined(self, of: Round) -> list[str]:
+        """Those who have a part and are in quarantine with us."""
+        now, ledger = self._desk.clock(), self._desk.ledger
+        parts = {of.parts.relay, of.parts.counter, *of.parts.helpers} - {self._desk.member}
+        return [name for name in parts if ledger.history(name, now).quarantined]
+
+    def _joined(self) -> list[datetime]:
+        """When we joined earlier discoveries."""
+        runs = self._desk.ledger.runs()
+        return [datetime.fromisoformat(run.time) for run in runs if run.key.measure == DISCOVER]
+
+    async def _with_keys(self, plan: Round) -> Round:
+        """The same with the keys that everybody who has a part announces."""
+        self._progress("asking for keys")
+
+        async def announced(member: str) -> signing.Announced:
+            async with self._lines.to(member) as line:
+                return signing.check_announced(self._desk.find, await line.keys(plan), plan, member)
+
+        *theirs, counter = await asyncio.gather(
+            *(announced(member) for member in (*plan.parts.helpers, plan.parts.counter))
+        )
+        keys = tuple(one.helper + one.token for one in theirs)
+        return plan.with_keys(keys, counter.box)
+
+    def _join(self, of: Round, permit: Permit, padded: int) -> None:
+        """Write down that we take part, before anything that depends on our set leaves."""
+        if self._desk.ledger.runs().joined(of.session) is not None:
+            return  # we go on where we were
+        offer = self._desk.items.offer(permit.types, now=self._desk.clock(), admission=permit.admission)
+        what = of.asked() | offer.as_json() | {"padded": padded, "policy": self._desk.policy().hash.hex()}
+        self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
+
+    async def _outputs(self, of: Round, rows: Rows, declared: int | None) -> Rows:
+        """Indicators under the helpers' keys."""
+        what = "asking the key helpers"
+        self._progress(what)
+
+        def progress(count: int) -> None:
+            self._progress(f"{what}: {count:,} of {len(rows):,}")
+
+        async with asked_of(self._lines.to, of, self._own, declared, progress) as tagging:
+            outputs = await tagging.outputs(rows)
+        self._crypto_s += tagging.crypto_s
+        self._asked += tagging.asked
+        return outputs
+
+    async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> tuple[Collected, Outcome]:
+        """Bring our batch, and check what relay and counter say of all of them."""
+        sealed = await self._sealed(of, outputs, ours)
+        said = await self._collected(of, Stage.BATCHES, sealed)
+        return said, await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
+
+    async def _learned(self, of: Round, ours: Ours, outputs: Rows, outcome: Outcome) -> Shared | None:
+        """What of the outcome is ours."""
+        if of.learns is Learns.COLLECTIVE:
+            return None
+        token = await self._token(of)
+        mine, voices = await self._timed(mode_of(of).recognise, outputs, token, outcome)
+        return Shared(await in_thread(self._desk.items.values, ours.ids[mine]), voices)
+
+    async def _told(self, of: Round, found: Shared | None, outcome: Outcome) -> Shared:
+        """Say what we recognised, and learn what others did, checked against the outcome."""
+        assert found is not None
+        sealed = await in_thread(self._own.batch, of.context, Stage.WORDS)
+        if sealed is None:
+            text = words.encode(found.indicators)
+            size = words_size(len(text), outcome.released)
+            sealed = await in_thread(seal_words, text, of.box, of.setup(), size=size)
+            await in_thread(self._own.keep_batch, of.context, Stage.WORDS, sealed)
+        said = await self._collected(of, Stage.WORDS, sealed)
+        heard = await in_thread(self._checked, of, Stage.WORDS, sealed, said)
+        try:
+            told = words.decode(heard.body)
+        except ValueError as e:
+            raise PartMisbehaved(
+                f"{of.parts.counter} passes on no words: {e}", of.parts.counter, code="bad-words"
+            ) from e
+        known = set(found.indicators)
+        new = [one for one in told if one not in known]
+        if not new:
+            return found
+        outputs = await self._outputs(of, await in_thread(rows_of, new), None)
+        true, voices = await self._timed(mode_of(of).recognise, outputs, b"", outcome)
+        if len(true) < len(new):  # the counter has asked about each, as we do now
+            self._culprits.append((of.parts.counter, "poisoned-word"))
+        return Shared(
+            [*found.indicators, *(new[place] for place in true)], np.concatenate([found.voices, voices])
+        )
+
+    async def _sealed(self, of: Round, outputs: Rows, ours: Ours) -> bytes:
+        """Our one batch: the one that we kept, or a new one, kept before it leaves."""
+        kept = await in_thread(self._own.batch, of.context, Stage.BATCHES)
+        if kept is not None:
+            return kept
+        self._progress("sealing our batch")
+        token = await self._token(of)
+        sealed = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.padded)
+        await in_thread(self._own.keep_batch, of.context, Stage.BATCHES, sealed)
+        return sealed
+
+    async def _token(self, of: Round) -> bytes:
+        """The token that makes our batch one of a member's, and nobody's in particular: kept, or asked for.
+
+        What it is drawn from is kept first: a helper that answered one question answers no other.
+        """
+        kept = await in_thread(self._own.batch, of.context, TOKEN)
+        if kept is not None:
+            return kept
+        seed = await in_thread(self._own.batch, of.context, SEED)
+        if seed is None:
+            seed = token_bytes(helpers.NONCE_BYTES)
+            await in_thread(self._own.keep_batch, of.context, SEED, seed)
+        nonce = np.frombuffer(shake_256(b"nonce" + seed).digest(helpers.NONCE_BYTES), np.uint8).reshape(1, -1)
+        question = await in_thread(
+            helpers.ask, nonce, size=1, rng=lambda count: shake_256(b"blind" + seed).digest(count)
+        )
+
+        async def reply(place: int, member: str) -> Reply:
+            async with self._lines.to(member) as line:
+                return Reply(
+                    *await line.token(of, question.blinded), of.keys[place][len(of.keys[place]) // 2 :]
+                )
+
+        replies = await asyncio.gather(*(reply(place, name) for place, name in enumerate(of.parts.helpers)))
+        try:
+            token = await in_thread(helpers.spendable, question, replies, [r.public_key for r in replies])
+        except helpers.HelperFault as e:
+            helper = of.parts.helpers[e.helper]
+            raise PartMisbehaved(f"{helper} broke the protocol: {e}", helper, code="bad-proof") from e
+        await in_thread(self._own.keep_batch, of.context, TOKEN, token)
+        return token
+
+    async def _collected(self, of: Round, stage: Stage, data: bytes) -> Collected:
+        """Bring what we have to the relay, and wait for what comes of it; go on if the line is lost."""
+        digest = sha256(data).digest()
+        deposit = Deposit(
+            round=of, stage=stage, digest=digest, size=len(data), wait_s=self._search.wait_s,
+            signature=signing.sign_batch(self._desk.identity, of, stage, digest),
+        )  # fmt: skip
+        self._progress(f"bringing {stage} to the relay")
+        end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, False
+        while True:
+            try:
+                async with self._lines.to(of.parts.relay) as line:
+                    if not brought:
+                        await line.deposit(deposit, pieces(data))
+                        brought = True
+                    while monotonic() < end:
+                        said = await line.collect(of, stage, POLL_S)
+                        if said.state is State.DONE:
+                            return said
+                        self._check_going_on(of, said)
+                        self._progress(f"waiting for the others: {said.came} of {len(of.members)} are there")
+            except PeerUnavailable:
+                if monotonic() > end:
+                    raise
+            if monotonic() > end:
+                raise CosightError(
+                    "the others, or the counter, did not come in time", code="discovery-waits",
+                    hint="run the same again: what we brought is kept",
+                )  # fmt: skip
+            await asyncio.sleep(RETRY_S)
+
+    def _check_going_on(self, of: Round, said: Collected) -> None:
+        if said.state is not State.BROKEN:
+            return
+        if said.code == TOO_FEW:
+            raise CosightError(
+                f"fewer than {of.least} members took part", code="too-few-batches",
+                hint="agree on a time with the others, and run the same again",
+            )  # fmt: skip
+        self._broken(of, said.code, said.culprits)
+        named = ", ".join(f"{who} ({why})" for who, why in said.culprits)
+        blamed = f"; to blame: {named}" if named else ""
+        raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
+
+    def _checked(self, of: Round, stage: Stage, sealed: bytes, said: Collected) -> Outcome:
+        """Check what relay and counter signed."""
+        find = self._desk.find
+        signing.check_list(find, of, stage, said.listed, said.list_signature)
+        signing.check_outcome(find, of, stage, said.outcome, said.signature)
+        if sha256(sealed).digest() not in said.listed or len(said.listed) > len(of.members):
+            raise PartMisbehaved(
+                f"{of.parts.relay} left our batch out", of.parts.relay, code="batch-left-out"
+            )
+        outcome = Outcome.decode(said.outcome)
+        if outcome.listed != list_hash(said.listed) or outcome.counted > len(said.listed):
+            raise PartMisbehaved(
+                f"{of.parts.counter} counted other batches", of.parts.counter, code="bad-count"
+            )
+        self._culprits += said.culprits
+        if len({who for who, _ in said.culprits}) < len({digest for digest, _ in outcome.blamed}):
+            self._culprits.append((of.parts.relay, "nameless-batch"))  # it took one from nobody
+        return outcome
+
+    def _close(self, of: Round, said: Collected, outcome: Outcome) -> None:
+        if self._is_open(of):
+            what = {
+                "survivors": outcome.counted,
+                "digest": sha256(said.outcome).hexdigest(),
+                "released": outcome.released,
+            }
+            self._write("counted", of, what, self._culprits)
+
+    def _broken(self, of: Round, code: str, culprits: Sequence[tuple[str, str]]) -> None:
+        if self._is_open(of):
+            self._write("broken", of, {"reason": code, "by": "peer"}, culprits)
+
+    def _is_open(self, of: Round) -> bool:
+        run = self._desk.ledger.runs().joined(of.session)
+        return run is not None and not run.ended
+
+    def _write(
+        self,
+        kind: str,
+        of: Round,
+        what: dict[str, Any],
+        culprits: Sequence[tuple[str, str]] = (),
+        documents: Sequence[Document] = (),
+    ) -> None:
+        named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
+        self._desk.ledger.append(
+            kind, now=self._desk.clock(), documents=documents, session=of.session, peer=of.parts.relay,
+            what=what, **named,
+        )  # fmt: skip
+
+    async def _timed(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        start = perf_counter()
+        try:
+            return await in_thread(work, *args, **kwargs)
+        finally:
+            self._crypto_s += perf_counter() - start

@@ -1,0 +1,223 @@
+"""What a discovery needs from the world, and the words that its parts exchange."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from crypto.rows import Rows
+from exchange.aggregation.round import Round
+from exchange.errors import PeerMisbehaved
+
+CHUNK_BYTES = 1 << 20
+
+
+class PartMisbehaved(PeerMisbehaved):
+    """Somebody who has a part in a discovery broke its rules.
+
+    Attributes:
+        member: who.
+    """
+
+    def __init__(self, text: str, member: str, *, code: str) -> None:
+        super().__init__(text, code=code)
+        self.member = member
+
+
+class Stage(StrEnum):
+    """What is deposited."""
+
+    BATCHES = "batches"
+    """What each member holds, as records."""
+    WORDS = "words"
+    """What was found, in the words of those who hold it, where everybody learns it."""
+
+
+class State(StrEnum):
+    """How far a stage is, at the relay or the counter."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    DONE = "done"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """A batch on its way, sealed for the counter.
+
+    Attributes:
+        round: of which discovery.
+        stage: of which stage.
+        digest: SHA-256 of its bytes.
+        size: how many they are.
+        signature: of whoever brings it: see ``exchange.discovery.signing``.
+        wait_s: how long others should be waited for, in seconds; 0 from the relay.
+        listed: from the relay: the digests of all batches.
+        list_signature: the relay's, over these.
+    """
+
+    round: Round
+    stage: Stage
+    digest: bytes
+    size: int
+    signature: bytes = field(repr=False)
+    wait_s: int = 0
+    listed: tuple[bytes, ...] = ()
+    list_signature: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """How far a stage is, and what came of it.
+
+    Attributes:
+        state: how far.
+        code: why it is broken, or ``""``.
+        came: how many have deposited.
+        culprits: who broke rules, by the relay's account, and how.
+        listed: the digests of all batches, once it is closed.
+        list_signature: the relay's, over these.
+        outcome: what the counter says, once it is done.
+        signature: the counter's, over that.
+    """
+
+    state: State
+    code: str = ""
+    came: int = 0
+    culprits: tuple[tuple[str, str], ...] = ()
+    listed: tuple[bytes, ...] = ()
+    list_signature: bytes = field(default=b"", repr=False)
+    outcome: bytes = field(default=b"", repr=False)
+    signature: bytes = field(default=b"", repr=False)
+
+
+class Line(Protocol):
+    """A connection to one member, for the calls of a discovery."""
+
+    sent: int
+    received: int
+
+    async def keys(self, of: Round) -> tuple[bytes, bytes]:
+        """What it announces for a discovery, and its signature."""
+
+    async def evaluate(self, epoch: int, declared: int, blinded: Rows) -> tuple[Rows, bytes]:
+        """Indicators under its key, and the proof."""
+
+    async def token(self, of: Round, blinded: Rows) -> tuple[Rows, bytes]:
+        """Our one token of a discovery under its key, and the proof."""
+
+    async def redeem(self, of: Round, tokens: Sequence[bytes], batches: Sequence[bytes]) -> list[bool]:
+        """Which tokens are good, each for its batch."""
+
+    async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> int:
+        """Bring a batch; returns in how many seconds nothing more is taken."""
+
+    async def collect(self, of: Round, stage: Stage, wait_s: int) -> Collected:
+        """How far a stage is; waits for its end so long."""
+
+
+Reach = Callable[[str], AbstractAsyncContextManager[Line]]
+"""Opens a connection to a member, and has it prove who it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One stage of a discovery as the relay or the counter keeps it.
+
+    Attributes:
+        round: of which discovery.
+        stage: which.
+        began: when the first batch came.
+        closes: when nothing more is taken.
+        state: how far it is.
+        code: why it is broken, or ``""``.
+        culprits: who broke rules, and how.
+        listed: the digests of all batches, once it is closed; in the order in which they go on.
+        list_signature: the relay's, over these.
+        signature: the counter's, over the outcome.
+    """
+
+    round: Round
+    stage: Stage
+    began: datetime
+    closes: datetime
+    state: State = State.OPEN
+    code: str = ""
+    culprits: tuple[tuple[str, str], ...] = ()
+    listed: tuple[bytes, ...] = ()
+    list_signature: bytes = field(default=b"", repr=False)
+    signature: bytes = field(default=b"", repr=False)
+
+
+class Shelf(Protocol):
+    """Batches and outcomes on the disk. What a method did outlasts a power failure when it returns."""
+
+    def kept(self, context: bytes, stage: Stage) -> Kept | None:
+        """A stage."""
+
+    def keep(self, kept: Kept) -> None:
+        """Write down how far a stage is."""
+
+    def unfinished(self) -> list[Kept]:
+        """The stages that are open or closed, and not done or broken."""
+
+    def brought(self, depositor: str) -> int:
+        """To how many stages somebody has brought a batch that is still kept."""
+
+    def room(self, context: bytes) -> Path:
+        """The folder of a session; made if need be."""
+
+    def put(self, deposit: Deposit, depositor: str, spooled: Path) -> bool:
+        """Take a batch that was spooled to a file in the room; False where there was another one before."""
+
+    def deposits(self, context: bytes, stage: Stage) -> dict[str, bytes]:
+        """The digest of each batch, by who brought it."""
+
+    def batch(self, context: bytes, stage: Stage, digest: bytes) -> Path:
+        """The file of a batch."""
+
+    def empty(self, context: bytes, stage: Stage) -> None:
+        """Forget a stage with all its batches, as if it had not begun."""
+
+    def put_outcome(self, kept: Kept, outcome: bytes) -> None:
+        """Keep what came of a stage, and that it is done."""
+
+    def outcome(self, context: bytes, stage: Stage) -> bytes:
+        """What came of it."""
+
+    def expire(self, before: datetime) -> None:
+        """Delete the sessions that ended before."""
+
+
+class HelperBooks(Protocol):
+    """What a key helper must not forget."""
+
+    def seed(self, epoch: int) -> bytes:
+        """The secret of an epoch, 32 bytes; made when it is first asked for."""
+
+    def erase(self, before: int) -> list[int]:
+        """Delete the secrets of earlier epochs; returns which there were."""
+
+    def declare(self, epoch: int, member: str, size: int) -> tuple[int, bool]:
+        """Note the size that a member declares; returns the largest so far, and whether that is new."""
+
+    def used(self, epoch: int) -> dict[str, int]:
+        """How many questions each member has asked."""
+
+    def charge(self, epoch: int, member: str, digest: bytes, count: int, most: int) -> bool:
+        """Count questions, each set of them once; False where they are over ``most``."""
+
+    def issue(self, epoch: int, context: bytes, member: str, digest: bytes) -> bool:
+        """Note the one blinded token of a member; False where it was another one before."""
+
+    def spend(self, epoch: int, context: bytes, token: bytes, batch: bytes) -> bool:
+        """Note the batch of a token; False where it was another one before."""
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """Bytes in chunks."""
+    return (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))

@@ -1,0 +1,145 @@
+"""What a key helper keeps: the secret of each epoch, and what it counted under it.
+
+Every count is one row under a unique key, written before what it counts is answered, so that neither a crash
+nor two calls at once let anybody ask more. A secret that is deleted is gone for good: from then on nobody can
+test a guess against what was tagged under it.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, delete, insert, select, update
+
+from exchange.config import Home, read_secret, sync_directory, write_once
+from exchange.errors import ConfigError, StoreError
+from exchange.store.discovery.tables import CHARGED, ISSUED, QUOTAS, SPENT
+from exchange.store.engine import reading, writing
+
+SEED_BYTES = 32
+_NAME = re.compile(r"discovery-([0-9]{1,11})\.key")
+
+
+@dataclass(frozen=True, slots=True)
+class HelperBooks:
+    """Those of one home.
+
+    Args:
+        home: the node's home.
+        engine: of ``open_tables``.
+    """
+
+    home: Home
+    engine: Engine
+
+    @property
+    def _folder(self) -> Path:
+        return self.home.key_file("").parent
+
+    def seed(self, epoch: int) -> bytes:
+        """The secret of an epoch, 32 bytes; made when it is first asked for.
+
+        Raises:
+            ConfigError: it cannot be written, is damaged, or others can read it.
+        """
+        path = self._folder / f"discovery-{epoch}.key"
+        if not path.exists():
+            write_once(path, secrets.token_bytes(SEED_BYTES))
+        seed = read_secret(path)
+        if len(seed) != SEED_BYTES:
+            raise ConfigError(f"{path} is damaged", hint="delete it: this epoch's discoveries begin anew")
+        return seed
+
+    def erase(self, before: int) -> list[int]:
+        """Delete the secrets of earlier epochs and what was counted under them; returns which there were.
+
+        Raises:
+            StoreError: they cannot be deleted.
+        """
+        try:
+            named = ((_NAME.fullmatch(file.name), file) for file in self._folder.iterdir())
+            old = sorted((int(m[1]), file) for m, file in named if m is not None and int(m[1]) < before)
+            for _, file in old:
+                file.unlink(missing_ok=True)
+            if old:
+                sync_directory(self._folder)  # a power failure must not bring them back
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self._folder}: {e.strerror}") from e
+        with writing(self.engine) as connection:
+            for table in (QUOTAS, CHARGED, ISSUED, SPENT):
+                connection.execute(delete(table).where(table.c.epoch < before))
+        return [epoch for epoch, _ in old]
+
+    def declare(self, epoch: int, member: str, size: int) -> tuple[int, bool]:
+        """Note the size that a member declares; returns the largest so far, and whether that is new.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        mine = (QUOTAS.c.epoch == epoch) & (QUOTAS.c.member == member)
+        with writing(self.engine) as connection:
+            before = connection.scalar(select(QUOTAS.c.declared).where(mine))
+            if before is None:
+                connection.execute(insert(QUOTAS).values(epoch=epoch, member=member, declared=size, used=0))
+            elif size > before:
+                connection.execute(update(QUOTAS).where(mine).values(declared=size))
+        return max(size, before or 0), size > (before or 0)
+
+    def charge(self, epoch: int, member: str, digest: bytes, count: int, most: int) -> bool:
+        """Count questions, each set of them once; False, and nothing counted, where they are over ``most``.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        mine = (QUOTAS.c.epoch == epoch) & (QUOTAS.c.member == member)
+        same = (CHARGED.c.epoch == epoch) & (CHARGED.c.member == member) & (CHARGED.c.digest == digest)
+        with writing(self.engine) as connection:
+            if connection.scalar(select(CHARGED.c.digest).where(same)) is not None:
+                return True  # asked again, because the answer was lost
+            used = (connection.scalar(select(QUOTAS.c.used).where(mine)) or 0) + count
+            if used > most:
+                return False
+            connection.execute(insert(CHARGED).values(epoch=epoch, member=member, digest=digest))
+            connection.execute(update(QUOTAS).where(mine).values(used=used))
+        return True
+
+    def used(self, epoch: int) -> dict[str, int]:
+        """How many questions each member has asked in an epoch.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(QUOTAS.c.member, QUOTAS.c.used).where(QUOTAS.c.epoch == epoch))
+            return {row.member: row.used for row in rows}
+
+    def issue(self, epoch: int, context: bytes, member: str, digest: bytes) -> bool:
+        """Note the one blinded token of a member; False where it was another one before.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        mine = (ISSUED.c.context == context) & (ISSUED.c.member == member)
+        with writing(self.engine) as connection:
+            before = connection.scalar(select(ISSUED.c.digest).where(mine))
+            if before is None:
+                connection.execute(
+                    insert(ISSUED).values(context=context, member=member, epoch=epoch, digest=digest)
+                )
+        return before is None or bytes(before) == digest
+
+    def spend(self, epoch: int, context: bytes, token: bytes, batch: bytes) -> bool:
+        """Note the batch of a token; False where it was another one before.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        same = (SPENT.c.context == context) & (SPENT.c.token == token)
+        with writing(self.engine) as connection:
+            before = connection.scalar(select(SPENT.c.batch).where(same))
+            if before is None:
+                connection.execute(
+                    insert(SPENT).values(context=context, token=token, epoch=epoch, batch=batch)
+                )
+        return before is None or bytes(before) == batch

@@ -1,0 +1,112 @@
+"""What a member keeps of discoveries: what it asked the helpers in this epoch, and its batch of each session.
+
+Both are sealed under a key of the home. What was asked is deleted when another epoch begins; a batch is kept
+until its session is long over, because another one would need another token.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from time import time
+
+import numpy as np
+
+from crypto.rows import Rows
+from exchange.config import Home, sync_directory
+from exchange.discovery.tagging import KNOWN_BYTES
+from exchange.errors import StoreError
+from exchange.store.sealed import read_sealed, write_sealed
+
+KEY = "discoveries"
+KEPT_S = 8 * 86_400
+"""A day longer than a relay keeps the outcome."""
+_SESSION = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one home asked.
+
+    Args:
+        home: the node's home.
+    """
+
+    home: Home
+
+    def known(self, epoch: int, keys: Sequence[bytes]) -> Rows:
+        """``(n, 96)``: each item and its output under the sum of these keys; none if nothing is kept.
+
+        Raises:
+            StoreError, ConfigError: it cannot be read.
+        """
+        data = read_sealed(self.home, KEY, self._folder("asked") / _name(epoch, keys)) or b""
+        rest = len(data) % KNOWN_BYTES
+        return np.frombuffer(b"" if rest else data, np.uint8).reshape(-1, KNOWN_BYTES)
+
+    def keep(self, epoch: int, keys: Sequence[bytes], known: Rows) -> None:
+        """Keep them, and forget those of other keys and earlier epochs.
+
+        Raises:
+            StoreError, ConfigError: it cannot be written, or an old one not be deleted.
+        """
+        folder = self._folder("asked")
+        write_sealed(self.home, KEY, folder / _name(epoch, keys), known.tobytes())
+        try:
+            old = [file for file in folder.iterdir() if _epoch(file.name) < epoch]
+            for file in old:
+                file.unlink(missing_ok=True)
+            if old:
+                sync_directory(folder)
+        except OSError as e:
+            raise StoreError(f"cannot delete in {folder}: {e.strerror}") from e
+
+    def batch(self, context: bytes, name: str) -> bytes | None:
+        """What we deposited in a session, or are about to; None where there is nothing yet.
+
+        Raises:
+            StoreError, ConfigError: it cannot be read.
+        """
+        return read_sealed(self.home, KEY, self._folder(context.hex()) / f"own.{name}")
+
+    def keep_batch(self, context: bytes, name: str, batch: bytes) -> None:
+        """Keep it, before it leaves.
+
+        Raises:
+            StoreError, ConfigError: it cannot be written.
+        """
+        write_sealed(self.home, KEY, self._folder(context.hex()) / f"own.{name}", batch)
+
+    def expire(self) -> None:
+        """Delete what is left of sessions that are long over.
+
+        Raises:
+            StoreError: it cannot be deleted.
+        """
+        folder = self.home.path / "discoveries"
+        try:
+            for room in folder.iterdir() if folder.is_dir() else ():
+                if _SESSION.fullmatch(room.name) and room.stat().st_mtime < time() - KEPT_S:
+                    shutil.rmtree(room)
+        except OSError as e:
+            raise StoreError(f"cannot delete in {folder}: {e.strerror}") from e
+
+    def _folder(self, name: str) -> Path:
+        folder = self.home.path / "discoveries" / name
+        try:
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot make {folder}: {e.strerror}") from e
+        return folder
+
+
+def _name(epoch: int, keys: Sequence[bytes]) -> str:
+    return f"{epoch}.{sha256(b''.join(keys)).hexdigest()}"
+
+
+def _epoch(name: str) -> int:
+    number = name.removeprefix(".").partition(".")[0]
+    return int(number) if number.isdigit() else 0

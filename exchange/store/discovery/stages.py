@@ -1,0 +1,219 @@
+"""What a relay or a counter keeps: batches as files, and a row that says how far each stage is.
+
+A file is written before the row that names it: after a crash, a row is always true. A folder a session.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, Row, delete, func, insert, select
+
+from exchange.aggregation.round import HASH_BYTES, Round
+from exchange.config import Home, sync_directory, write_atomic
+from exchange.discovery.world import Deposit, Kept, Stage, State
+from exchange.errors import StoreError
+from exchange.store.discovery.tables import DEPOSITS, STAGES
+from exchange.store.engine import reading, writing
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Those of one home.
+
+    Args:
+        home: the node's home.
+        engine: of ``open_tables``.
+    """
+
+    home: Home
+    engine: Engine
+
+    def kept(self, context: bytes, stage: Stage) -> Kept | None:
+        """How far a stage is; None where it has not begun.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with reading(self.engine) as connection:
+            row = connection.execute(select(STAGES).where(_is(STAGES, context, stage))).one_or_none()
+        return None if row is None else _kept(row)
+
+    def keep(self, kept: Kept) -> None:
+        """Write down how far a stage is.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with writing(self.engine) as connection:
+            connection.execute(delete(STAGES).where(_is(STAGES, kept.round.context, kept.stage)))
+            connection.execute(insert(STAGES).values(**_values(kept)))
+
+    def unfinished(self) -> list[Kept]:
+        """The stages that are open or closed, and not done or broken.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        going_on = STAGES.c.state.in_([State.OPEN, State.CLOSED])
+        with reading(self.engine) as connection:
+            return [_kept(row) for row in connection.execute(select(STAGES).where(going_on))]
+
+    def brought(self, depositor: str) -> int:
+        """To how many stages somebody has brought a batch that is still kept.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        query = select(func.count()).select_from(DEPOSITS).where(DEPOSITS.c.depositor == depositor)
+        with reading(self.engine) as connection:
+            return int(connection.scalar(query) or 0)
+
+    def room(self, context: bytes) -> Path:
+        """The folder of a session; made if need be.
+
+        Raises:
+            StoreError: it cannot be made.
+        """
+        folder = self.home.path / "discoveries" / context.hex()
+        try:
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot make {folder}: {e.strerror}") from e
+        return folder
+
+    def put(self, deposit: Deposit, depositor: str, spooled: Path) -> bool:
+        """Take a batch that was spooled to a file in the room; False where there was another one before.
+
+        Raises:
+            StoreError: the disk is in the way, or the database refused.
+        """
+        context, stage = deposit.round.context, deposit.stage
+        try:
+            with spooled.open("rb") as file:
+                os.fsync(file.fileno())
+            spooled.replace(self.batch(context, stage, deposit.digest))
+            sync_directory(spooled.parent)
+        except OSError as e:
+            raise StoreError(f"cannot write {spooled.parent}: {e.strerror}") from e
+        theirs = _is(DEPOSITS, context, stage) & (DEPOSITS.c.depositor == depositor)
+        named = {"context": context, "stage": str(stage), "depositor": depositor}
+        with writing(self.engine) as connection:
+            before = connection.scalar(select(DEPOSITS.c.digest).where(theirs))
+            if before is None:
+                said = {"digest": deposit.digest, "signature": deposit.signature}
+                connection.execute(insert(DEPOSITS).values(**named, **said))
+        return before is None or bytes(before) == deposit.digest
+
+    def deposits(self, context: bytes, stage: Stage) -> dict[str, bytes]:
+        """The digest of each batch, by who brought it.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        columns = select(DEPOSITS.c.depositor, DEPOSITS.c.digest)
+        with reading(self.engine) as connection:
+            rows = connection.execute(columns.where(_is(DEPOSITS, context, stage)))
+            return {row.depositor: bytes(row.digest) for row in rows}
+
+    def batch(self, context: bytes, stage: Stage, digest: bytes) -> Path:
+        """The file of a batch."""
+        return self.room(context) / f"{stage}.{digest.hex()}"
+
+    def empty(self, context: bytes, stage: Stage) -> None:
+        """Forget a stage with all its batches, as if it had not begun.
+
+        Raises:
+            StoreError: the disk is in the way, or the database refused.
+        """
+        digests = self.deposits(context, stage).values()
+        with writing(self.engine) as connection:
+            for table in (DEPOSITS, STAGES):
+                connection.execute(delete(table).where(_is(table, context, stage)))
+        try:
+            for digest in digests:
+                self.batch(context, stage, digest).unlink(missing_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self.room(context)}: {e.strerror}") from e
+
+    def put_outcome(self, kept: Kept, outcome: bytes) -> None:
+        """Keep what came of a stage, and that it is done. The batches have served, and go.
+
+        Raises:
+            StoreError, ConfigError: the disk is in the way, or the database refused.
+        """
+        context, stage = kept.round.context, kept.stage
+        write_atomic(self.room(context) / f"{stage}.outcome", outcome)
+        self.keep(kept)
+        try:
+            for digest in kept.listed:
+                self.batch(context, stage, digest).unlink(missing_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self.room(context)}: {e.strerror}") from e
+
+    def outcome(self, context: bytes, stage: Stage) -> bytes:
+        """What came of a stage.
+
+        Raises:
+            StoreError: the file is gone.
+        """
+        path = self.room(context) / f"{stage}.outcome"
+        try:
+            return path.read_bytes()
+        except OSError as e:
+            raise StoreError(f"cannot read {path}: {e.strerror}") from e
+
+    def expire(self, before: datetime) -> None:
+        """Delete the sessions that nothing was taken for since.
+
+        Raises:
+            StoreError: the disk is in the way, or the database refused.
+        """
+        old = STAGES.c.closes < int(before.timestamp())
+        with writing(self.engine) as connection:
+            contexts = set(connection.scalars(select(STAGES.c.context).where(old)))
+            for table in (DEPOSITS, STAGES):
+                connection.execute(delete(table).where(table.c.context.in_(contexts)))
+        for context in contexts:
+            shutil.rmtree(self.home.path / "discoveries" / context.hex(), ignore_errors=True)
+
+
+def _is(table: Any, context: bytes, stage: Stage) -> Any:
+    return (table.c.context == context) & (table.c.stage == str(stage))
+
+
+def _kept(row: Row[Any]) -> Kept:
+    listed = bytes(row.listed)
+    return Kept(
+        round=Round.decode(bytes(row.round)),
+        stage=Stage(row.stage),
+        began=datetime.fromtimestamp(row.began, UTC),
+        closes=datetime.fromtimestamp(row.closes, UTC),
+        state=State(row.state),
+        code=row.code,
+        culprits=tuple((who, why) for who, why in json.loads(row.culprits)),
+        listed=tuple(listed[i : i + HASH_BYTES] for i in range(0, len(listed), HASH_BYTES)),
+        list_signature=bytes(row.list_signature),
+        signature=bytes(row.signature),
+    )
+
+
+def _values(kept: Kept) -> dict[str, Any]:
+    return {
+        "context": kept.round.context,
+        "stage": str(kept.stage),
+        "round": kept.round.encoded,
+        "began": int(kept.began.timestamp()),
+        "closes": int(kept.closes.timestamp()),
+        "state": str(kept.state),
+        "code": kept.code,
+        "culprits": json.dumps(kept.culprits).encode(),
+        "listed": b"".join(kept.listed),
+        "list_signature": kept.list_signature,
+        "signature": kept.signature,
+    }

@@ -1,0 +1,379 @@
+"""Attacks on a discovery, each named after itself: it is stopped, and the culprit stands in a ledger."""
+
+import asyncio
+from dataclasses import replace
+from hashlib import sha256
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crypto.secagg import batches, helpers
+from crypto.secagg import discovery as atr
+from exchange.aggregation.round import Learns, Round
+from exchange.discovery import signing, taking_part, words
+from exchange.discovery.outcome import Outcome, released_rows, voices_of
+from exchange.discovery.world import Deposit, Stage, State, pieces
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
+from exchange.indicators import Indicator, IndicatorType
+from tests.exchange.disclosure.desks import KEYS
+from tests.exchange.discovery.alliance import NAMES, SEARCH, Alliance, Line, values
+
+HELD = {
+    "alice": ["a.example", "b.example", "c.example"],
+    "bob": ["b.example", "c.example", "d.example"],
+    "carol": ["c.example", "d.example", "e.example"],
+    "dave": ["c.example", "d.example", "f.example"],
+    "erin": ["a.example", "f.example", "g.example"],
+}
+ALL = replace(SEARCH, learns=Learns.ALL)
+
+
+@pytest.fixture
+def alliance(tmp_path):
+    return Alliance(tmp_path, HELD)
+
+
+def culprits(alliance: Alliance, member: str, kind: str) -> list[str]:
+    return [name for leaf in alliance.members[member].told(kind) for name in leaf.fields.get("culprits", [])]
+
+
+def refused(alliance: Alliance, member: str) -> list[tuple[str, Any]]:
+    return [(leaf.peer, leaf.what["reason"]) for leaf in alliance.members[member].told("refused")]
+
+
+def deposit_of(of: Round, who: str, sealed: bytes, stage: Stage = Stage.BATCHES) -> Deposit:
+    digest = sha256(sealed).digest()
+    signature = signing.sign_batch(KEYS[who].identity, of, stage, digest)
+    return Deposit(round=of, stage=stage, digest=digest, size=len(sealed), signature=signature, wait_s=20)
+
+
+async def test_nobody_attacks(alliance):
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    assert alliance.expected() == {"c.example", "d.example"}
+    for name, result in found.items():
+        assert values(result) == alliance.expected() & set(HELD[name])
+        assert (result.count, result.counted, result.culprits) == (2, 5, ())
+        assert not culprits(alliance, name, "counted")
+    assert not [entry for name in NAMES for entry in refused(alliance, name)]
+
+
+async def test_copies_of_one_report_are_one_voice(alliance):
+    for name in ("alice", "bob"):  # of those four that hold it, both have it from the same report
+        alliance.members[name].side.items.copied["c.example"] = "some report"
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    shared = found["carol"].items
+    voices = {one.value: int(n) for one, n in zip(shared.indicators, shared.voices, strict=True)}
+    assert voices == {"c.example": 3, "d.example": 3}
+
+
+class SecondBatch(Line):
+    """A member that brings a second batch at once."""
+
+    async def deposit(self, deposit, chunks):
+        data = b"".join(chunks)
+        closes = await super().deposit(deposit, pieces(data))
+        other = deposit_of(deposit.round, self.caller, data[::-1])
+        with pytest.raises(PeerRefused, match="it said no"):
+            await super().deposit(other, pieces(data[::-1]))
+        return closes
+
+
+async def test_sybil_batch_of_a_member(alliance):
+    alliance.lines["erin", "alice"] = SecondBatch
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    assert {result.counted for result in found.values()} == {5}
+    assert refused(alliance, "alice") == [("erin", "second-batch")]
+
+
+class SecondToken(Line):
+    """A member that asks a helper for one token more."""
+
+    async def token(self, of, blinded):
+        answer = await super().token(of, blinded)
+        question = helpers.ask(np.ones((1, 32), np.uint8), size=1)
+        with pytest.raises(PeerRefused) as fault:
+            await super().token(of, question.blinded)
+        assert fault.value.code == "second-token"
+        return answer
+
+
+async def test_sybil_batch_wants_a_second_token(alliance):
+    alliance.lines["erin", "carol"] = SecondToken
+    async with alliance.serving():
+        await alliance.ask_all()
+    assert refused(alliance, "carol") == [("erin", "second-token")]
+
+
+async def test_sybil_batch_that_the_relay_makes_up(alliance, monkeypatch):
+    relay = alliance.members["alice"].service._relaying
+    close, made = relay._close, {}
+
+    def stuffed(kept):
+        """One batch more than members brought, with a token that no helper gave."""
+        of = kept.round
+        setup = of.setup()
+        records = atr.records(np.ones((1, 64), np.uint8), setup, bytes(setup.token_bytes), size=32)
+        sealed = batches.seal(bytes(setup.token_bytes), records, of.box, setup)
+        digest = made["digest"] = sha256(sealed).digest()
+        relay.shelf.batch(of.context, kept.stage, digest).write_bytes(sealed)
+        closed = close(kept)
+        listed = tuple(sorted([*closed.listed[:-1], digest]))
+        signature = signing.sign_list(KEYS["alice"].identity, of, kept.stage, listed)
+        lying = replace(closed, listed=listed, list_signature=signature)
+        relay.shelf.keep(lying)
+        return lying
+
+    def end(kept, said):
+        done = replace(kept, state=State.DONE, signature=said.signature)
+        relay.shelf.put_outcome(done, said.outcome)
+
+    monkeypatch.setattr(relay, "_close", stuffed)
+    monkeypatch.setattr(relay, "_end", end)
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    told = [result for result in found.values() if not isinstance(result, CosightError)]
+    (left_out,) = (name for name, result in found.items() if isinstance(result, CosightError))
+    assert found[left_out].code == "batch-left-out"
+    assert culprits(alliance, left_out, "broken") == ["alice"]
+    for result in told:
+        assert (result.counted, result.culprits) == (4, (("alice", "nameless-batch"),))
+
+
+async def test_replayed_batch_of_another_session(alliance):
+    async with alliance.serving():
+        await alliance.ask_all()
+        erin = alliance.members["erin"]
+        session = bytes.fromhex(erin.told("joined")[0].session)
+        old = erin.asked.batch(session, Stage.BATCHES)
+        second = replace(SEARCH, threshold=2)
+        own = erin.asked.batch
+
+        def replayed(context, name):
+            return old if name == Stage.BATCHES else own(context, name)
+
+        erin.asked = _With(erin.asked, batch=replayed)
+        found = await alliance.ask_all(second)
+    for result in found.values():
+        assert result.culprits == (("erin", "bad-seal"),)
+        assert result.counted == 4
+    assert all(set(culprits(alliance, name, "counted")) == {"erin"} for name in NAMES if name != "bob")
+
+
+class _With:
+    """An object with some of its methods replaced."""
+
+    def __init__(self, of, **replaced) -> None:
+        self._of = of
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name) -> Any:
+        return getattr(self._of, name)
+
+
+async def test_garbage_share(alliance, monkeypatch):
+    records = atr.records
+
+    def wrong(outputs, setup, token, **how):
+        table = records(outputs, setup, token, **how)
+        if len(outputs) == 4:  # erin alone holds four
+            table = table.copy()
+            table[:, 32] ^= 1
+        return table
+
+    alliance.members["erin"].side.items.words.append("c.example")
+    monkeypatch.setattr(atr, "records", wrong)
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    for result in found.values():
+        assert result.culprits == (("erin", "bad-share"),)
+    assert values(found["carol"]) == {"c.example", "d.example"}
+    assert culprits(alliance, "bob", "counted") == ["erin"]  # as a member: the counter knows no names
+    assert culprits(alliance, "alice", "counted") == ["erin", "erin"]  # as the relay, and as a member
+
+
+@pytest.mark.parametrize("lie", ["invented", "inflated", "suppressed"])
+async def test_lying_counter(alliance, monkeypatch, lie):
+    counter = alliance.members["bob"].service._counting
+    count = counter._count
+
+    def lying(of, kept, counted, blamed):
+        outcome = count(of, kept, counted, blamed)
+        released, voices = voices_of(outcome)
+        if lie == "invented":
+            released = np.concatenate([released, np.full((1, 32), 255, np.uint8)])
+            voices = np.append(voices, 3)
+        elif lie == "inflated":
+            voices = voices + 5
+        else:
+            released, voices = released[1:], voices[1:]
+        return replace(outcome, released=len(released), body=released_rows(released, voices))
+
+    monkeypatch.setattr(counter, "_count", lying)
+    async with alliance.serving():
+        found = await alliance.ask_all()
+        if lie == "suppressed":  # nothing shows, until somebody else counts
+            assert {result.count for result in found.values()} == {1}
+            again = replace(SEARCH, parts=replace(SEARCH.parts, counter="erin"))
+            recount = await alliance.ask_all(again)
+            assert {result.count for result in recount.values()} == {2}
+            assert recount["alice"].asked == 0
+            return
+    for name in NAMES:
+        assert isinstance(found[name], PeerMisbehaved)
+        assert found[name].code == "bad-count"
+        assert culprits(alliance, name, "broken") == ["bob"]
+
+
+async def test_poisoned_announcement_of_a_member(alliance, monkeypatch):
+    def poisoned(indicators):
+        """Erin, who alone has nothing to say, says something."""
+        return words.encode(indicators or [Indicator(IndicatorType.DOMAIN, "innocent.example")])
+
+    monkeypatch.setattr(taking_part, "words", SimpleNamespace(encode=poisoned, decode=words.decode))
+    async with alliance.serving():
+        found = await alliance.ask_all(ALL)
+    for name, result in found.items():
+        assert values(result) == alliance.expected(), name
+        assert result.culprits == (("erin", "poisoned-word"),)
+        assert "erin" in culprits(alliance, name, "counted")
+    assert ("erin", "poisoned-word") in refused(alliance, "alice")
+
+
+async def test_poisoned_announcement_of_the_counter(alliance, monkeypatch):
+    counter = alliance.members["bob"].service._counting
+    heard = counter._heard
+
+    async def lying(kept):
+        outcome: Outcome = await heard(kept)
+        said = [*words.decode(outcome.body), Indicator(IndicatorType.DOMAIN, "innocent.example")]
+        return replace(outcome, body=words.encode(said), released=len(said))
+
+    monkeypatch.setattr(counter, "_heard", lying)
+    async with alliance.serving():
+        found = await alliance.ask_all(ALL)
+    for name, result in found.items():
+        assert values(result) == alliance.expected()
+        assert result.culprits == (("bob", "poisoned-word"),)
+        assert culprits(alliance, name, "counted") == ["bob"]
+
+
+class Greedy(Line):
+    """A member that asks more than it declared."""
+
+    async def evaluate(self, epoch, declared, blinded):
+        answer = await super().evaluate(epoch, declared, blinded)
+        for seed in range(2):
+            items = np.full((len(blinded), 32), seed + 1, np.uint8)
+            items[:, 0] = np.arange(len(blinded))
+            question = helpers.ask(items, size=len(blinded))
+            with pytest.raises(PeerRefused) as fault:
+                await super().evaluate(epoch, declared, question.blinded)
+            assert fault.value.code == "quota-spent"
+        return answer
+
+
+async def test_quota_exceeded(alliance):
+    alliance.lines["erin", "dave"] = Greedy
+    async with alliance.serving():
+        await alliance.ask_all()
+    assert refused(alliance, "dave") == [("erin", "quota-spent"), ("erin", "quota-spent")]
+    declared = {
+        leaf.peer: (leaf.what["padded"], leaf.what["count"])
+        for leaf in alliance.members["dave"].told("helped")
+    }
+    assert declared == dict.fromkeys(NAMES, (32, 35))
+
+
+async def test_helper_with_another_key(alliance):
+    class Forged(Line):
+        async def evaluate(self, epoch, declared, blinded):
+            await super().evaluate(epoch, declared, blinded)
+            reply = helpers.evaluate(helpers.epoch_key(bytes(32), b"another"), blinded)
+            return reply.evaluated, reply.proof
+
+    alliance.lines["erin", "dave"] = Forged
+    async with alliance.serving():
+        with pytest.raises(PeerMisbehaved, match="dave broke the protocol"):
+            await alliance.ask("erin")
+    assert culprits(alliance, "erin", "broken") == ["dave"]
+
+
+async def test_relay_that_leaves_a_batch_out(alliance, monkeypatch):
+    relay = alliance.members["alice"].service._relaying
+    deposits = relay.shelf.deposits
+
+    def without_erin(context, stage):
+        return {who: digest for who, digest in deposits(context, stage).items() if who != "erin"}
+
+    close = relay._close
+
+    def closing(kept):
+        stages = relay.shelf
+        relay.shelf = _With(stages, deposits=without_erin)
+        try:
+            return close(kept)
+        finally:
+            relay.shelf = stages
+
+    monkeypatch.setattr(relay, "_close", closing)
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    assert found["erin"].code == "batch-left-out"
+    assert culprits(alliance, "erin", "broken") == ["alice"]
+    assert {found[name].counted for name in NAMES[:4]} == {4}
+
+
+async def test_too_few_and_then_enough(alliance):
+    search = replace(SEARCH, wait_s=1)
+    async with alliance.serving():
+        early = asyncio.create_task(alliance.ask_all(search, names=NAMES[:2]))
+        while not early.done():
+            await asyncio.sleep(0.2)
+            for member in alliance.members.values():
+                member.side.later(seconds=1)
+        assert {result.code for result in (await early).values()} == {"too-few-batches"}
+        found = await alliance.ask_all(search)
+    assert {result.count for result in found.values()} == {2}
+    assert [str(leaf.kind) for leaf in alliance.members["bob"].told("joined")] == ["joined"]
+
+
+async def test_strict_gives_the_same_and_shows_no_other_count(alliance):
+    strict = replace(SEARCH, largest=64)
+    async with alliance.serving():
+        found = await alliance.ask_all(strict)
+    for name, result in found.items():
+        assert values(result) == alliance.expected() & set(HELD[name])
+        assert result.counted == 5
+
+
+async def test_strict_lying_counter(alliance, monkeypatch):
+    counter = alliance.members["bob"].service._counting
+    count = counter._count
+
+    def lying(of, kept, counted, blamed):
+        """What it releases, it makes up: at places of real cells, hashes of what it does not know."""
+        outcome = count(of, kept, counted, blamed)
+        start = 1 + 8 * outcome.body[0]
+        rows = np.frombuffer(outcome.body, np.uint8, offset=start).reshape(-1, 24).copy()
+        rows[:, 8:] ^= 255
+        rows = rows[np.lexsort(rows.T[::-1])]
+        return replace(outcome, body=outcome.body[:start] + rows.tobytes())
+
+    monkeypatch.setattr(counter, "_count", lying)
+    async with alliance.serving():
+        found = await alliance.ask_all(replace(SEARCH, largest=64))
+    assert {frozenset(values(result)) for result in found.values()} == {frozenset()}
+
+
+async def test_strict_refuses_what_takes_too_long(alliance):
+    costly = replace(SEARCH, largest=1 << 22, max_seconds=0.1)
+    async with alliance.serving():
+        with pytest.raises(CosightError, match="the counter would take about") as fault:
+            await alliance.ask("alice", costly)
+    assert fault.value.code == "too-costly"
+    assert not alliance.members["alice"].told("joined")

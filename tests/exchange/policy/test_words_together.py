@@ -1,0 +1,84 @@
+"""What a policy says in words about counting and finding together, and what of it deserves a second look."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exchange.indicators import IndicatorType
+from exchange.policy import Aggregate, Discover, Policy, doubts, parse, with_all
+from tests.exchange.policy.cases import NOW
+from tests.exchange.policy.full import FULL_POLICY
+from tests.exchange.policy.together import together
+
+
+def said(policy: Policy, about: str) -> list[str]:
+    return [s.text for s in with_all(policy) if s.about == about]
+
+
+def looks(**lines: str | None) -> list[str]:
+    return [s.text for s in doubts(parse(together(**lines)), NOW)]
+
+
+def test_what_may_be_counted() -> None:
+    assert said(FULL_POLICY, "aggregate") == [
+        "globex, umbra may convene us to measure count, sightings, 2 times a day at most, for: weekly count",
+        "at least 5 members, no sum of fewer than 4 of them, no number with fewer than 3 reporters behind it",
+        "dictionaries: 1,000 to 100,000 entries, at least 100 of each type in it",
+        "of a dictionary, 25% may have been counted before on the same days",
+        "no member behind more than 50% of a released sum",
+        "only with noise, epsilon 1 at most",
+        "released numbers may be shown to: everyone, reporters",
+        "email go in, up to TLP GREEN, up to PAP AMBER, our own sightings alone",
+        "legal_basis security; max_age_days email 30; suspended yes",
+        "in force from 2026-02-01 until 2026-06-30",
+    ]
+
+
+def test_what_may_be_found() -> None:
+    assert said(FULL_POLICY, "discover")[:4] == [
+        "what at least 4 of at least 5 members hold may be found, 2 times a day at most, for: weekly search",
+        "every member may relay and count; what is found is learned: individual",
+        "this node may be drawn as counter, helper, relay",
+        "as a helper it answers 1.5 times what a member declares, and no more",
+    ]
+
+
+def test_what_states_nothing_allows_nothing() -> None:
+    empty = Policy(aggregate=Aggregate(), discover=Discover())
+    assert said(empty, "aggregate")[0] == "nothing may be counted together"
+    assert said(empty, "discover")[:2] == [
+        "nothing may be looked for together",
+        "this node serves no part of it",
+    ]
+    assert with_all(Policy()) == doubts(Policy(), NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "about"),
+    [
+        ({"repeated": "0.01"}, "subtracted from one another"),
+        ({"dictionary": "{ min = 99, max = 9999 }"}, "a dictionary of 99 entries"),
+        ({"measures": '["sightings"]', "reporters": "3"}, "can work out the others'"),
+        ({"tlp": None}, "states no tlp"),
+        ({"legal_basis": None}, "states no legal_basis: runs with ipv4"),
+        ({"members": None}, "states no members"),
+        ({"valid_until": "2026-03-05"}, "ends within 30 days"),
+        ({"valid_until": "2026-02-05"}, "is not in force now"),
+    ],
+)
+def test_what_deserves_a_second_look(lines: dict[str, str | None], about: str) -> None:
+    assert looks() == []
+    (found,) = looks(**lines)
+    assert found.startswith("[aggregate] ")
+    assert about in found
+
+
+def test_sums_of_four_need_no_second_look() -> None:
+    assert looks(measures='["sightings"]', reporters="4", members="5") == []
+
+
+def test_discoveries_are_looked_at_too() -> None:
+    table = replace(Discover(), types=frozenset({IndicatorType.IPV4}))
+    found = [s.text for s in doubts(Policy(discover=table), NOW + timedelta(days=1))]
+    assert [text.partition(" ")[0] for text in found] == ["[discover]"] * 3
