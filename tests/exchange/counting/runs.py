@@ -1,5 +1,6 @@
 """Runs on this machine without a network: real files, real journals, a line that can be cut."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from crypto.secagg.base import Setup
+from crypto.secagg.base import Aggregate, Setup
 from crypto.session import Message, Receive
 from exchange import wire
 from exchange.aggregation.opening import Opening
@@ -221,3 +222,48 @@ def alliance(folder: Path, n: int = 5, **changes: Any) -> Alliance:
     rng = np.random.default_rng(7)
     inputs = {name: rng.integers(0, 2, asked.size, np.uint8) for name in names}
     return Alliance(folder, asked, {name: Ed25519PrivateKey.generate() for name in names}, inputs)
+
+
+async def together(
+    run: Alliance, *names: str, moment: dict[str, Callable[[str], None]] | None = None
+) -> list[Aggregate]:
+    parts = [
+        run.taking_part(name, (moment or {}).get(name, lambda _what: None))
+        for name in names or run.opening.members
+    ]
+    ticking = asyncio.create_task(tick(run))
+    try:
+        return await asyncio.gather(*(part.run() for part in parts))
+    finally:
+        ticking.cancel()
+
+
+async def tick(run: Alliance) -> None:
+    while True:
+        await run.coordinating.tick()
+        await asyncio.sleep(0.05)
+
+
+def total(run: Alliance, *names: str) -> np.ndarray:
+    return np.sum([run.inputs[name] for name in names or run.opening.members], axis=0)
+
+
+def at(number: int, what: Callable[[], None]) -> Callable[[str], None]:
+    """Do it at one moment, counted from the first, and never again."""
+    left = number
+
+    def moment(_name: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            what()
+
+    return moment
+
+
+def killed() -> None:
+    raise Cut
+
+
+def lost() -> None:
+    raise PeerUnavailable("the connection is gone", code="peer-closed")

@@ -1,7 +1,6 @@
 """A run from its opening to its receipts, with everything that can be cut off on the way."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,58 +11,12 @@ import pytest
 from crypto.secagg.base import Aggregate, Step
 from exchange.counting import taking_part
 from exchange.counting.taking_part import Broken
-from exchange.counting.world import Contributed, Counted, Progress
-from exchange.errors import CosightError, PeerRefused, PeerUnavailable, SessionRefused, StoreError
-from exchange.store.aggregations import Folder
-from exchange.store.contributions import SECRETS, Contribution, Contributions
-from exchange.store.journal import Journal
-from exchange.store.spool import Spool
-from tests.exchange.counting.runs import Alliance, Book, Cut, alliance
+from exchange.counting.world import Contributed, Progress
+from exchange.errors import CosightError, PeerRefused, SessionRefused, StoreError
+from exchange.store.contributions import SECRETS, Contributions
+from tests.exchange.counting.runs import Cut, alliance, at, killed, together, total
 
 WHOLE = ["joined", "masked", ("shared", 5), "counted"]
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taking_part, "WAIT_S", 0.1)
-    monkeypatch.setattr(taking_part, "PAUSES_S", (0.01,))
-
-
-async def together(
-    run: Alliance, *names: str, moment: dict[str, Callable[[str], None]] | None = None
-) -> list[Aggregate]:
-    parts = [
-        run.taking_part(name, (moment or {}).get(name, lambda _what: None))
-        for name in names or run.opening.members
-    ]
-    ticking = asyncio.create_task(tick(run))
-    try:
-        return await asyncio.gather(*(part.run() for part in parts))
-    finally:
-        ticking.cancel()
-
-
-async def tick(run: Alliance) -> None:
-    while True:
-        await run.coordinating.tick()
-        await asyncio.sleep(0.05)
-
-
-def total(run: Alliance, *names: str) -> np.ndarray:
-    return np.sum([run.inputs[name] for name in names or run.opening.members], axis=0)
-
-
-def at(number: int, what: Callable[[], None]) -> Callable[[str], None]:
-    """Do it at one moment, counted from the first, and never again."""
-    left = number
-
-    def moment(_name: str) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            what()
-
-    return moment
 
 
 async def test_everybody_gets_the_sum_and_its_receipt(tmp_path: Path) -> None:
@@ -82,49 +35,6 @@ async def test_everybody_gets_the_sum_and_its_receipt(tmp_path: Path) -> None:
         assert kept.ended == ("", ())
         assert (kept.counted().vector == total(run)).all()
     assert run.book.said == [("counted",)]
-
-
-def killed() -> None:
-    raise Cut
-
-
-def lost() -> None:
-    raise PeerUnavailable("the connection is gone", code="peer-closed")
-
-
-@pytest.mark.parametrize("number", range(1, 27))
-async def test_a_member_that_is_killed_at_any_moment_goes_on(tmp_path: Path, number: int) -> None:
-    run = alliance(tmp_path)
-
-    async def victim() -> Aggregate:
-        with suppress(Cut):
-            await run.taking_part("bob", at(number, killed)).run()
-        return await run.taking_part("bob").run()
-
-    others, bob = await asyncio.gather(together(run, "alice", "carol", "dave", "erin"), victim())
-    for aggregate in [*others, bob]:
-        assert (aggregate.vector == total(run)).all()
-    assert len(run.books["bob"].said) == len(WHOLE)
-
-
-@pytest.mark.parametrize("number", range(1, 27))
-async def test_a_connection_that_drops_at_any_moment_is_made_again(tmp_path: Path, number: int) -> None:
-    run = alliance(tmp_path)
-    for aggregate in await together(run, moment={"carol": at(number, lost)}):
-        assert (aggregate.vector == total(run)).all()
-
-
-@pytest.mark.parametrize("number", range(1, 40))
-async def test_a_coordinator_that_is_killed_at_any_moment_goes_on(tmp_path: Path, number: int) -> None:
-    run = alliance(tmp_path)
-
-    def restart() -> None:
-        if not run.taking:  # a message that is just being taken would be taken by a process that is gone
-            run.restart()
-        lost()
-
-    for aggregate in await together(run, moment={"dave": at(number, restart)}):
-        assert (aggregate.vector == total(run)).all()
 
 
 @pytest.mark.parametrize("step", [Step.DEALING, Step.MASKING, Step.AGREEING, Step.UNMASKING])
@@ -326,86 +236,3 @@ async def test_what_is_kept_of_a_member_is_damaged(tmp_path: Path, found: bytes)
     (kept.path / "vector").write_bytes(found)
     with pytest.raises(StoreError):
         await run.taking_part("bob").run()
-
-
-WRITES = [
-    *((Spool, "seal", number) for number in (3, 12, 23)),
-    *((Folder, "close", number) for number in range(1, 7)),
-    (Folder, "finish", 1),
-    (Folder, "end", 1),
-    (Book, "counted", 1),
-]
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(
-    ("owner", "name", "number"), WRITES, ids=lambda value: getattr(value, "__name__", value)
-)
-async def test_a_coordinator_that_is_killed_around_what_it_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, number: int, *, after: bool
-) -> None:
-    run = alliance(tmp_path)
-    inner, cut = getattr(owner, name), at(number, killed)
-
-    def write(self, *arguments):
-        if owner is Book and self is not run.book:
-            return inner(self, *arguments)
-        if not after:
-            cut("")
-        result = inner(self, *arguments)
-        if after:
-            cut("")
-        return result
-
-    monkeypatch.setattr(owner, name, write)
-    for aggregate in await together(run):
-        assert (aggregate.vector == total(run)).all()
-    assert run.book.said == [("counted",)]
-
-
-SAID = [
-    *((Journal, "speak", number) for number in (1, 3, 5, 6)),
-    (Contribution, "put_vector", 1),
-    (Contribution, "finish", 1),
-    (Contribution, "end", 1),
-]
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("owner", "name", "number"), SAID, ids=lambda v: getattr(v, "__name__", v))
-async def test_a_member_that_is_killed_around_what_it_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, number: int, *, after: bool
-) -> None:
-    run = alliance(tmp_path)
-    cut, whose = at(number, killed), []
-
-    class Dying(owner):
-        pass
-
-    def write(self, *arguments, **named):
-        if not after:
-            cut("")
-        getattr(owner, name)(self, *arguments, **named)
-        if after:
-            cut("")
-        return True
-
-    setattr(Dying, name, write)
-
-    async def bob() -> Counted | None:
-        part = run.part("bob")
-        if owner is Journal:
-            dying = replace(part, journal=Dying.open(Contributions(run.home("bob")).journal_file))
-        else:
-            dying = replace(part, kept=Dying(part.kept.path, part.kept.context, part.kept.key))
-        with suppress(Cut):
-            await taking_part.TakingPart(dying, run.taking_part("bob")._connect).run()
-            whose.append("not killed")
-        if part.kept.ended is None:
-            await run.taking_part("bob").run()
-        return part.kept.counted()
-
-    others, counted = await asyncio.gather(together(run, "alice", "carol", "dave", "erin"), bob())
-    assert whose == []
-    assert all((one.vector == total(run)).all() for one in [*others, counted])
-    assert run.books["bob"].said == [("joined",), ("masked",), ("shared", 5), ("counted",)]
