@@ -10,8 +10,12 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from crypto.psi import PROTOCOLS, Output
+from crypto.secagg.base import Setup
+from exchange.aggregation.opening import Opening
 from exchange.agreement import Rung, size_class
 from exchange.config import Home, is_address
+from exchange.counting.books import CoordinatorsBooks
+from exchange.counting.coordinating import Coordinating
 from exchange.disclosure import (
     Desk,
     Items,
@@ -37,6 +41,7 @@ from exchange.policy import Condition, Past, Policy
 from exchange.rpc.client import PeerLink
 from exchange.rpc.server import Server
 from exchange.store import Store
+from exchange.store.aggregations import Aggregations
 from exchange.store.alliance import Alliance, home_ledger, node_keys
 from exchange.store.correlations import Correlations
 from exchange.store.epochs import Epochs
@@ -90,6 +95,9 @@ class Node:
         self._seal_key = MLDSA44PrivateKey.from_seed_bytes(seal_seed(home)) if sealed else None
         self._recorded = Recorded(self.ledger.roster_epoch(), self.ledger.policy())
         self.publications = Publications(home)
+        self.counts = Coordinating(
+            Aggregations(home), self.setup, CoordinatorsBooks(self.ledger, clock, self.seal), clock
+        )
         self.desk = Desk(
             member=home.member,
             alliance=self.alliance.alliance,
@@ -106,7 +114,7 @@ class Node:
             software=SOFTWARE,
             limits=home.settings.limits,
             guard_key=guard_key(home),
-            seal=self._seal,
+            seal=self.seal,
             keep=Results(home).keep,
             shelf=self.publications,
         )
@@ -144,7 +152,16 @@ class Node:
             self._recorded.policy = name
         return found
 
-    def _seal(self) -> None:
+    def setup(self, opening: Opening) -> Setup:
+        """What an opening means to the scheme: its members' keys are those of its roster.
+
+        Raises:
+            PeerMisbehaved: its members are not on that roster, or it cannot be run.
+            RosterError: we do not hold that roster.
+        """
+        return opening.setup(self.alliance.identities(opening.roster_epoch, opening.members))
+
+    def seal(self) -> None:
         """Seal the ledger, where the configuration says so: after every session."""
         if self._seal_key is not None:
             self.ledger.seal(self._seal_key, now=self._clock())
@@ -155,8 +172,8 @@ class Node:
         Raises:
             ConfigError: it is no address, or cannot be bound.
         """
-        where = _checked(listen or self.home.settings.listen)
-        self._server = Server(self.desk, self.alliance, idle_s=self.home.settings.limits.idle_s)
+        where = checked(listen or self.home.settings.listen)
+        self._server = Server(self.desk, self.alliance, self.counts, idle_s=self.home.settings.limits.idle_s)
         return await self._server.start(where)
 
     async def stop(self) -> None:
@@ -278,7 +295,7 @@ class Node:
         if peer == self.home.member:
             raise ConfigError("a match needs another member", hint="see: cosight alliance roster")
         self.alliance.member_named(peer)
-        where = _checked(address or self.alliance.address(peer))
+        where = checked(address or self.alliance.address(peer))
         return PeerLink(self.alliance, peer, where, idle_s=self.home.settings.limits.idle_s)
 
     async def _match(self, peer: str, wish: Wish, link: PeerLink) -> Outcome:
@@ -350,7 +367,7 @@ class Recorded:
     policy: str
 
 
-def _checked(address: str) -> str:
+def checked(address: str) -> str:
     """The address, if it is one: gRPC takes port 99999 for another and a bare name for port 443."""
     if not is_address(address):
         raise ConfigError(f"{address!r} is no address", hint="write HOST:PORT, such as 127.0.0.1:7443")

@@ -4,10 +4,14 @@ Framing is canonical: a message has exactly one sequence of frames, so nothing c
 every size is checked against what the role asked for before a byte of it is kept.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import cache
 from importlib import import_module
-from typing import Any, TypeVar
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from google.protobuf.message import DecodeError as ProtobufDecodeError
@@ -22,6 +26,15 @@ P = TypeVar("P", bound=Protobuf)
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 """No head is larger: everything that grows with a set travels in chunks."""
+FAMILIES = ("psi", "secagg")
+"""Where protocols are: no two of them have the same name."""
+Allocate: TypeAlias = Callable[[tuple[int, int]], Rows]
+"""Gives the room for so many rows of so many bytes."""
+
+
+def in_memory(size: tuple[int, int]) -> Rows:
+    """Room for rows in memory."""
+    return np.empty(size, np.uint8)
 
 
 def head_type(protocol: str, name: str) -> type[Protobuf]:
@@ -31,12 +44,18 @@ def head_type(protocol: str, name: str) -> type[Protobuf]:
         LookupError: the protocol's ``.proto`` file or the message in it does not exist.
     """
     try:
-        module = import_module(f"exchange.v1.psi_{protocol.replace('-', '_')}_pb2")
+        module = _module(protocol.replace("-", "_"))
         outer = "".join(word.capitalize() for word in protocol.split("-"))
         found: type[Protobuf] = getattr(getattr(module, outer), name)
     except (ImportError, AttributeError) as e:
         raise LookupError(f"no message {name} of {protocol} is declared in proto/exchange/v1") from e
     return found
+
+
+@cache
+def _module(protocol: str) -> ModuleType:
+    known = [f"exchange.v1.{family}_{protocol}_pb2" for family in FAMILIES]
+    return import_module(next((module for module in known if find_spec(module)), known[0]))
 
 
 def to_frames(protocol: str, message: Message) -> Iterator[Frame]:
@@ -64,6 +83,36 @@ def to_frames(protocol: str, message: Message) -> Iterator[Frame]:
             yield Frame(chunk=bytes(data[start : start + CHUNK_BYTES]))
 
 
+def digest(protocol: str, message: Message) -> bytes:
+    """SHA-256 of a message: of its frames, which are canonical."""
+    hashed = hashlib.sha256()
+    for frame in to_frames(protocol, message):
+        hashed.update(frame.SerializeToString())
+    return hashed.digest()
+
+
+def body(protocol: str, message: Message) -> bytes:
+    """The head of a message without its rows; with the rows it is the message."""
+    encoded: bytes = next(to_frames(protocol, message)).head.body
+    return encoded
+
+
+def whole(protocol: str, want: Receive, encoded: bytes, rows: memoryview) -> Message:
+    """The message of ``body``, from its head and its rows, one bulk field after the other.
+
+    Raises:
+        ProtocolError, DecodeError: it is not what was asked for.
+    """
+    assembly = Assembly(protocol, want, Head(name=want.kind.__name__, body=encoded))
+    while not assembly.complete:
+        chunk = rows[: assembly.due]
+        assembly.feed(bytes(chunk))
+        rows = rows[len(chunk) :]
+    if len(rows):
+        raise ProtocolError("there are more rows than there should be")
+    return assembly.message()
+
+
 def parse_frame(data: bytes) -> Frame:
     """One frame, from its one encoding.
 
@@ -80,13 +129,14 @@ class Assembly:
         protocol: the protocol that runs.
         want: what the role asked for.
         head: what came.
+        allocate: gives the room for its rows.
 
     Raises:
         ProtocolError: another message, or other sizes than asked for.
         DecodeError: the head is no canonical encoding.
     """
 
-    def __init__(self, protocol: str, want: Receive, head: Head) -> None:
+    def __init__(self, protocol: str, want: Receive, head: Head, allocate: Allocate = in_memory) -> None:
         if head.name != want.kind.__name__:
             raise ProtocolError(f"{want.kind.__name__} was due, another message came")
         if len(head.body) > HEAD_BYTES:
@@ -104,7 +154,7 @@ class Assembly:
             elif (value.count, value.width) != size:
                 raise ProtocolError(f"{head.name}.{name} must have {size} rows")
             else:
-                array = self._values[name] = np.empty(size, np.uint8)
+                array = self._values[name] = allocate(size)
                 if array.size:
                     self._open.append(array.reshape(-1).data)
 
@@ -113,13 +163,18 @@ class Assembly:
         """Whether every row is there."""
         return not self._open
 
+    @property
+    def due(self) -> int:
+        """How many bytes the next chunk must have."""
+        return min(CHUNK_BYTES, len(self._open[0])) if self._open else 0
+
     def feed(self, chunk: bytes) -> None:
         """Take the next chunk.
 
         Raises:
             ProtocolError: its length is not the one that is due.
         """
-        if self.complete or len(chunk) != min(CHUNK_BYTES, len(self._open[0])):
+        if self.complete or len(chunk) != self.due:
             raise ProtocolError("a chunk has not the length that is due")
         rest = self._open.pop(0)
         rest[: len(chunk)] = chunk

@@ -43,6 +43,7 @@ MODULES = {
     "results": "kept",
     "export": "export",
     "filter": "filter",
+    "aggregate": "aggregate",
     "alliance": "membership",
     "light": "light",
     "policy": "policy",

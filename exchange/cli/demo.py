@@ -5,26 +5,40 @@ import tempfile
 from contextlib import AsyncExitStack
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from exchange.agreement import Rung
 from exchange.cli import TRY, app
-from exchange.cli.local import found, serving
+from exchange.cli.demo_alliance import count_together
+from exchange.cli.local import found, serving, take_in
 from exchange.cli.match import as_result, held_types
 from exchange.cli.output import JsonOption, emit, say, size, stdout, steps, table
 from exchange.config import Home
 from exchange.data import samples
 from exchange.disclosure import Outcome, Wish
-from exchange.indicators.readers import read
-from exchange.node import Node, utc_now, verify_ledger
-from exchange.store import Store
+from exchange.node import Node, verify_ledger
 
 ALLIANCE = "demo.local"
 
 
 @app.command(rich_help_panel=TRY)
-def demo(as_json: JsonOption = False) -> None:
+def demo(
+    alliance: Annotated[
+        bool, typer.Option("--alliance", help="Five members count together instead; one drops out.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Three members with bundled public feeds: import, mutual TLS, match every pair, verify every ledger."""
+    if alliance:
+        count_together(as_json)
+    else:
+        match_in_pairs(as_json)
+
+
+def match_in_pairs(as_json: bool) -> None:
+    """Every pair of three members matches."""
     feeds = samples()
     pairs = list(combinations(feeds, 2))
     with (
@@ -36,7 +50,7 @@ def demo(as_json: JsonOption = False) -> None:
         members = []
         for member, path in feeds.items():
             begin(f"{member} imports its feed")
-            accepted = _import(homes[member], member, path)
+            accepted = take_in(homes[member], member, path)
             members.append({"member": member, "source": f"{member}/{path.name}", "accepted": accepted})
         begin("starting a node process for each member")
         outcomes = asyncio.run(_match_all(homes, pairs, begin))
@@ -44,14 +58,6 @@ def demo(as_json: JsonOption = False) -> None:
     matches = [{"pair": list(pair), **as_result(outcome)} for pair, outcome in outcomes]
     result = {"members": members, "matches": matches, "ledger_verified": verified}
     emit(as_json, result, lambda: _show(members, outcomes, verified))
-
-
-def _import(home: Home, member: str, path: Path) -> int:
-    store = Store.open(home.store_url)
-    try:
-        return store.import_indicators(read(path), source=member, tlp="CLEAR", now=utc_now()).accepted
-    finally:
-        store.close()
 
 
 async def _match_all(

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from crypto.psi import DISCOVERED
+from exchange.aggregation.opening import Measure, Visibility
 from exchange.config import Home, write_atomic
 from exchange.errors import PeerUnavailable
 from exchange.identity import files, joining, keys, membership
 from exchange.identity.keys import NodeKeys
 from exchange.indicators import IndicatorType
 from exchange.indicators.context import Context
+from exchange.indicators.readers import read
 from exchange.node import utc_now
+from exchange.store import Store
 from exchange.store.alliance import Alliance
 
 LABEL_BYTES = 1024
@@ -40,6 +43,19 @@ context = {{ fields = {json.dumps([f.name for f in fields(Context)])}, bytes = {
 our_size = {{ min = 0, max = 4294967296 }}
 peer_size = {{ min = 0, max = 4294967296 }}
 sessions_per_day = 1000
+
+[aggregate]
+coordinators = ["*"]
+purposes = ["demonstration", "another"]
+measures = {json.dumps(list(Measure))}
+types = {json.dumps(list(IndicatorType))}
+tlp = "AMBER+STRICT"
+legal_basis = "this-machine"
+members = 3
+reporters = 2
+dictionary = {{ min = 1, max = 10000000 }}
+visibility = {json.dumps(list(Visibility))}
+per_day = 1000
 
 [legal_bases.this-machine]
 basis = "other"
@@ -85,6 +101,27 @@ def found(name: str, members: Sequence[str], folder: Path) -> list[Home]:
     return homes
 
 
+def take_in(home: Home, member: str, feed: Path, *, own: bool = False) -> int:
+    """Import the feed of a member; gives how many indicators it is.
+
+    Raises:
+        InputError: it cannot be read.
+        StoreError: the database refused.
+    """
+    store = Store.open(home.store_url)
+    try:
+        return store.import_indicators(
+            read(feed), source=member, tlp="CLEAR", own=own, now=utc_now()
+        ).accepted
+    finally:
+        store.close()
+
+
+def command(*words: str) -> list[str]:
+    """What starts ``cosight`` in a process of its own."""
+    return [sys.executable, "-m", "exchange", *words]
+
+
 @asynccontextmanager
 async def serving(home: Home, *arguments: str) -> AsyncIterator[dict[str, Any]]:
     """A node process of this home for as long as the context lasts; yields what it says of itself.
@@ -92,8 +129,8 @@ async def serving(home: Home, *arguments: str) -> AsyncIterator[dict[str, Any]]:
     Raises:
         PeerUnavailable: it does not come up.
     """
-    command = [sys.executable, "-m", "exchange", "serve", "--home", str(home.path), "--json", *arguments]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    words = command("serve", "--home", str(home.path), "--json", *arguments)
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_S):

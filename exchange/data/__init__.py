@@ -1,4 +1,4 @@
-"""Sample feeds of three producers for ``cosight demo``: a folder each, with its README and its licence."""
+"""Sample feeds for ``cosight demo``: a folder for each producer, with its licence and where it is from."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -9,3 +9,9 @@ def samples() -> dict[str, Path]:
     folders = (Path(str(entry)) for entry in files(__name__).iterdir() if entry.is_dir())
     feeds = {folder.name: folder / "indicators.tsv.gz" for folder in folders}
     return {name: feed for name, feed in sorted(feeds.items()) if feed.is_file()}
+
+
+def alliance_samples() -> dict[str, Path]:
+    """Addresses of five producers that overlap, by the producer's short name."""
+    folders = (entry for entry in (Path(str(files(__name__))) / "alliance").iterdir() if entry.is_dir())
+    return {folder.name: folder / "addresses.txt" for folder in sorted(folders)}

@@ -75,8 +75,12 @@ class FrameChannel:
             self._sent_hash.update(data)
             await self._in_time(self._write(data))
 
-    async def receive(self, want: Receive) -> Message:
+    async def receive(self, want: Receive, allocate: wire.Allocate = wire.in_memory) -> Message:
         """Receive the message that a role asked for.
+
+        Args:
+            want: what it asked for.
+            allocate: gives the room for its rows.
 
         Raises:
             PeerUnavailable: nothing comes in time, or the peer is gone.
@@ -86,7 +90,7 @@ class FrameChannel:
         self._guard()
         if frame.WhichOneof("kind") != "head":
             raise ProtocolError(f"the head of {want.kind.__name__} was due")
-        assembly = wire.Assembly(self._protocol, want, frame.head)
+        assembly = wire.Assembly(self._protocol, want, frame.head, allocate)
         start, before = perf_counter(), self.received
         while not assembly.complete:
             frame = await self._next()

@@ -193,7 +193,7 @@ class PeerLink:
             while True:
                 try:
                     async with asyncio.timeout(self._idle_s):
-                        with _faults(self._peer):
+                        with faults(self._peer):
                             data = await call.read()
                 except TimeoutError:
                     raise PeerUnavailable(f"{self._peer} fell silent", code="peer-stalled") from None
@@ -217,29 +217,13 @@ class PeerLink:
         call: Any = self._channel.stream_stream(f"/{SERVICE}/Run")(timeout=agreement.deadline_s)
 
         async def read() -> bytes | None:
-            with _faults(self._peer):
-                frame = await call.read()
-            if frame is not grpc.aio.EOF:
-                return cast("bytes", frame)
-            if await call.code() is not grpc.StatusCode.OK:
-                raise_for(await _status(call), self._peer)
-            return None
+            return await next_of(call, self._peer)
 
         async def write(frame: bytes) -> None:
-            try:
-                await call.write(frame)
-            except _ENDED:
-                status = await _status(call)
-                if status.code() is grpc.StatusCode.INTERNAL:  # gRPC's own word in place of the peer's
-                    raise PeerUnavailable(
-                        f"{self._peer} ended the run while we were sending", code="peer-closed",
-                        hint="the log of its node says why",
-                    ) from None  # fmt: skip
-                raise_for(status, self._peer)
+            await write_to(call, frame, self._peer)
 
         async def half_close() -> None:
-            with suppress(*_ENDED):  # then reading tells how
-                await call.done_writing()
+            await close_to(call)
 
         try:
             start = Frame(start=Start(session=agreement.initiator_nonce, signature=signature))
@@ -254,7 +238,7 @@ class PeerLink:
 
     async def _unary(self, method: str, request: Protobuf, reply: type[messages.P]) -> messages.P:
         call: Any = self._channel.unary_unary(f"/{SERVICE}/{method}")
-        with _faults(self._peer):
+        with faults(self._peer):
             data = await call(request.SerializeToString(), timeout=self._timeout_s)
         return self._parsed(reply, data)
 
@@ -265,8 +249,47 @@ class PeerLink:
             raise PeerMisbehaved(f"{self._peer} gave an answer that cannot be read") from e
 
 
+async def next_of(call: Any, peer: str) -> bytes | None:
+    """The next message of a stream, None after the last.
+
+    Raises:
+        PeerRefused, PeerUnavailable: the peer ended it in another way.
+    """
+    with faults(peer):
+        data = await call.read()
+    if data is not grpc.aio.EOF:
+        return cast("bytes", data)
+    if await call.code() is not grpc.StatusCode.OK:
+        raise_for(await _status(call), peer)
+    return None
+
+
+async def write_to(call: Any, message: bytes, peer: str) -> None:
+    """Send a message into a stream; waits while the peer does not take it.
+
+    Raises:
+        PeerRefused, PeerUnavailable: the peer has ended it.
+    """
+    try:
+        await call.write(message)
+    except _ENDED:
+        status = await _status(call)
+        if status.code() is grpc.StatusCode.INTERNAL:  # gRPC's own word in place of the peer's
+            raise PeerUnavailable(
+                f"{peer} ended the run while we were sending", code="peer-closed",
+                hint="the log of its node says why",
+            ) from None  # fmt: skip
+        raise_for(status, peer)
+
+
+async def close_to(call: Any) -> None:
+    """Say that we send nothing more into a stream."""
+    with suppress(*_ENDED):  # then reading tells how
+        await call.done_writing()
+
+
 @contextmanager
-def _faults(peer: str) -> Iterator[None]:
+def faults(peer: str) -> Iterator[None]:
     """What gRPC raises, in our words."""
     try:
         yield

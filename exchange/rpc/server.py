@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -12,6 +13,7 @@ import grpc
 
 from crypto.psi import DISCOVERED
 from exchange.agreement import Agreement
+from exchange.counting.coordinating import Coordinating
 from exchange.disclosure import Channel, Desk, Responder, commit, judge_ours
 from exchange.errors import (
     ConfigError,
@@ -25,6 +27,8 @@ from exchange.identity import certificates
 from exchange.indicators import PROFILE
 from exchange.rpc import filters, messages
 from exchange.rpc.channel import FrameChannel
+from exchange.rpc.counting import Call, Counting
+from exchange.rpc.credentials import credentials
 from exchange.rpc.directory import Directory, hello_bytes, within_limits
 from exchange.rpc.seats import Seats
 from exchange.rpc.status import STATUS, outward
@@ -52,12 +56,16 @@ in its intermediate."""
 MAX_ASKS = 256
 MAX_ASKS_EACH = 64
 """Open calls with questions: they are small, and there may be many at once."""
+MAX_COUNTS = 512
+MAX_COUNTS_EACH = 8
+"""Open calls of aggregations: most of them wait for a step to begin, each member in one."""
 MAX_STRANGERS = 16
 MAX_STRANGERS_EACH = 2
 """Open greetings of those who are not on our roster (yet, or any more)."""
 REQUEST_S = 5
 """Longest wait for the request of a short call, in seconds; ``idle_s`` where that is less."""
 SWEEP_S = 10
+TICK_S = 0.5
 
 
 class Server:
@@ -66,19 +74,23 @@ class Server:
     Args:
         desk: what decisions are made with.
         directory: the alliance.
+        counts: the aggregations that we coordinate.
         idle_s: longest silence of a peer within a run, in seconds, beside what its computation may take.
     """
 
-    def __init__(self, desk: Desk, directory: Directory, *, idle_s: float) -> None:
+    def __init__(self, desk: Desk, directory: Directory, counts: Coordinating, *, idle_s: float) -> None:
         self._desk = desk
         self._directory = directory
         self._idle_s = idle_s
         self._responder = Responder(desk)
+        self._counts = counts
+        self._counting = Counting(counts, idle_s=idle_s)
         self._server: grpc.aio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._sweepers: list[asyncio.Task[None]] = []
         self._calls: set[asyncio.Task[Any]] = set()
         self._seats = Seats(each=MAX_CALLS_EACH, total=MAX_CALLS)
         self._asks = Seats(each=MAX_ASKS_EACH, total=MAX_ASKS)
+        self._counted = Seats(each=MAX_COUNTS_EACH, total=MAX_COUNTS)
         self._strangers = Seats(each=MAX_STRANGERS_EACH, total=MAX_STRANGERS)
 
     async def start(self, listen: str) -> int:
@@ -87,7 +99,7 @@ class Server:
         Raises:
             ConfigError: the address cannot be bound.
         """
-        server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS + MAX_ASKS)
+        server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS + MAX_ASKS + MAX_COUNTS)
         # All are streams for us, though most carry one message each way: gRPC would read a unary request
         # before it calls us, and wait for it for ever. Requests come as bytes and are decoded under our
         # guard, for one code whatever they hold.
@@ -100,11 +112,15 @@ class Server:
                 ("Settle", self._settle),
                 ("Download", self._download),
                 ("Ask", self._ask),
+                ("Convened", self._count(self._counting.convened)),
+                ("Contribute", self._count(self._counting.contribute)),
+                ("Collect", self._count(self._counting.collect)),
+                ("Replay", self._count(self._counting.replay)),
             )
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
         try:
-            port = server.add_secure_port(listen, _credentials(self._directory))
+            port = server.add_secure_port(listen, credentials(self._directory))
         except RuntimeError:
             port = 0
         if not port:
@@ -114,13 +130,15 @@ class Server:
         changed = await asyncio.to_thread(commit, self._desk)
         await server.start()
         self._server = server
-        self._sweeper = asyncio.create_task(self._sweep(changed=changed))
+        self._sweepers = [
+            asyncio.create_task(work) for work in (self._sweep(changed=changed), self._close_steps())
+        ]
         return int(port)
 
     async def stop(self, grace_s: float = 2.0) -> None:
         """Let running calls end for so long, then cancel them, and close every open offer."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for sweeper in self._sweepers:
+            sweeper.cancel()
         if self._server is not None:
             await self._server.stop(grace_s)
         while self._calls:  # cancelled by now, but each still closes its session in the ledger
@@ -140,6 +158,15 @@ class Server:
                 changed = False
                 log.warning("cannot close expired offers, or commit to our set: %s", e)
                 await asyncio.sleep(SWEEP_S)
+
+    async def _close_steps(self) -> None:
+        """Again and again: close the steps of aggregations whose time is over."""
+        while True:
+            try:
+                await self._counts.tick()
+            except CosightError as e:
+                log.warning("cannot look after the aggregations: %s", e)
+            await asyncio.sleep(TICK_S)
 
     async def _hello(self, _requests: Any, context: Any) -> None:
         async def answer() -> None:
@@ -232,37 +259,51 @@ class Server:
         return data
 
     async def _run(self, _requests: Any, context: Any) -> None:
-        async def read() -> bytes | None:
-            return await _read(context)
-
-        async def write(frame: bytes) -> None:
-            await _write(context, frame)
-
         async def answer() -> None:
             peer = await self._caller(context)
+            read = partial(_read, context)
             async with asyncio.timeout(self._idle_s):
                 first = messages.parse(Frame, await read() or b"")
             if first.WhichOneof("kind") != "start":
                 raise SessionRefused("the run does not begin with its start")
 
-            def still_on_roster() -> None:
-                try:
-                    self._directory.authorise(_leaf(context))
-                except NotAuthorised as e:  # within a run it looks like every other abort
-                    raise PeerError(f"a run was cut off: {e}", code=e.code) from e
-
             def open_channel(agreement: Agreement) -> Channel:
                 return FrameChannel(
                     agreement.protocol,
                     read=read,
-                    write=write,
+                    write=partial(_write, context),
                     idle_s=self._idle_s + compute_allowance_s(agreement),
-                    guard=still_on_roster,
+                    guard=partial(self._still_on_roster, context),
                 )
 
             await self._responder.run(peer, first.start.session, first.start.signature, open_channel)
 
         await self._guard(context, answer)
+
+    def _count(self, work: Callable[[Call], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """A call of an aggregation."""
+
+        async def handle(_requests: Any, context: Any) -> None:
+            async def answer() -> None:
+                call = Call(
+                    peer=await self._caller(context),
+                    read=partial(_read, context),
+                    write=partial(_write, context),
+                    request=partial(self._request, context),
+                    guard=partial(self._still_on_roster, context),
+                )
+                await work(call)
+
+            await self._guard(context, answer, self._counted)
+
+        return handle
+
+    def _still_on_roster(self, context: Any) -> None:
+        """Cut off who was revoked meanwhile; within a run it looks like every other abort."""
+        try:
+            self._directory.authorise(_leaf(context))
+        except NotAuthorised as e:
+            raise PeerError(f"a run was cut off: {e}", code=e.code) from e
 
     async def _caller(self, context: Any) -> str:
         """The member that calls, by the roster of this very moment."""
@@ -338,25 +379,3 @@ def _gone() -> Iterator[None]:
 def _leaf(context: Any) -> bytes:
     pem: bytes = context.auth_context()["x509_pem_cert"][0]
     return pem
-
-
-def _credentials(directory: Directory) -> grpc.ServerCredentials:
-    """Mutual TLS that asks the directory at every handshake, so that renewal needs no restart."""
-    current = directory.tls()
-
-    def configuration() -> grpc.ServerCertificateConfiguration:
-        return grpc.ssl_server_certificate_configuration([(current.key, current.chain)], current.root)
-
-    def renewed() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal current
-        latest = directory.tls()
-        if latest == current:
-            return None
-        current = latest
-        return configuration()
-
-    return grpc.dynamic_ssl_server_credentials(
-        configuration(),
-        renewed,  # type: ignore[arg-type]  # the stub does not know that None means "as before"
-        require_client_authentication=True,
-    )

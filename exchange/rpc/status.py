@@ -29,7 +29,9 @@ STATUS: dict[str, grpc.StatusCode] = {
     "roster-mismatch": grpc.StatusCode.FAILED_PRECONDITION,
     "session-replayed": grpc.StatusCode.ALREADY_EXISTS,
     "session-unknown": grpc.StatusCode.NOT_FOUND,
+    "spoken-otherwise": grpc.StatusCode.ALREADY_EXISTS,
     "state-unknown": grpc.StatusCode.NOT_FOUND,
+    "step-over": grpc.StatusCode.FAILED_PRECONDITION,
     "too-large": grpc.StatusCode.OUT_OF_RANGE,
 }
 WHY = {
@@ -54,7 +56,9 @@ WHY = {
     "roster-mismatch": "it holds another roster than we do",
     "session-replayed": "it has seen this session before",
     "session-unknown": "it knows no such session, or it has expired",
+    "spoken-otherwise": "it has another message of ours for this step of the aggregation",
     "state-unknown": "it cannot go on from the session that we named",
+    "step-over": "this step of the aggregation is over without us",
     "too-large": "the declared size or deadline is over its limit",
 }
 HINTS = {

@@ -162,6 +162,18 @@ class Alliance:
         """Every roster so far, signed and encoded, oldest first."""
         return list(self._look().signed)
 
+    def identities(self, epoch: int, members: Sequence[str]) -> list[bytes]:
+        """The identity keys of these members by the roster of an epoch; fewer where somebody is not on it.
+
+        Raises:
+            RosterError: there is none of this epoch, yet.
+        """
+        signed = self.signed()
+        if not 1 <= epoch <= len(signed):
+            raise RosterError(f"we hold no roster {epoch}", code="roster-gap")
+        roster = Roster.decode(SignedRoster.decode(signed[epoch - 1]).body)
+        return [roster.by_id[name].identity_key for name in members if name in roster.by_id]
+
     # What calls need: exchange.rpc.directory.Directory
 
     def roster(self) -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""The secrets of a node that are random bytes: that of its guards, and the seed of its seals."""
+"""The secrets of a node that are random bytes: of its guards, its seals, and its part in aggregations."""
 
 import secrets
 
@@ -24,6 +24,15 @@ def seal_seed(home: Home) -> bytes:
         ConfigError: the file cannot be made or read, or others can read it.
     """
     return _secret(home, "seal")
+
+
+def contributions_key(home: Home) -> bytes:
+    """32 secret bytes of this home: what we keep of running aggregations is sealed under them.
+
+    Raises:
+        ConfigError: the file cannot be made or read, or others can read it.
+    """
+    return _secret(home, "contributions")
 
 
 def _secret(home: Home, name: str) -> bytes:

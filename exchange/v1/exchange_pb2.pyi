@@ -218,3 +218,57 @@ class AskReply(_message.Message):
     proof: bytes
     buckets: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, evaluated: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., buckets: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class ConvenedRequest(_message.Message):
+    __slots__ = ("session", "offset")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    offset: int
+    def __init__(self, session: _Optional[bytes] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class ConvenedReply(_message.Message):
+    __slots__ = ("convening", "chunk")
+    CONVENING_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    convening: Convening
+    chunk: bytes
+    def __init__(self, convening: _Optional[_Union[Convening, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class Convening(_message.Message):
+    __slots__ = ("opening", "signature", "size", "progress")
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    opening: bytes
+    signature: bytes
+    size: int
+    progress: _frame_pb2.Progress
+    def __init__(self, opening: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., size: _Optional[int] = ..., progress: _Optional[_Union[_frame_pb2.Progress, _Mapping]] = ...) -> None: ...
+
+class ContributeReply(_message.Message):
+    __slots__ = ("known",)
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    known: bool
+    def __init__(self, known: _Optional[bool] = ...) -> None: ...
+
+class CollectRequest(_message.Message):
+    __slots__ = ("session", "step", "have", "wait_ms")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    HAVE_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    step: int
+    have: int
+    wait_ms: int
+    def __init__(self, session: _Optional[bytes] = ..., step: _Optional[int] = ..., have: _Optional[int] = ..., wait_ms: _Optional[int] = ...) -> None: ...
+
+class ReplayRequest(_message.Message):
+    __slots__ = ("session", "chunk")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    chunk: int
+    def __init__(self, session: _Optional[bytes] = ..., chunk: _Optional[int] = ...) -> None: ...

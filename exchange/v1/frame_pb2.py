@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65xchange/v1/frame.proto\x12\x0b\x65xchange.v1\"$\n\x04Rows\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\r\n\x05width\x18\x02 \x01(\r\"h\n\x05\x46rame\x12#\n\x05start\x18\x01 \x01(\x0b\x32\x12.exchange.v1.StartH\x00\x12!\n\x04head\x18\x02 \x01(\x0b\x32\x11.exchange.v1.HeadH\x00\x12\x0f\n\x05\x63hunk\x18\x03 \x01(\x0cH\x00\x42\x06\n\x04kind\"+\n\x05Start\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\"\n\x04Head\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65xchange/v1/frame.proto\x12\x0b\x65xchange.v1\"$\n\x04Rows\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\r\n\x05width\x18\x02 \x01(\r\"\xc6\x01\n\x05\x46rame\x12#\n\x05start\x18\x01 \x01(\x0b\x32\x12.exchange.v1.StartH\x00\x12!\n\x04head\x18\x02 \x01(\x0b\x32\x11.exchange.v1.HeadH\x00\x12\x0f\n\x05\x63hunk\x18\x03 \x01(\x0cH\x00\x12\x31\n\x0c\x63ontribution\x18\x04 \x01(\x0b\x32\x19.exchange.v1.ContributionH\x00\x12)\n\x08progress\x18\x05 \x01(\x0b\x32\x15.exchange.v1.ProgressH\x00\x42\x06\n\x04kind\"+\n\x05Start\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\"\n\x04Head\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"K\n\x0c\x43ontribution\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0c\n\x04step\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\"Z\n\x08Progress\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x0e\n\x06\x62roken\x18\x02 \x01(\t\x12\x10\n\x08\x63ulprits\x18\x03 \x03(\t\x12\x0f\n\x07left_ms\x18\x04 \x01(\x04\x12\r\n\x05owing\x18\x05 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ROWS']._serialized_start=40
   _globals['_ROWS']._serialized_end=76
-  _globals['_FRAME']._serialized_start=78
-  _globals['_FRAME']._serialized_end=182
-  _globals['_START']._serialized_start=184
-  _globals['_START']._serialized_end=227
-  _globals['_HEAD']._serialized_start=229
-  _globals['_HEAD']._serialized_end=263
+  _globals['_FRAME']._serialized_start=79
+  _globals['_FRAME']._serialized_end=277
+  _globals['_START']._serialized_start=279
+  _globals['_START']._serialized_end=322
+  _globals['_HEAD']._serialized_start=324
+  _globals['_HEAD']._serialized_end=358
+  _globals['_CONTRIBUTION']._serialized_start=360
+  _globals['_CONTRIBUTION']._serialized_end=435
+  _globals['_PROGRESS']._serialized_start=437
+  _globals['_PROGRESS']._serialized_end=527
 # @@protoc_insertion_point(module_scope)

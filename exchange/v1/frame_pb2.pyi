@@ -1,6 +1,7 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -14,14 +15,18 @@ class Rows(_message.Message):
     def __init__(self, count: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("start", "head", "chunk")
+    __slots__ = ("start", "head", "chunk", "contribution", "progress")
     START_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     start: Start
     head: Head
     chunk: bytes
-    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., head: _Optional[_Union[Head, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+    contribution: Contribution
+    progress: Progress
+    def __init__(self, start: _Optional[_Union[Start, _Mapping]] = ..., head: _Optional[_Union[Head, _Mapping]] = ..., chunk: _Optional[bytes] = ..., contribution: _Optional[_Union[Contribution, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
 
 class Start(_message.Message):
     __slots__ = ("session", "signature")
@@ -38,3 +43,29 @@ class Head(_message.Message):
     name: str
     body: bytes
     def __init__(self, name: _Optional[str] = ..., body: _Optional[bytes] = ...) -> None: ...
+
+class Contribution(_message.Message):
+    __slots__ = ("session", "step", "name", "digest")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    session: bytes
+    step: int
+    name: str
+    digest: bytes
+    def __init__(self, session: _Optional[bytes] = ..., step: _Optional[int] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("step", "broken", "culprits", "left_ms", "owing")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    BROKEN_FIELD_NUMBER: _ClassVar[int]
+    CULPRITS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_MS_FIELD_NUMBER: _ClassVar[int]
+    OWING_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    broken: str
+    culprits: _containers.RepeatedScalarFieldContainer[str]
+    left_ms: int
+    owing: int
+    def __init__(self, step: _Optional[int] = ..., broken: _Optional[str] = ..., culprits: _Optional[_Iterable[str]] = ..., left_ms: _Optional[int] = ..., owing: _Optional[int] = ...) -> None: ...

@@ -106,13 +106,13 @@ def members(folder: Path, *names: str) -> tuple[Home, ...]:
     return tuple(found(ALLIANCE, names, folder))
 
 
-def import_values(home: Home, values: Iterable[str]) -> None:
+def import_values(home: Home, values: Iterable[str], *, own: bool = False) -> None:
     """Have a home take in these indicators: what ``cosight import`` does, without a process for it."""
     feed = home.path / "feed.txt"
     feed.write_text("".join(f"{value}\n" for value in values))
     store = Store.open(home.store_url)
     try:
-        store.import_indicators(read(feed, format="text"), source="feed", tlp="AMBER", now=utc_now())
+        store.import_indicators(read(feed, format="text"), source="feed", tlp="AMBER", own=own, now=utc_now())
     finally:
         store.close()
 

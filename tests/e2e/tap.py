@@ -54,6 +54,12 @@ class Tap:
                 "too little was sent"
             )
 
+    def cut(self) -> None:
+        """Close every connection that is open; new ones are made as before."""
+        for open_ in self._sockets[1:]:
+            _close(open_)
+        del self._sockets[1:]
+
     def _start(self, work, *arguments) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)

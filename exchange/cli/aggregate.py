@@ -1,0 +1,312 @@
+"""``aggregate``: the alliance counts together, and nobody learns who."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crypto.secagg.base import Step
+from exchange.aggregation.dictionary import Dictionary
+from exchange.aggregation.opening import MAX_STEP_S, MEMBERS, Measure, Opening, Visibility
+from exchange.cli import SHARE, app
+from exchange.cli.aggregate_view import (
+    BEGINNING,
+    Form,
+    as_opening,
+    as_outcome,
+    exported,
+    show_all,
+    show_many,
+    show_opening,
+    show_outcome,
+    state,
+)
+from exchange.cli.export import MARKINGS, marking
+from exchange.cli.home import check_purpose, open_home
+from exchange.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    emit,
+    error_json,
+    print_json,
+    say,
+    stderr,
+    steps,
+)
+from exchange.counting.world import Progress
+from exchange.errors import CosightError, InputError
+from exchange.indicators import Indicator
+from exchange.indicators.readers import read
+from exchange.node import Node
+from exchange.store.contributions import Contribution
+from exchange.together.convening import Plan, convene
+from exchange.together.joining import Asked, Joining
+from exchange.together.outcome import Outcome
+from exchange.together.outcome import result as outcome_of
+
+DOING = {
+    Step.JOINING: "who takes part",
+    Step.DEALING: "sealed shares go round",
+    Step.MASKING: "masked numbers are added up",
+    Step.AGREEING: "whose numbers are in it",
+    Step.UNMASKING: "shares open the sum",
+    Step.SIGNING: "everybody checks the sum and signs it",
+    Step.DONE: "done",
+}
+
+
+aggregate_app = typer.Typer(help="Count together; nobody learns who saw what.", no_args_is_help=True)
+app.add_typer(aggregate_app, name="aggregate", rich_help_panel=SHARE)
+
+Session = Annotated[str, typer.Argument(help="The aggregation's name, or how it begins.", show_default=False)]
+Address = Annotated[
+    str | None, typer.Option(help="The coordinator's HOST:PORT, if the roster's is not right.")
+]
+
+
+@aggregate_app.command("open")
+def open_(
+    window: Annotated[str, typer.Option(metavar="FIRST..LAST", help="Days, such as 2026-02-01..2026-02-28.")],
+    purpose: Annotated[str, typer.Option(help="Why; every member's policy asks for it.")],
+    dictionary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The indicators to count, in any form of import.")
+    ] = None,
+    measure: Annotated[Measure, typer.Option(help="What is counted.")] = Measure.COUNT,
+    members: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Who is asked. Default: everybody on the roster.")
+    ] = "",
+    minimum: Annotated[
+        int | None,
+        typer.Option(min=MEMBERS[0], max=MEMBERS[1], help="Least members whose sum is opened. Default: 2/3."),
+    ] = None,
+    reporters: Annotated[
+        int, typer.Option(min=2, max=MEMBERS[1], help="Least reporters behind a number that is released.")
+    ] = 3,
+    deadline: Annotated[
+        int, typer.Option(min=1, max=MAX_STEP_S, help="How long each step waits, in seconds.")
+    ] = 600,
+    max_age: Annotated[
+        int | None, typer.Option(min=1, help="Seen in so many last days of the window, if that is less.")
+    ] = None,
+    epsilon: Annotated[
+        float, typer.Option(min=0, help="Add noise, of this privacy loss for each number; 0: exact.")
+    ] = 0,
+    visibility: Annotated[Visibility, typer.Option(help="Who sees the numbers.")] = Visibility.EVERYONE,
+    base: Annotated[
+        str, typer.Option(metavar="SESSION", help="The count that a sum goes on from, instead of FILE.")
+    ] = "",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the alliance to count together. `cosight serve` of this home coordinates it."""
+    check_purpose(purpose)
+    if (dictionary is None) == (measure is Measure.COUNT) or bool(base) == (measure is Measure.COUNT):
+        raise typer.BadParameter("a count takes --dictionary, a sum takes --base")
+    plan = Plan(
+        dictionary=None if dictionary is None else _dictionary(dictionary),
+        measure=measure,
+        window=_window(window),
+        purpose=purpose,
+        members=[name for name in members.split(",") if name],
+        minimum=minimum,
+        reporters=reporters,
+        step_s=deadline,
+        max_age_days=max_age,
+        epsilon_milli=round(1000 * epsilon),
+        visibility=visibility,
+        base=base,
+    )
+    with Node(open_home(home)) as node:
+        opening = convene(node, plan)
+    told = as_opening(opening) | {"abandons": [context.hex() for context in opening.abandons]}
+
+    def show() -> None:
+        show_opening(opening)
+        say(
+            "members join it with: cosight aggregate join ",
+            (f"{opening.coordinator} {opening.name[:BEGINNING]}", "bold"),
+            on=stderr,
+        )
+
+    emit(as_json, told, show)
+
+
+@aggregate_app.command()
+def join(
+    coordinator: Annotated[str, typer.Argument(help="The member that asks.", metavar="PEER")],
+    session: Session = "",
+    later: Annotated[
+        bool,
+        typer.Option("--later", help="Only say that we take part; run does the rest."),
+    ] = False,
+    address: Address = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Take part in an aggregation, if our policy allows it."""
+    with Node(open_home(home)) as node:
+        joining = Joining(node)
+
+        async def work(begin: Callable[[Progress], None]) -> Opening:
+            asked = _chosen(await joining.asked(coordinator, address=address), session)
+            if not as_json:
+                show_opening(asked.opening)
+            kept = asked.ours or await joining.take_up(asked.opening, address=address)
+            await joining.go_on(kept, address=address, only_join=later, told=begin)
+            return asked.opening
+
+        with _progress(as_json) as begin:
+            opening = asyncio.run(work(begin))
+        if later:
+            told = as_opening(opening) | {"joined": True}
+            emit(as_json, told, lambda: say("joined; go on with: ", ("cosight aggregate run", "bold")))
+        else:
+            _emit_outcome(as_json, outcome_of(node, opening.name))
+
+
+@aggregate_app.command()
+def run(
+    session: Session = "",
+    address: Address = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with what we have joined, to the end."""
+    with Node(open_home(home)) as node:
+        joining = Joining(node)
+        left = [(opening, kept) for opening, kept in joining.joined() if _is_left(opening, kept, session)]
+        if not left:
+            raise InputError(
+                "there is nothing to go on with", code="nothing-to-run", hint="see: cosight aggregate join"
+            )
+
+        async def work(begin: Callable[[Progress], None]) -> list[BaseException | None]:
+            going = (joining.go_on(kept, address=address, told=begin) for _, kept in left)
+            return await asyncio.gather(*going, return_exceptions=True)
+
+        with _progress(as_json) as begin:
+            ended = asyncio.run(work(begin))
+        if len(left) == 1:
+            if ended[0] is not None:
+                raise ended[0]
+            _emit_outcome(as_json, outcome_of(node, left[0][0].name))
+            return
+        told = [_one_of_many(node, opening, error) for (opening, _), error in zip(left, ended, strict=True)]
+    emit(as_json, {"runs": told}, lambda: show_many(told))
+    if any("error" in one for one in told):
+        raise typer.Exit(1)
+
+
+@aggregate_app.command()
+def result(
+    session: Session = "",
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="For other tools: SightingDB records, or STIX."),
+    ] = None,
+    tlp: Annotated[str, typer.Option(help=f"The marking of what is written: {MARKINGS}.")] = "AMBER",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what came of an aggregation; or, with no name, all that we took part in."""
+    opened = open_home(home)
+    with Node(opened) as node:
+        if session:
+            outcome = outcome_of(node, session)
+            if form is None:
+                _emit_outcome(as_json, outcome)
+            else:
+                print_json(exported(node, outcome, form, marking(tlp, "--tlp")))
+            return
+        if form is not None:
+            raise typer.BadParameter("says which aggregation", param_hint="SESSION")
+        told = [as_opening(opening) | state(kept) for opening, kept in Joining(node).joined()]
+    emit(as_json, {"aggregations": told}, lambda: show_all(told))
+
+
+def _dictionary(path: Path) -> Dictionary:
+    """The indicators in a file, each once; what ``import`` would refuse is left out, and said."""
+    refused: Counter[str] = Counter()
+
+    def values() -> Iterator[Indicator]:
+        for batch in read(path):
+            refused.update(batch.refused)
+            for kind, column in batch.values.items():
+                yield from (Indicator(kind, value) for value in column)
+
+    dictionary = Dictionary.of(values())
+    for reason, count in refused.items():
+        say((f"{count:,} values are left out: {reason}", "dim"), on=stderr)
+    return dictionary
+
+
+def _window(text: str) -> tuple[date, date]:
+    try:
+        first, _, last = text.partition("..")
+        window = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        raise typer.BadParameter("two days, such as 2026-02-01..2026-02-28", param_hint="--window") from None
+    if window[0] > window[1]:
+        raise typer.BadParameter("the first day is after the last", param_hint="--window")
+    return window
+
+
+def _chosen(asked: Sequence[Asked], session: str) -> Asked:
+    """The one that is meant.
+
+    Raises:
+        InputError: there is none that can be joined, or more than one.
+    """
+    found = [
+        one
+        for one in asked
+        if one.opening.name.startswith(session)
+        and (session or (one.progress.step is Step.JOINING and not one.progress.broken))
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise InputError(
+            "there is no such aggregation to join", code="nothing-to-join", hint="ask the coordinator"
+        )
+    names = ", ".join(one.opening.name[:BEGINNING] for one in found)
+    raise InputError(
+        "there is more than one aggregation to join", code="nothing-to-join", hint=f"name one: {names}"
+    )
+
+
+def _is_left(opening: Opening, kept: Contribution, session: str) -> bool:
+    return opening.name.startswith(session) and kept.ended is None
+
+
+@contextmanager
+def _progress(as_json: bool) -> Iterator[Callable[[Progress], None]]:
+    """Say for people how far a run has come."""
+    with steps(len(Step), as_json) as begin:
+        seen: Step | None = None
+
+        def told(progress: Progress) -> None:
+            nonlocal seen
+            if progress.step is not seen:
+                seen = progress.step
+                begin(f"step {progress.step} of {len(Step) - 1}: {DOING[progress.step]}")
+
+        yield told
+
+
+def _one_of_many(node: Node, opening: Opening, error: BaseException | None) -> dict[str, Any]:
+    if error is None:
+        return as_outcome(outcome_of(node, opening.name))
+    if not isinstance(error, CosightError):
+        raise error
+    return as_opening(opening) | {"error": error_json(error)}
+
+
+def _emit_outcome(as_json: bool, outcome: Outcome) -> None:
+    emit(as_json, as_outcome(outcome), lambda: show_outcome(outcome))

@@ -1,0 +1,1 @@
+"""Counting together: the coordinator's part of a run, and a member's."""

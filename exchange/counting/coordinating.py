@@ -1,0 +1,351 @@
+"""The coordinator's side: takes what members say, step by step, and tells everybody what they are to know.
+
+Everything is on the disk before anybody is told of it: a message before it is acknowledged, the end of a step
+with the list of those who were in it before the next step is announced. So a coordinator that is killed goes
+on from its files, can tell no two stories, and knows nothing that a thief of these files could use. Masked
+vectors are added up as they come and stay on the disk; memory holds one sum.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from time import monotonic
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto.errors import Blamed, CryptoError, ProtocolError, TooFew
+from crypto.secagg import ring
+from crypto.secagg.base import Setup, Step
+from crypto.secagg.coordinator import Coordinator
+from crypto.session import Message
+from exchange import wire
+from exchange.aggregation.opening import Opening
+from exchange.aggregation.tally import Tally
+from exchange.counting.run import Arriving, Run, again, chunk_of, due, taken
+from exchange.counting.world import (
+    PROTOCOL,
+    Closing,
+    Contributed,
+    Convened,
+    Convening,
+    Counted,
+    Ending,
+    Folder,
+    Progress,
+)
+from exchange.disclosure.drive import in_thread
+from exchange.errors import CosightError, PeerMisbehaved, SessionRefused, StoreError
+
+log = logging.getLogger(__name__)
+MAX_LISTED = 64
+IDLE_S = 600
+"""How long a run that is over stays in memory after somebody asked about it."""
+
+
+class Books(Protocol):
+    """What of it is written into our ledger."""
+
+    def counted(self, opening: Opening, vector: NDArray[Any], tally: Tally) -> None:
+        """A run came to its end."""
+
+    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
+        """It did not, why, and who is to blame."""
+
+
+class Coordinating:
+    """All that this node coordinates.
+
+    Args:
+        store: where it is kept.
+        setup: what an opening means to the scheme, with the keys of its roster.
+        books: our ledger.
+        clock: the time, UTC.
+    """
+
+    def __init__(
+        self,
+        store: Convened,
+        setup: Callable[[Opening], Setup],
+        books: Books,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._setup = setup
+        self._books = books
+        self._clock = clock
+        self._runs: dict[bytes, Run] = {}
+        self._openings: dict[bytes, Opening] = {}
+        self._loading = asyncio.Lock()
+        self._faulty: set[bytes] = set()
+        self._over: set[bytes] = set()
+        self._expired = monotonic()
+
+    async def convened(self, peer: str) -> list[Convening]:
+        """What a member may take part in, and what it took part in lately.
+
+        Raises:
+            StoreError: a folder cannot be read.
+        """
+        await in_thread(self._look)
+        theirs = [context for context, opening in self._openings.items() if peer in opening.members]
+        return [await self._convening(context) for context in theirs[-MAX_LISTED:]]
+
+    async def find(self, peer: str, session: bytes) -> tuple[Convening, Folder]:
+        """One of them.
+
+        Raises:
+            SessionRefused: there is none of this name for this member.
+        """
+        run, _ = await self._run(peer, session)
+        return await self._convening(session), run.folder
+
+    async def expect(self, peer: str, contributed: Contributed) -> Arriving | None:
+        """What a member may send now.
+
+        Returns:
+            None where this message was taken before.
+
+        Raises:
+            SessionRefused: nothing is due from it in this step, or it has said something else there.
+        """
+        run, position = await self._run(peer, contributed.session)
+        said = await in_thread(run.folder.said, contributed.step, position)
+        if said is not None:
+            if said.digest != contributed.digest:
+                raise SessionRefused("another message was said in this step", code="spoken-otherwise")
+            return None
+        async with run.turn:
+            want = due(run, position, contributed)
+        return Arriving(run, position, contributed, want, run.folder.spool())
+
+    async def take(self, arriving: Arriving, message: Message) -> None:
+        """Take a message that came: checked and on the disk when this returns.
+
+        Raises:
+            SessionRefused: the step ended meanwhile.
+            PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run ends.
+            ConfigError: the disk is full; the member may try again.
+        """
+        run, position, contributed = arriving.run, arriving.position, arriving.contributed
+        async with run.turn:
+            if run.stale:
+                raise SessionRefused("it is read anew", code="busy")
+            if contributed.step != run.step or run.ending is not None:
+                raise SessionRefused("this step is over", code="step-over")
+            if await in_thread(run.folder.said, contributed.step, position) is not None:
+                raise SessionRefused("a message of this step was taken meanwhile", code="busy")
+            try:
+                await in_thread(run.coordinator.accept, position, message)
+            except Blamed as e:
+                await self._end(run, e.code, e.positions)
+                raise PeerMisbehaved(f"{e}", code="blamed") from e
+            except CryptoError as e:
+                raise PeerMisbehaved(f"{e}") from e
+            body = wire.body(PROTOCOL, message)
+            try:
+                await in_thread(
+                    arriving.spool.seal, int(run.step), position, contributed.name, body, contributed.digest
+                )
+            except CosightError:
+                self._drop(run)
+                raise
+            if not run.coordinator.owing:
+                await self._close(run)
+            run.notify()
+
+    async def collect(
+        self, peer: str, session: bytes, step: int, wait_s: float
+    ) -> tuple[Progress, tuple[Message, ...]]:
+        """What a member is sent when a step begins; waits until it has, or for so long.
+
+        Raises:
+            SessionRefused: there is no such aggregation for this member.
+        """
+        run, position = await self._run(peer, session)
+        deadline = monotonic() + wait_s
+        while (
+            step not in run.told
+            and not run.stale
+            and run.ending is None
+            and (left := deadline - monotonic()) > 0
+        ):
+            changed = run.changed
+            try:
+                async with asyncio.timeout(left):
+                    await changed.wait()
+            except TimeoutError:
+                break
+            run.used = monotonic()
+        told = run.told.get(step)
+        if told is not None and not told[position]:
+            raise SessionRefused("this member fell out before", code="step-over")
+        return run.progress(), () if told is None else told[position]
+
+    async def replay(self, peer: str, session: bytes, chunk: int | None) -> Message:
+        """Of the masked vectors that were added up: a chunk of each, or the digests of all chunks.
+
+        Raises:
+            SessionRefused: there is no such aggregation for this member, its result is not opened, or there
+                is no such chunk.
+        """
+        run, _ = await self._run(peer, session)
+        if Step.SIGNING not in run.told:
+            raise SessionRefused("its result is not opened", code="step-over")
+        size = run.setup.size * run.setup.word_bytes
+        if chunk is not None and chunk * ring.CHUNK_BYTES >= size:
+            raise SessionRefused("there is no such chunk")
+        return run.coordinator.digests() if chunk is None else await in_thread(chunk_of, run, chunk)
+
+    async def tick(self) -> None:
+        """Close the steps whose time is over, take up what was opened, and forget what is past."""
+        await in_thread(self._look)
+        for context in list(self._openings):
+            folder = self._store.find(context)
+            if folder is None:
+                continue
+            try:
+                if context not in self._runs and context not in self._over:
+                    if await in_thread(folder.ended) is None:
+                        await self._load(context, folder)
+                    else:
+                        self._over.add(context)
+                await self._tick_one(context)
+            except CosightError as e:
+                if context not in self._faulty:
+                    log.warning("aggregation %s: %s", context.hex()[:16], e)
+                self._faulty.add(context)
+        if monotonic() - self._expired > IDLE_S:
+            self._expired = monotonic()
+            for context in await in_thread(self._store.expire, self._clock()):
+                self._runs.pop(context, None)
+                self._openings.pop(context, None)
+
+    async def _tick_one(self, context: bytes) -> None:
+        run = self._runs.get(context)
+        if run is None:
+            return
+        if run.ending is not None or run.step is Step.DONE:
+            if monotonic() - run.used > IDLE_S and not run.turn.locked():
+                del self._runs[context]
+            return
+        if not run.left_s:
+            async with run.turn:
+                if not run.left_s and run.ending is None and not run.stale:
+                    await self._close(run)
+                    run.notify()
+
+    async def _close(self, run: Run) -> None:
+        """End a step: who was in it is on the disk before anybody is told."""
+        came = await in_thread(taken, run)
+        closing = Closing(int(run.step), came, self._clock())
+        if not await in_thread(run.folder.close, closing):
+            self._drop(run)
+            raise StoreError("another process of this home coordinates the same aggregation")
+        try:
+            await in_thread(run.coordinator.close)
+        except (ProtocolError, TooFew) as e:
+            await self._fail(run, e)
+            return
+        await in_thread(run.tell)
+        log.info("aggregation %s: step %s", run.opening.name[:16], run.step.name)
+        if run.step is Step.DONE:
+            await self._finish(run)
+
+    async def _finish(self, run: Run) -> None:
+        """All is said: on record."""
+        outcome = run.coordinator.outcome
+        assert outcome is not None
+        tally = Tally.of(run.opening.context, outcome)
+        await in_thread(self._books.counted, run.opening, outcome.vector, tally)
+        nothing = np.zeros(run.opening.entries, bool)  # a coordinator puts nothing in, unless as a member
+        await in_thread(run.folder.finish, Counted(outcome.vector, tally, nothing))
+        await in_thread(run.folder.end, Ending("", (), self._clock()))
+
+    def _drop(self, run: Run) -> None:
+        """What is in memory is no longer what is on the disk: the next who asks has it read anew."""
+        run.stale = True
+        self._runs.pop(run.opening.context, None)
+        run.changed.set()
+
+    async def _fail(self, run: Run, error: ProtocolError | TooFew) -> None:
+        """A step cannot be closed: that is the end."""
+        if isinstance(error, Blamed):
+            await self._end(run, error.code, error.positions)
+        else:
+            await self._end(run, "too-few" if isinstance(error, TooFew) else "too-large", ())
+
+    async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
+        """Break a run off, on record."""
+        run.ending = Ending(code, culprits, self._clock())
+        names = tuple(run.opening.members[position] for position in culprits)
+        log.warning("aggregation %s is broken off: %s %s", run.opening.name[:16], code, ", ".join(names))
+        await in_thread(self._books.broken, run.opening, code, names)
+        await in_thread(run.folder.end, run.ending)
+        run.notify()
+
+    async def _run(self, peer: str, session: bytes) -> tuple[Run, int]:
+        """A run, and the position of a member in it.
+
+        Raises:
+            SessionRefused: there is none of this name, or not for this member.
+            StoreError: its files are damaged.
+        """
+        opening = self._openings.get(session)
+        if opening is None:
+            await in_thread(self._look)
+            opening = self._openings.get(session)
+        position = None if opening is None else opening.position(peer)
+        folder = None if position is None else self._store.find(session)
+        if position is None or folder is None:
+            raise SessionRefused("there is no such aggregation for this member", code="session-unknown")
+        run = self._runs.get(session) or await self._load(session, folder)
+        run.used = monotonic()
+        return run, position
+
+    async def _load(self, context: bytes, folder: Folder) -> Run:
+        async with self._loading:
+            if (run := self._runs.get(context)) is not None:
+                return run
+            opening = self._openings[context]
+            setup = await in_thread(self._setup, opening)
+            await in_thread(folder.tidy)
+            run = Run(opening, folder, setup, Coordinator(setup))
+            run.ending = await in_thread(folder.ended)
+            if run.ending is not None and not run.ending.code:
+                run.ending = None
+            try:
+                await in_thread(again, run)
+                if run.step is Step.DONE and await in_thread(folder.ended) is None:
+                    await self._finish(run)
+            except (ProtocolError, TooFew) as e:
+                if run.ending is None:
+                    await self._fail(run, e)
+            if run.ending is None and run.step is not Step.DONE and not run.coordinator.owing:
+                await self._close(run)  # we were killed when all had come, and before we closed the step
+            run.owing = len(run.coordinator.owing)
+            self._runs[context] = run
+            return run
+
+    def _look(self) -> None:
+        """Take up what was opened since: ``cosight aggregate open`` writes beside us."""
+        for context in self._store.contexts():
+            if context not in self._openings and (folder := self._store.find(context)) is not None:
+                try:
+                    self._openings[context] = Opening.decode(folder.opening)
+                except CosightError as e:
+                    log.warning("aggregation %s cannot be read: %s", context.hex()[:16], e)
+
+    async def _convening(self, context: bytes) -> Convening:
+        folder = self._store.find(context)
+        if folder is None:
+            raise SessionRefused("there is no such aggregation", code="session-unknown")
+        ending = await in_thread(folder.ended)
+        if ending is not None:
+            members = self._openings[context].members
+            progress = Progress(Step.DONE, ending.code, tuple(members[p] for p in ending.culprits))
+        else:
+            progress = (self._runs.get(context) or await self._load(context, folder)).progress()
+        return Convening(folder.opening, folder.signature, folder.size, progress)

@@ -1,0 +1,155 @@
+"""One run at its coordinator: what of it is in memory, and how that follows from the files."""
+
+import asyncio
+from dataclasses import dataclass, field
+from time import monotonic
+
+import numpy as np
+
+from crypto.rows import Rows
+from crypto.secagg import ring
+from crypto.secagg.base import Chunk, Complaint, Setup, Step
+from crypto.secagg.coordinator import Coordinator, complaint
+from crypto.session import Message, Receive
+from exchange import wire
+from exchange.aggregation.opening import Opening
+from exchange.counting.world import PROTOCOL, Contributed, Ending, Folder, Progress, Spool
+from exchange.errors import SessionRefused, StoreError
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One aggregation, in memory.
+
+    Attributes:
+        opening: what is asked.
+        folder: where it is kept.
+        setup: the same for the scheme.
+        coordinator: the scheme's state.
+        told: what each member is sent when a step begins, by step.
+        began: when the step began that it is in, by ``monotonic``.
+        ending: how it ended, once it has.
+        owing: how many members have not said theirs.
+        used: when somebody last asked, by ``monotonic``.
+        stale: whether the disk did not take what memory holds: then this one is not used any more.
+        turn: held while its state changes.
+        changed: set and replaced when it has.
+    """
+
+    opening: Opening
+    folder: Folder
+    setup: Setup
+    coordinator: Coordinator
+    told: dict[int, list[tuple[Message, ...]]] = field(default_factory=dict)
+    began: float = field(default_factory=monotonic)
+    ending: Ending | None = None
+    owing: int = 0
+    stale: bool = False
+    used: float = field(default_factory=monotonic)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def step(self) -> Step:
+        """The step that it is in."""
+        return self.coordinator.step
+
+    @property
+    def left_s(self) -> float:
+        """How long the step still waits."""
+        return 0.0 if self.ending else max(0.0, self.began + self.opening.step_s - monotonic())
+
+    def progress(self) -> Progress:
+        """How far it has come."""
+        if self.ending is not None:
+            culprits = tuple(self.opening.members[position] for position in self.ending.culprits)
+            return Progress(self.step, self.ending.code, culprits)
+        return Progress(self.step, left_s=self.left_s, owing=self.owing)
+
+    def notify(self) -> None:
+        """Wake up who waits for a change; only whose turn it is says so."""
+        self.owing = len(self.coordinator.owing)
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def tell(self) -> None:
+        """A step has begun: find out what everybody is sent."""
+        self.told[self.step] = [self.coordinator.replies(position) for position in range(self.setup.n)]
+        self.began = monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A message that may come.
+
+    Attributes:
+        run: of which aggregation.
+        position: from whom.
+        contributed: which.
+        want: its form.
+        spool: where its rows go.
+    """
+
+    run: Run
+    position: int
+    contributed: Contributed
+    want: Receive
+    spool: Spool
+
+
+def due(run: Run, position: int, contributed: Contributed) -> Receive:
+    """The form of a message, if it is due."""
+    if contributed.step > run.step:
+        raise SessionRefused("this step has not begun")
+    owed = run.coordinator.due(position) if run.ending is None else None
+    if contributed.step < run.step or owed is None:
+        raise SessionRefused("this step is over", code="step-over")
+    if run.step is Step.MASKING and contributed.name == Complaint.__name__:
+        return complaint()
+    if contributed.name != owed.kind.__name__:
+        raise SessionRefused("another message is due")
+    return owed
+
+
+def taken(run: Run) -> tuple[int, ...]:
+    """Whose messages of this step are on the disk: the same as in memory."""
+    step = int(run.step)
+    return tuple(p for p in range(run.setup.n) if run.folder.said(step, p) is not None)
+
+
+def again(run: Run) -> None:
+    """Bring a run to where its files say that it is.
+
+    Raises:
+        ProtocolError, TooFew: the step that was closed last ended the run.
+        StoreError: the files contradict each other.
+    """
+    for step in Step:
+        closing = run.folder.closed(step)
+        for position in range(run.setup.n) if closing is None else closing.members:
+            said = run.folder.said(step, position)
+            if said is None:
+                if closing is not None:
+                    raise StoreError("a message of an aggregation is gone that was there")
+                continue
+            want = run.coordinator.due(position)
+            if want is None or want.kind.__name__ != said.name:
+                raise StoreError("a message of an aggregation is in the wrong place")
+            run.coordinator.accept(position, wire.whole(PROTOCOL, want, said.body, said.rows()))
+        if closing is None:
+            return
+        run.coordinator.close()
+        run.tell()
+
+
+def chunk_of(run: Run, chunk: int) -> Message:
+    """One chunk of each vector that was added up, from the files."""
+    start = chunk * ring.CHUNK_BYTES
+    end = min(run.setup.size * run.setup.word_bytes, start + ring.CHUNK_BYTES)
+    rows: list[Rows] = []
+    for position in run.coordinator.survivors:
+        said = run.folder.said(Step.MASKING, position)
+        if said is None:
+            raise StoreError("a masked vector is gone that was there")
+        rows.append(np.frombuffer(said.rows()[start:end], np.uint8))
+    return Chunk(np.stack(rows))

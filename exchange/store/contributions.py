@@ -1,0 +1,256 @@
+"""What we take part in: a folder for each aggregation, from the joining to the result.
+
+Our seed and our vector are sealed under a key of the home, and deleted as soon as the run is over: with them
+its messages could be made again, and what we hold of the dictionary be read.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from exchange.config import Home, sync_directory, write_once
+from exchange.counting.world import Counted
+from exchange.errors import ConfigError, InputError, StoreError
+from exchange.identity import encoding
+from exchange.store.counted import read_counted, write_counted
+from exchange.store.guard import contributions_key
+
+CONTEXT_BYTES = 32
+NONCE_BYTES = 12
+SEED_BYTES = 32
+SECRETS = ("seed", "vector")
+_MAX_ENDED = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """The folder of one.
+
+    Args:
+        path: where it is.
+        context: the aggregation.
+        key: what secrets in it are sealed under.
+    """
+
+    path: Path
+    context: bytes
+    key: bytes = field(repr=False)
+
+    @property
+    def opening(self) -> bytes:
+        """The opening, encoded.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return _read(self.path / "opening")
+
+    @property
+    def signature(self) -> bytes:
+        """The coordinator's over it.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return _read(self.path / "signature")
+
+    @property
+    def dictionary(self) -> bytes:
+        """What is counted.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return _read(self.path / "dictionary")
+
+    @property
+    def ended(self) -> tuple[str, tuple[str, ...]] | None:
+        """Why it was broken off, or ``""``, and who is to blame; None while it has not ended.
+
+        Raises:
+            StoreError: what says so is damaged.
+        """
+        path = self.path / "ended"
+        if not path.exists():
+            return None
+        try:
+            told = encoding.table(encoding.decode(_read(path), limit=_MAX_ENDED), code=str, culprits=list)
+        except ValueError as e:
+            raise StoreError(f"{path} is damaged") from e
+        return told["code"], tuple(told["culprits"])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only process that takes part in it from this home.
+
+        Raises:
+            ConfigError: another one does.
+        """
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    "another process takes part in this aggregation already",
+                    code="aggregation-busy", hint="wait until it is done, or stop it",
+                ) from None  # fmt: skip
+            yield
+        finally:
+            os.close(descriptor)
+
+    def seed(self) -> bytes:
+        """32 bytes from which everything random in this run comes; made at the first call.
+
+        Raises:
+            ConfigError: the disk is full.
+            StoreError: what is kept is damaged.
+        """
+        if (kept := self._unseal("seed")) is None:
+            self._seal("seed", secrets.token_bytes(SEED_BYTES))
+            kept = self._unseal("seed")
+        if kept is None or len(kept) != SEED_BYTES:
+            raise StoreError(f"{self.path / 'seed'} is damaged")
+        return kept
+
+    def vector(self) -> bytes | None:
+        """Our words, if they were counted before.
+
+        Raises:
+            StoreError: what is kept is damaged.
+        """
+        return self._unseal("vector")
+
+    def put_vector(self, words: bytes) -> None:
+        """Keep our words: what leaves later is made of these, whatever we learn meanwhile.
+
+        Raises:
+            ConfigError: the disk is full.
+        """
+        self._seal("vector", words)
+
+    def counted(self) -> Counted | None:
+        """What came of it; None if nothing did.
+
+        Raises:
+            StoreError: what is kept is damaged.
+        """
+        return read_counted(self.path / "result")
+
+    def finish(self, counted: Counted) -> None:
+        """Keep what came of it.
+
+        Raises:
+            ConfigError: the disk is full.
+        """
+        write_counted(self.path / "result", counted)
+
+    def end(self, code: str, culprits: Collection[str]) -> None:
+        """It is over; our secrets of it are deleted.
+
+        Raises:
+            ConfigError: the disk is full.
+            StoreError: they cannot be deleted.
+        """
+        write_once(self.path / "ended", encoding.encode({"code": code, "culprits": sorted(culprits)}))
+        try:
+            for name in SECRETS:
+                (self.path / name).unlink(missing_ok=True)
+            sync_directory(self.path)  # a power failure must not bring them back
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self.path}: {e.strerror}") from e
+
+    def _seal(self, name: str, secret: bytes) -> None:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = AESGCM(self.key).encrypt(nonce, secret, self.context + name.encode())
+        write_once(self.path / name, nonce + sealed)
+
+    def _unseal(self, name: str) -> bytes | None:
+        path = self.path / name
+        if not path.exists():
+            return None
+        content = _read(path)
+        try:
+            return AESGCM(self.key).decrypt(
+                content[:NONCE_BYTES], content[NONCE_BYTES:], self.context + name.encode()
+            )
+        except (InvalidTag, ValueError):
+            raise StoreError(f"{path} is damaged") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """Those of one home.
+
+    Args:
+        home: the node's home.
+    """
+
+    home: Home
+
+    @property
+    def _folder(self) -> Path:
+        return self.home.path / "contributions"
+
+    @property
+    def journal_file(self) -> Path:
+        """What we have said: see ``exchange.store.journal``."""
+        return self.home.path / "contributions.db"
+
+    def begin(self, context: bytes, opening: bytes, signature: bytes, dictionary: bytes) -> Contribution:
+        """The folder of one, made where there is none.
+
+        Raises:
+            ConfigError: the disk is in the way.
+        """
+        path = self._folder / context.hex()
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.chmod(0o700)
+        except OSError as e:
+            raise ConfigError(f"cannot make {path}: {e.strerror}") from e
+        for name, content in (("dictionary", dictionary), ("signature", signature), ("opening", opening)):
+            write_once(path / name, content)
+        return Contribution(path, context, contributions_key(self.home))
+
+    def all(self) -> list[Contribution]:
+        """Each of them, the newest first.
+
+        Raises:
+            StoreError: the folder cannot be read.
+        """
+        try:
+            paths = list(self._folder.iterdir()) if self._folder.is_dir() else []
+            dated = sorted(((p / "opening").stat().st_mtime_ns, p) for p in paths if (p / "opening").exists())
+        except OSError as e:
+            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
+        key = contributions_key(self.home)
+        return [Contribution(path, bytes.fromhex(path.name), key) for _, path in reversed(dated)]
+
+    def find(self, beginning: str) -> Contribution:
+        """The one whose name begins so.
+
+        Raises:
+            InputError: there is none, or more than one.
+        """
+        found = [c for c in self.all() if c.context.hex().startswith(beginning)]
+        if len(found) == 1:
+            return found[0]
+        how_many = "more than one aggregation has" if found else "we take part in no aggregation that has"
+        raise InputError(
+            f"{how_many} a name that begins with {beginning!r}", hint="see: cosight aggregate result"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise StoreError(f"cannot read {path}: {e.strerror}") from e

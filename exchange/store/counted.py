@@ -1,0 +1,45 @@
+"""What came of a run, as a file: the same at its coordinator and at its members."""
+
+from pathlib import Path
+
+import numpy as np
+
+from exchange.aggregation.tally import Tally
+from exchange.config import write_atomic
+from exchange.counting.world import Counted
+from exchange.errors import PeerMisbehaved, StoreError
+from exchange.identity import encoding
+
+
+def write_counted(path: Path, counted: Counted) -> None:
+    """Keep what came of a run.
+
+    Raises:
+        ConfigError: the disk is full.
+    """
+    told = {
+        "words": counted.vector.tobytes(),
+        "dtype": counted.vector.dtype.str,
+        "tally": counted.tally.document.body,
+        "ours": counted.ours.tobytes(),
+    }
+    write_atomic(path, encoding.encode(told))
+
+
+def read_counted(path: Path) -> Counted | None:
+    """What came of a run; None if nothing did.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    try:
+        content = path.read_bytes()
+        told = encoding.table(
+            encoding.decode(content, limit=len(content)), words=bytes, dtype=str, tally=bytes, ours=bytes
+        )
+        vector = np.frombuffer(told["words"], np.dtype(told["dtype"]))
+        return Counted(vector, Tally.decode(told["tally"]), np.frombuffer(told["ours"], bool))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, PeerMisbehaved) as e:
+        raise StoreError(f"{path} is damaged") from e

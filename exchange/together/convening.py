@@ -1,0 +1,154 @@
+"""Opening an aggregation, as its coordinator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from secrets import token_bytes
+
+from crypto import labels
+from crypto.secagg.base import LEAST, threshold
+from crypto.secagg.noise import Noise, honest
+from exchange.aggregation.dictionary import Dictionary
+from exchange.aggregation.opening import SUM_WIDTH, Measure, Opening, Visibility
+from exchange.counting.books import CoordinatorsBooks
+from exchange.errors import InputError, PeerMisbehaved
+from exchange.identity import keys
+from exchange.indicators import PROFILE
+from exchange.node import Node
+from exchange.policy import aggregation as rules
+from exchange.store.aggregations import Aggregations
+from exchange.together.outcome import result
+
+SLOTS = 8
+SUM_CAP = 1 << 20
+"""The most that one member adds to a sum: what is more is cut down to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be counted.
+
+    Attributes:
+        dictionary: over which indicators; None where it follows from a count.
+        measure: what.
+        window: first and last day.
+        purpose: why.
+        members: who is asked; everybody on the roster where nobody is named.
+        minimum: the least number of members whose sum is opened; as many as open one where it is left out.
+        reporters: the least number of reporters behind a released number.
+        step_s: how long each step waits.
+        max_age_days: on one of so many last days of the window, or None.
+        epsilon_milli: noise, in thousandths; 0 for exact numbers.
+        visibility: who sees the numbers.
+        base: the count that a sum goes on from.
+    """
+
+    dictionary: Dictionary | None
+    measure: Measure
+    window: tuple[date, date]
+    purpose: str
+    members: Sequence[str] = ()
+    minimum: int | None = None
+    reporters: int = 3
+    step_s: int = 600
+    max_age_days: int | None = None
+    epsilon_milli: int = 0
+    visibility: Visibility = Visibility.EVERYONE
+    base: str = ""
+
+
+def convene(node: Node, plan: Plan) -> Opening:
+    """Open an aggregation; ``cosight serve`` of this home coordinates it from now on.
+
+    Raises:
+        InputError: what is planned cannot be counted, or its window was counted.
+        ConfigError: the disk is in the way.
+        LedgerError: the ledger cannot be written.
+    """
+    now = node.desk.clock()
+    roster = node.alliance.current()
+    members = tuple(sorted(set(plan.members))) or tuple(member.id for member in roster.members)
+    if unknown := [name for name in members if name not in roster.by_id]:
+        raise InputError(f"{unknown[0]} is not on the roster", hint="see: cosight alliance roster")
+    try:
+        dictionary, base = _over(node, plan, members)
+        opening = _opening(node, plan, members, dictionary, base)
+        node.setup(opening)
+    except PeerMisbehaved as e:
+        raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
+    signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
+    books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
+    Aggregations(node.home).convene(
+        opening.context, opening.encoded, signature, dictionary.encoded,
+        now=now, before=lambda: books.convened(opening),
+    )  # fmt: skip
+    return opening
+
+
+def _over(node: Node, plan: Plan, members: tuple[str, ...]) -> tuple[Dictionary, bytes]:
+    """Over which indicators is counted, and the count before it, if there is one."""
+    if plan.dictionary is not None:
+        return plan.dictionary, b""
+    count = result(node, plan.base)
+    found = count.goes_on(members, plan.minimum or least(len(members)), plan.reporters)
+    return found, count.opening.context
+
+
+def _opening(
+    node: Node, plan: Plan, members: tuple[str, ...], dictionary: Dictionary, base: bytes
+) -> Opening:
+    counting = plan.measure is Measure.COUNT
+    roster = node.alliance.current()
+    n, minimum = len(members), plan.minimum or least(len(members))
+    width = 8 if counting else SUM_WIDTH
+    if plan.epsilon_milli:
+        sure = honest(max(threshold(n), minimum), (n - 1) // 3)
+        width = Noise(epsilon_milli=plan.epsilon_milli, cap=1, honest=sure).width(n)
+    opening = Opening(
+        alliance=roster.alliance, roster_epoch=roster.epoch, roster_hash=roster.hash,
+        coordinator=node.home.member, members=members, session=token_bytes(32), purpose=plan.purpose,
+        measure=plan.measure, profile=PROFILE, types=tuple(dictionary.by_type),
+        dictionary=dictionary.root, entries=len(dictionary), window=plan.window,
+        max_age_days=plan.max_age_days,
+        slots=SLOTS if counting and not plan.epsilon_milli else 1, width=width,
+        cap=1 if counting else SUM_CAP, minimum=minimum, reporters=plan.reporters,
+        epsilon_milli=plan.epsilon_milli, base=base, visibility=plan.visibility, step_s=plan.step_s,
+        software=node.desk.software, abandons=(),
+    )  # fmt: skip
+    return _after(node, opening)
+
+
+def _after(node: Node, opening: Opening) -> Opening:
+    """The same with the earlier attempts that it gives up."""
+    key, given_up = rules.key_of(opening), set[bytes]()
+    store = Aggregations(node.home)
+    for context in store.contexts():
+        folder = store.find(context)
+        if folder is None or not rules.key_of(Opening.decode(folder.opening)).overlaps(key):
+            continue
+        ending = folder.ended()
+        if ending is None:
+            raise InputError(
+                f"aggregation {context.hex()[:16]} over the same window is running",
+                code="aggregation-running", hint="wait for its end",
+            )  # fmt: skip
+        if not ending.code:
+            raise _counted(context.hex())
+        given_up.add(context)
+    for found in node.ledger.runs().in_the_way(key):  # what we took part in, whoever asked
+        if found.reason != "unfinished":
+            raise _counted(found.run.session)
+        given_up.add(bytes.fromhex(found.run.session))
+    return replace(opening, abandons=tuple(sorted(given_up)))
+
+
+def _counted(session: str) -> InputError:
+    return InputError(
+        f"this window was counted, or may have been, by {session[:16]}", code="window-counted",
+        hint="a second sum would differ by single members: choose days that were not counted",
+    )  # fmt: skip
+
+
+def least(n: int) -> int:
+    """Return the least number of members whose sum is opened, where nothing is said: as many as it takes."""
+    return max(LEAST, threshold(n))

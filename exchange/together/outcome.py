@@ -1,0 +1,87 @@
+"""What came of a run, for whoever may see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exchange.aggregation.dictionary import Dictionary
+from exchange.aggregation.opening import Opening
+from exchange.aggregation.release import Released, Row, goes_on, release, rows, shown
+from exchange.counting.world import Counted
+from exchange.errors import InputError
+from exchange.identity.roster import Role
+from exchange.node import Node
+from exchange.store.aggregations import Aggregations
+from exchange.store.contributions import Contributions
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        opening: what was asked.
+        dictionary: over what.
+        counted: the sum and what was signed.
+        released: which numbers may be shown at all.
+        visible: which of them to us, ``(entries,)``.
+    """
+
+    opening: Opening
+    dictionary: Dictionary
+    counted: Counted
+    released: Released
+    visible: NDArray[np.bool_] = field(repr=False)
+
+    def rows(self) -> list[Row]:
+        """The released numbers that we may be shown, the largest first."""
+        return rows(self.dictionary, self.released, self.visible)
+
+    def goes_on(self, members: Sequence[str], minimum: int, reporters: int) -> Dictionary:
+        """The dictionary of a sum that goes on from this count.
+
+        Raises:
+            InputError: no entry has enough reporters, or this is no count without noise.
+        """
+        positions = goes_on(
+            self.opening, self.counted.vector, self.counted.tally.survivors,
+            members=members, minimum=minimum, reporters=reporters,
+        )  # fmt: skip
+        return self.dictionary.subset(positions)
+
+
+def result(node: Node, beginning: str) -> Outcome:
+    """What came of a run, as a member or as its coordinator.
+
+    Raises:
+        InputError: we know no such run, or nothing came of it.
+    """
+    store = Aggregations(node.home)
+    found: dict[bytes, tuple[bytes, bytes, Counted | None]] = {
+        context: (folder.opening, folder.dictionary().read(), folder.counted())
+        for context in store.contexts()
+        if context.hex().startswith(beginning) and (folder := store.find(context)) is not None
+    }
+    found |= {
+        kept.context: (kept.opening, kept.dictionary, kept.counted())
+        for kept in Contributions(node.home).all()
+        if kept.context.hex().startswith(beginning)
+    }
+    if len(found) != 1:
+        how_many = "more than one aggregation has" if found else "no aggregation has"
+        raise InputError(
+            f"{how_many} a name that begins with {beginning!r}", hint="see: cosight aggregate result"
+        )
+    [(encoded, dictionary, counted)] = found.values()
+    if counted is None:
+        raise InputError(
+            "nothing came of this aggregation yet", code="no-result",
+            hint="go on with it: cosight aggregate run",
+        )  # fmt: skip
+    opening = Opening.decode(encoded)
+    released = release(opening, counted.vector, len(counted.tally.survivors))
+    administrators = [m.id for m in node.alliance.current().members if m.role is Role.ADMINISTRATOR]
+    visible = shown(opening, node.home.member, administrators, counted.ours)
+    return Outcome(opening, Dictionary.decode(dictionary), counted, released, visible)
