@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from crypto import labels
 from crypto.secagg.ring import CHUNK_BYTES
-from exchange.aggregation.dictionary import Dictionary
+from exchange.aggregation.dictionary import Dictionary, repeated
 from exchange.aggregation.opening import Measure, Opening
 from exchange.aggregation.vector import fill
 from exchange.counting.books import MembersBooks
@@ -101,6 +101,7 @@ class Joining:
             opening=opening, us=self._home.member, roster_epoch=epoch, roster_hash=roster_hash,
             by_type=None if dictionary is None else dictionary.by_type,
             derived=None if dictionary is None else self._derived(opening),
+            repeated=None if dictionary is None else self._repeated(opening, dictionary),
         )  # fmt: skip
         quarantined = node.ledger.history(opening.coordinator, now).quarantined
         past = rules.Together(runs=node.ledger.runs(), quarantined=quarantined or "")
@@ -119,6 +120,12 @@ class Joining:
             return None
         count = result(self._node, opening.base.hex())
         return count.goes_on(opening.members, opening.minimum, opening.reporters).root
+
+    def _repeated(self, opening: Opening, dictionary: Dictionary) -> int:
+        """How many of its entries may have been counted before; what we no longer keep may have had all."""
+        kept = {c.context.hex(): c for c in self._kept.all()}
+        earlier = (kept.get(run.session) for run in rules.meeting(opening, self._node.ledger.runs()))
+        return repeated(dictionary, [None if c is None else Dictionary.decode(c.dictionary) for c in earlier])
 
     async def go_on(
         self,
