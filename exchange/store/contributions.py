@@ -160,6 +160,14 @@ class Contribution:
             StoreError: they cannot be deleted.
         """
         write_once(self.path / "ended", encoding.encode({"code": code, "culprits": sorted(culprits)}))
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Delete our secrets of it.
+
+        Raises:
+            StoreError: they cannot be deleted.
+        """
         try:
             for name in SECRETS:
                 (self.path / name).unlink(missing_ok=True)
@@ -233,6 +241,16 @@ class Contributions:
             raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
         key = contributions_key(self.home)
         return [Contribution(path, bytes.fromhex(path.name), key) for _, path in reversed(dated)]
+
+    def tidy(self) -> None:
+        """Delete the secrets of what has ended, where we were killed before they were deleted.
+
+        Raises:
+            StoreError: they cannot be deleted.
+        """
+        for kept in self.all():
+            if kept.ended is not None and any((kept.path / name).exists() for name in SECRETS):
+                kept.wipe()
 
     def find(self, beginning: str) -> Contribution:
         """The one whose name begins so.

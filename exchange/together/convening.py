@@ -6,6 +6,7 @@ from datetime import date
 from secrets import token_bytes
 
 from crypto import labels
+from crypto.errors import ParameterError
 from crypto.secagg.base import LEAST, threshold
 from crypto.secagg.noise import Noise, honest
 from exchange.aggregation.dictionary import Dictionary
@@ -74,7 +75,7 @@ def convene(node: Node, plan: Plan) -> Opening:
         dictionary, base = _over(node, plan, members)
         opening = _opening(node, plan, members, dictionary, base)
         node.setup(opening)
-    except PeerMisbehaved as e:
+    except (PeerMisbehaved, ParameterError) as e:
         raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
     signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
     books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)

@@ -55,6 +55,7 @@ class Joining:
         self._node = node
         self._home = node.home
         self._kept = Contributions(node.home)
+        self._kept.tidy()
 
     async def asked(self, coordinator: str, *, address: str | None = None) -> list[Asked]:
         """What a coordinator asks us to take part in.

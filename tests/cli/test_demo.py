@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from exchange.data import samples
+from exchange.data import alliance_samples, samples
 from exchange.indicators.readers import read
 from tests.cli.command import cosight
 
@@ -39,3 +39,18 @@ def test_every_pair_finds_exactly_the_intersection():
         assert match["sizes"]["ours"] == len(ours)
         assert match["sizes"]["peer_padded"] >= len(peer)
         assert re.fullmatch(r"[0-9a-f]{64}", match["session"])
+
+
+@pytest.mark.slow
+def test_five_count_together_and_one_drops_out():
+    done = cosight("demo", "--alliance", "--json")
+    assert (done.code, done.err) == (0, "")
+    result = done.json
+    held = {member: plain(feed) for member, feed in alliance_samples().items()}
+    assert {m["member"]: m["holds"] for m in result["members"]} == {m: len(v) for m, v in held.items()}
+    assert result["lost"] == ["tweetfeed"]
+    left = [held[member] for member in result["survivors"]]
+    assert len(left) == 4
+    for one in result["released"]:
+        assert one["number"] == sum((one["type"], one["value"]) in own for own in left)
+    assert (result["exact"], result["ledger_verified"]) == (True, True)

@@ -12,10 +12,11 @@ import pytest
 from crypto.secagg.base import Aggregate, Step
 from exchange.counting import taking_part
 from exchange.counting.taking_part import Broken
-from exchange.counting.world import Contributed
+from exchange.counting.world import Contributed, Counted
 from exchange.errors import CosightError, PeerRefused, PeerUnavailable, SessionRefused, StoreError
 from exchange.store.aggregations import Folder
-from exchange.store.contributions import SECRETS, Contributions
+from exchange.store.contributions import SECRETS, Contribution, Contributions
+from exchange.store.journal import Journal
 from exchange.store.spool import Spool
 from tests.exchange.counting.runs import Alliance, Book, Cut, alliance
 
@@ -325,3 +326,51 @@ async def test_a_coordinator_that_is_killed_around_what_it_writes(
     for aggregate in await together(run):
         assert (aggregate.vector == total(run)).all()
     assert run.book.said == [("counted",)]
+
+
+SAID = [
+    *((Journal, "speak", number) for number in (1, 3, 5, 6)),
+    (Contribution, "put_vector", 1),
+    (Contribution, "finish", 1),
+    (Contribution, "end", 1),
+]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("owner", "name", "number"), SAID, ids=lambda v: getattr(v, "__name__", v))
+async def test_a_member_that_is_killed_around_what_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, number: int, *, after: bool
+) -> None:
+    run = alliance(tmp_path)
+    cut, whose = at(number, killed), []
+
+    class Dying(owner):
+        pass
+
+    def write(self, *arguments, **named):
+        if not after:
+            cut("")
+        getattr(owner, name)(self, *arguments, **named)
+        if after:
+            cut("")
+        return True
+
+    setattr(Dying, name, write)
+
+    async def bob() -> Counted | None:
+        part = run.part("bob")
+        if owner is Journal:
+            dying = replace(part, journal=Dying.open(Contributions(run.home("bob")).journal_file))
+        else:
+            dying = replace(part, kept=Dying(part.kept.path, part.kept.context, part.kept.key))
+        with suppress(Cut):
+            await taking_part.TakingPart(dying, run.taking_part("bob")._connect).run()
+            whose.append("not killed")
+        if part.kept.ended is None:
+            await run.taking_part("bob").run()
+        return part.kept.counted()
+
+    others, counted = await asyncio.gather(together(run, "alice", "carol", "dave", "erin"), bob())
+    assert whose == []
+    assert all((one.vector == total(run)).all() for one in [*others, counted])
+    assert run.books["bob"].said == [("joined",), ("masked",), ("shared", 5), ("counted",)]

@@ -1,0 +1,97 @@
+"""``aggregate`` on the command line: its JSON, its words, and what it refuses."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from exchange.config import Home
+from tests.cli.command import Done, cosight
+from tests.cli.test_contract import documented
+from tests.e2e.nodes import members
+
+TODAY = datetime.now(UTC).date()
+WINDOW = f"{TODAY - timedelta(7)}..{TODAY}"
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, ...]:
+    return members(tmp_path_factory.mktemp("alliance"), "alice", "bob", "carol")
+
+
+@pytest.fixture
+def dictionary(tmp_path: Path) -> Path:
+    path = tmp_path / "watched.txt"
+    path.write_text(f"8.8.8.8\nexample.com\nexample.org\n10.0.0.1\nhttps://example.com/{tmp_path.name}\n")
+    return path
+
+
+def opened(home: Home, *options: str | Path, window: str = WINDOW, purpose: str = "demonstration") -> Done:
+    words = ("aggregate", "open", "--window", window, "--purpose", purpose, "--json")
+    return cosight(*words, *options, home=home.path)
+
+
+def test_open_says_what_is_asked(homes: tuple[Home, ...], dictionary: Path) -> None:
+    done = opened(homes[0], "--dictionary", dictionary, "--reporters", "2")
+    assert set(done.json) == documented("aggregate open")
+    assert (done.code, done.json["entries"], done.json["members"]) == (0, 4, ["alice", "bob", "carol"])
+    assert done.json["minimum"] == 3
+    assert done.err == "1 values are left out: not-global\n"
+    again = opened(homes[0], "--dictionary", dictionary).error
+    assert again["code"] == "aggregation-running"
+
+
+def test_people_are_told_too(homes: tuple[Home, ...], dictionary: Path) -> None:
+    words = ("aggregate", "open", "--window", WINDOW, "--purpose", "another", "--dictionary", dictionary)
+    done = cosight(*words, "--epsilon", "0.5", home=homes[0].path)
+    assert done.code == 0
+    assert "with noise of epsilon 0.5" in done.err
+    assert "cosight aggregate join alice" in done.err
+
+
+@pytest.mark.parametrize(
+    ("window", "options"),
+    [
+        ("2026-02-30..2026-03-01", ()),
+        ("2026-02-01", ()),
+        ("2026-02-02..2026-02-01", ()),
+        (WINDOW, ("--measure", "sightings")),
+        (WINDOW, ("--base", "00")),
+        (WINDOW, ("--reporters", "1")),
+        (WINDOW, ("--deadline", "0")),
+        (WINDOW, ("--members",)),
+    ],
+)
+def test_wrong_usage(
+    homes: tuple[Home, ...], dictionary: Path, window: str, options: tuple[str, ...]
+) -> None:
+    done = opened(homes[0], "--dictionary", dictionary, *options, window=window)
+    assert (done.code, done.error["code"]) == (2, "usage")
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--members", "alice,bob,mallory"), "input"),
+        (("--members", "alice,bob"), "aggregation-malformed"),
+        (("--reporters", "4"), "aggregation-malformed"),
+        (("--epsilon", "1e9"), "aggregation-malformed"),
+    ],
+)
+def test_what_cannot_be_counted(
+    homes: tuple[Home, ...], dictionary: Path, options: tuple[str, ...], code: str
+) -> None:
+    done = opened(homes[1], "--dictionary", dictionary, *options)
+    assert (done.code, done.error["code"]) == (1, code)
+
+
+def test_nothing_yet(homes: tuple[Home, ...]) -> None:
+    home = homes[2].path
+    assert cosight("aggregate", "result", "--json", home=home).json == {"aggregations": []}
+    assert cosight("aggregate", "run", "--json", home=home).error["code"] == "nothing-to-run"
+    assert cosight("aggregate", "result", "4f", "--json", home=home).error["code"] == "input"
+    assert cosight("aggregate", "result", "--format", "stix", "--json", home=home).error["code"] == "usage"
+    assert cosight("aggregate", "join", "mallory", "--json", home=home).error["code"] == "unknown-member"
+    unreached = cosight("aggregate", "join", "alice", "--address", "127.0.0.1:1", "--json", home=home)
+    assert unreached.error["code"] == "peer-unavailable"
+    assert cosight("aggregate", "join", "carol", "--json", home=home).error["code"] == "no-address"
