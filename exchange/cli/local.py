@@ -74,6 +74,7 @@ reporters = 2
 dictionary = {{ min = 1, max = 10000000 }}
 visibility = {json.dumps(list(Visibility))}
 per_day = 1000
+repeated = 1.0
 """
 START_S = 30
 
