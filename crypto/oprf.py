@@ -20,6 +20,8 @@ Krawczyk, Xu, "On the (In)Security of the Diffie-Hellman Oblivious PRF with Mult
 from enum import IntEnum
 from secrets import token_bytes
 
+import numpy as np
+
 from crypto import _native, labels
 from crypto._native import Blinds, PrivateKey
 from crypto.errors import ParameterError
@@ -42,6 +44,7 @@ __all__ = [
     "evaluate",
     "finalize",
     "generate_key",
+    "verify",
 ]
 
 OUTPUT_BYTES = 64
@@ -164,6 +167,25 @@ def finalize(
     return _native.oprf_verify_finalize(
         items, blinds, evaluated, blinded=blinded, proof=proof, public_key=public_key
     )
+
+
+def verify(*, public_key: bytes, blinded: Rows, evaluated: Rows, proof: bytes) -> None:
+    """Anybody: check the proof of ``blind_evaluate`` in mode VOPRF, without having blinded anything.
+
+    Args:
+        public_key: 32 bytes, the key that was announced.
+        blinded: ``(n, 32)`` uint8, what was evaluated.
+        evaluated: ``(n, 32)`` uint8, what that gave.
+        proof: 64 bytes.
+
+    Raises:
+        DecodeError: a row, the key or the proof is no valid encoding.
+        VerificationError: the rows were not all evaluated with the announced key.
+        ParameterError: shapes or lengths do not fit together.
+    """
+    items = np.zeros((len(blinded), 1), np.uint8)  # whoever finalizes verifies first; no output is looked at
+    blinds, _ = blind(items, mode=Mode.VOPRF)
+    finalize(items, blinds, evaluated, mode=Mode.VOPRF, blinded=blinded, proof=proof, public_key=public_key)
 
 
 def evaluate(key: PrivateKey, items: Rows) -> Rows:

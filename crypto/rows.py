@@ -1,5 +1,6 @@
 """Packed rows: a set is an ``(n, w)`` uint8 array, C-contiguous, never a list of a million objects."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,18 @@ def check(rows: NDArray[Any], *, width: int | None = None, max_width: int | None
         raise ParameterError(f"rows have {width} bytes here, not {rows.shape[1]}")
     if not 1 <= rows.shape[1] <= (max_width or rows.shape[1]):
         raise ParameterError(f"rows have 1 to {max_width or 'any number of'} bytes, not {rows.shape[1]}")
+
+
+def table(rows: Iterable[bytes], width: int) -> Rows:
+    """Rows of bytes as one array, ``(n, width)`` uint8. It is read-only.
+
+    Raises:
+        ParameterError: together they are no number of rows of that width.
+    """
+    joined = b"".join(rows)
+    if len(joined) % width:
+        raise ParameterError(f"rows have {width} bytes here")
+    return np.frombuffer(joined, np.uint8).reshape(-1, width)
 
 
 def sort(rows: Rows) -> Rows:

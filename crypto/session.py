@@ -88,7 +88,7 @@ def receive(kind: type[M], **sizes: Size) -> Generator[Send | Receive, Message |
     Raises:
         ProtocolError: the message is of another kind or size.
     """
-    return (yield from _wait(Receive(kind, sizes), kind))
+    return (yield from wait(Receive(kind, sizes), kind))
 
 
 def receive_within(
@@ -99,10 +99,11 @@ def receive_within(
     Raises:
         ProtocolError: the message is of another kind or size.
     """
-    return (yield from _wait(Receive(kind, sizes, seconds), kind))
+    return (yield from wait(Receive(kind, sizes, seconds), kind))
 
 
-def _wait(want: Receive, kind: type[M]) -> Generator[Send | Receive, Message | None, M]:
+def wait(want: Receive, kind: type[M]) -> Generator[Send | Receive, Message | None, M]:
+    """Wait for what ``want`` says, which can be a kind of ``Receive`` that says more; as ``receive``."""
     message = yield want
     if not isinstance(message, kind):
         raise ProtocolError(f"{kind.__name__} was due")

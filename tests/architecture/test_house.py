@@ -10,7 +10,7 @@ from tests.architecture.tree import MADE, ROOT, files, name, syntax
 LONGEST = 400
 KERNEL_FACES = {f"crypto/{module}.py" for module in (
     "rows", "hashing", "group", "curve25519", "elgamal", "oprf", "okvs", "ot", "tagset", "vole", "psi/vole",
-    "commitment", "filters/bloom", "filters/golomb", "filters/sorted",
+    "commitment", "filters/bloom", "filters/golomb", "filters/sorted", "secagg/ring", "secagg/shamir",
 )}  # fmt: skip
 LOOPBACK = {"127.0.0.1", "::1", "[::1]", "localhost", ""}
 OPENS = {

@@ -29,8 +29,10 @@ pub mod oprf;
 pub mod ot;
 pub mod prg;
 pub mod psi;
+pub mod ring;
 pub mod rows;
 pub mod scalars;
+pub mod shamir;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 pub mod tagset;

@@ -1,4 +1,4 @@
-//! AES-128 over many blocks at once: encryption, a generator, and hashes for correlated blocks.
+//! AES over many blocks at once: encryption, generators, and hashes for correlated blocks.
 //!
 //! A block is a `u128`; its least significant byte is the first byte of FIPS 197. Nothing here is parallel:
 //! who calls, knows the chunks. Everything is constant time: no implementation looks into a table.
@@ -7,6 +7,8 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use aes::cipher::consts::U16;
+use aes::cipher::BlockCipherEncrypt;
 use std::sync::LazyLock;
 
 /// The public key of `tccr`: the first 128 bits of the fraction of pi, so that nobody chose it.
@@ -15,7 +17,11 @@ static FIXED: LazyLock<Aes> = LazyLock::new(|| Aes::new(FIXED_KEY));
 
 /// AES-128 (FIPS 197) under one key. Wiped when dropped.
 #[derive(Clone)]
-pub struct Aes(Keys);
+pub struct Aes(Keys<aes::Aes128, 11>);
+
+/// AES-256 (FIPS 197) in counter mode under one key. Wiped when dropped.
+#[derive(Clone)]
+pub struct Aes256(Keys<aes::Aes256, 15>);
 
 /// Which instructions compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +32,20 @@ enum Backend {
 }
 
 #[derive(Clone)]
-enum Keys {
-    Portable(portable::Keys),
+enum Keys<C, const N: usize> {
+    Portable(portable::Keys<C>),
     #[cfg(target_arch = "x86_64")]
-    X86(x86::Keys),
+    X86(x86::Keys<N>),
+}
+
+impl<C: BlockCipherEncrypt<BlockSize = U16>, const N: usize> Keys<C, N> {
+    fn run(&self, mode: Mode, blocks: &mut [u128]) {
+        match self {
+            Self::Portable(keys) => keys.run(mode, blocks),
+            #[cfg(target_arch = "x86_64")]
+            Self::X86(keys) => keys.run(mode, blocks),
+        }
+    }
 }
 
 /// What is done with each block.
@@ -38,6 +54,8 @@ enum Mode {
     Encrypt,
     /// Encrypt a number instead, which counts the blocks from here on.
     Ctr(u128),
+    /// The same, but the number's most significant byte comes first: counter mode of NIST SP 800-38A.
+    BigEndian(u128),
     Cr,
     /// The tweak counts the blocks from here on.
     Tccr(u128),
@@ -49,6 +67,7 @@ impl Mode {
         match self {
             Self::Encrypt | Self::Cr => self,
             Self::Ctr(first) => Self::Ctr(first.wrapping_add(index)),
+            Self::BigEndian(first) => Self::BigEndian(first.wrapping_add(index)),
             Self::Tccr(tweak) => Self::Tccr(tweak.wrapping_add(index)),
         }
     }
@@ -97,22 +116,34 @@ impl Aes {
         })
     }
 
-    fn run(&self, mode: Mode, blocks: &mut [u128]) {
-        match &self.0 {
-            Keys::Portable(keys) => keys.run(mode, blocks),
-            #[cfg(target_arch = "x86_64")]
-            Keys::X86(keys) => keys.run(mode, blocks),
-        }
-    }
-
     /// Encrypt each block.
     pub fn encrypt(&self, blocks: &mut [u128]) {
-        self.run(Mode::Encrypt, blocks);
+        self.0.run(Mode::Encrypt, blocks);
     }
 
     /// Write the encryptions of `first`, `first + 1`, ... (modulo 2^128).
     pub fn ctr(&self, first: u128, out: &mut [u128]) {
-        self.run(Mode::Ctr(first), out);
+        self.0.run(Mode::Ctr(first), out);
+    }
+}
+
+impl Aes256 {
+    /// Expand a key.
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self::on(Backend::detect(), key)
+    }
+
+    fn on(backend: Backend, key: &[u8; 32]) -> Self {
+        Self(match backend {
+            Backend::Portable => Keys::Portable(portable::Keys::expand_long(key)),
+            #[cfg(target_arch = "x86_64")]
+            Backend::X86(instructions) => Keys::X86(instructions.expand_long(key)),
+        })
+    }
+
+    /// Write the key stream from block `first` on, the number of a block being its counter (NIST SP 800-38A, 6.5).
+    pub fn ctr(&self, first: u128, out: &mut [u128]) {
+        self.0.run(Mode::BigEndian(first), out);
     }
 }
 
@@ -156,14 +187,14 @@ fn davies_meyer_on(backend: Backend, keys: &[u128], blocks: &mut [u128]) {
 /// Replace each block `x` by `pi(x) ^ x`, where `pi` is AES under the key: the hash of Matyas, Meyer and
 /// Oseas, which is correlation robust (GKWY20, ePrint 2019/074) where `pi` is ideal.
 pub fn cr(key: &Aes, blocks: &mut [u128]) {
-    key.run(Mode::Cr, blocks);
+    key.0.run(Mode::Cr, blocks);
 }
 
 /// Replace block `x` at `index` by `pi(pi(x) ^ i) ^ pi(x)`, where `i = tweak + index` (modulo 2^128) and `pi`
 /// is AES under a public key: TMMO of GKWY20 (ePrint 2019/074), which is tweakable and circular correlation
 /// robust where `pi` is ideal.
 pub fn tccr(tweak: u128, blocks: &mut [u128]) {
-    FIXED.run(Mode::Tccr(tweak), blocks);
+    FIXED.0.run(Mode::Tccr(tweak), blocks);
 }
 
 #[cfg(test)]

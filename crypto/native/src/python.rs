@@ -26,7 +26,9 @@ mod hashing;
 mod okvs;
 mod ot;
 mod psi;
+mod ring;
 mod rows;
+mod shamir;
 mod tagset;
 mod vole;
 
@@ -356,7 +358,11 @@ mod _native {
         psi_decode_receiver, psi_decode_sender, psi_matches, psi_private, psi_store, psi_tags, PsiDecoded,
     };
     #[pymodule_export]
+    use super::ring::{ring_add_masks, ring_digests, ring_exceeds};
+    #[pymodule_export]
     use super::rows::{rows_join, rows_sort, rows_unique};
+    #[pymodule_export]
+    use super::shamir::{shamir_reconstruct, shamir_split};
     #[pymodule_export]
     use super::tagset::{tagset_pack, tagset_packed_bytes, tagset_positions};
     #[pymodule_export]

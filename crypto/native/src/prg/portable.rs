@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::Mode;
+use aes::cipher::consts::U16;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use aes::{Aes128, Aes256};
 use zeroize::Zeroize;
 
 /// Stays in the L1 cache.
@@ -10,14 +12,23 @@ const BATCH: usize = 64;
 
 /// An expanded key. Wiped when dropped.
 #[derive(Clone)]
-pub struct Keys(aes::Aes128);
+pub struct Keys<C>(C);
 
-impl Keys {
-    /// Expand a key.
+impl Keys<Aes128> {
+    /// Expand a key of 128 bits.
     pub fn expand(key: u128) -> Self {
-        Self(aes::Aes128::new(&Array::from(key.to_le_bytes())))
+        Self(Aes128::new(&Array::from(key.to_le_bytes())))
     }
+}
 
+impl Keys<Aes256> {
+    /// Expand a key of 256 bits.
+    pub fn expand_long(key: &[u8; 32]) -> Self {
+        Self(Aes256::new(key.into()))
+    }
+}
+
+impl<C: BlockCipherEncrypt<BlockSize = U16>> Keys<C> {
     /// Work on blocks in place.
     pub fn run(&self, mode: Mode, blocks: &mut [u128]) {
         let mut kept = [0; BATCH];
@@ -28,6 +39,12 @@ impl Keys {
                 Mode::Ctr(first) => {
                     blocks.fill(0);
                     add_numbers(first, blocks);
+                    self.encrypt(blocks);
+                }
+                Mode::BigEndian(first) => {
+                    blocks.fill(0);
+                    add_numbers(first, blocks);
+                    blocks.iter_mut().for_each(|block| *block = block.swap_bytes());
                     self.encrypt(blocks);
                 }
                 Mode::Cr => {

@@ -4,6 +4,8 @@
 //! not fill them is filled up, and takes as long as a single block.
 #![allow(unsafe_code)]
 
+mod expand;
+
 use super::Mode;
 use std::arch::x86_64::*;
 use std::array::from_fn;
@@ -14,8 +16,8 @@ const IN_FLIGHT: usize = 8;
 /// FIPS 197, 5.2: the constants of the key expansion.
 const RCON: [u8; ROUNDS] = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36];
 
-/// The key that comes before the first round, and that of each round.
-type Rounds = [u128; ROUNDS + 1];
+/// The bytes of a block, last first.
+const TURNED: u128 = 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f;
 
 /// Proof that this machine has AES-NI, and VAES if wide; there is no other way to get one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,18 +25,19 @@ pub struct Instructions {
     wide: bool,
 }
 
-/// An expanded key. Wiped when dropped.
+/// An expanded key: what comes before the first round, and the key of each round. Wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Keys {
-    rounds: Rounds,
+pub struct Keys<const N: usize> {
+    rounds: [u128; N],
     #[zeroize(skip)]
     on: Instructions,
 }
 
 impl Instructions {
-    /// AES-NI, where this machine has it.
+    /// AES-NI, where this machine has it, and SSSE3 with it, as every one so far.
     pub fn narrow() -> Option<Self> {
-        is_x86_feature_detected!("aes").then_some(Self { wide: false })
+        let aes = is_x86_feature_detected!("aes") && is_x86_feature_detected!("ssse3");
+        aes.then_some(Self { wide: false })
     }
 
     /// VAES, where this machine has it.
@@ -52,11 +55,19 @@ impl Instructions {
         }
     }
 
-    /// Expand a key.
-    pub fn expand(self, key: u128) -> Keys {
+    /// Expand a key of 128 bits.
+    pub fn expand(self, key: u128) -> Keys<{ ROUNDS + 1 }> {
         let mut keys = Keys { rounds: [0; ROUNDS + 1], on: self };
         // SAFETY: `self` is proof of AES-NI.
-        unsafe { expand(key, &mut keys.rounds) };
+        unsafe { expand::aes128(key, &mut keys.rounds) };
+        keys
+    }
+
+    /// Expand a key of 256 bits, its first half first.
+    pub fn expand_long(self, key: &[u8; 32]) -> Keys<15> {
+        let mut keys = Keys { rounds: [0; 15], on: self };
+        // SAFETY: `self` is proof of AES-NI.
+        unsafe { expand::aes256(key, &mut keys.rounds) };
         keys
     }
 
@@ -72,7 +83,7 @@ impl Instructions {
     }
 }
 
-impl Keys {
+impl<const N: usize> Keys<N> {
     /// Work on blocks in place.
     pub fn run(&self, mode: Mode, blocks: &mut [u128]) {
         if self.on.wide {
@@ -83,28 +94,6 @@ impl Keys {
             unsafe { narrow::run(&self.rounds, mode, blocks) }
         }
     }
-}
-
-/// FIPS 197, 5.2, four words at a time.
-#[target_feature(enable = "aes")]
-fn expand(key: u128, rounds: &mut Rounds) {
-    #[target_feature(enable = "aes")]
-    fn next<const RCON: i32>(key: __m128i) -> __m128i {
-        let last = _mm_shuffle_epi32::<0xff>(_mm_aeskeygenassist_si128::<RCON>(key));
-        let key = _mm_xor_si128(key, _mm_slli_si128::<4>(key));
-        let key = _mm_xor_si128(key, _mm_slli_si128::<8>(key));
-        _mm_xor_si128(key, last)
-    }
-    let (rounds, _) = rounds.as_chunks_mut();
-    let mut key = narrow::load(&[key]);
-    narrow::store(key, &mut rounds[0]);
-    macro_rules! rounds {
-        ($($round:literal: $rcon:literal),*) => { $(
-            key = next::<$rcon>(key);
-            narrow::store(key, &mut rounds[$round]);
-        )* };
-    }
-    rounds!(1: 0x01, 2: 0x02, 3: 0x04, 4: 0x08, 5: 0x10, 6: 0x20, 7: 0x40, 8: 0x80, 9: 0x1b, 10: 0x36);
 }
 
 /// The work on registers of one width; the items say what a register is, how to fill and empty it, and who
@@ -123,7 +112,7 @@ macro_rules! registers {
 
             /// Work on blocks in place.
             #[target_feature(enable = $features)]
-            pub fn run(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
+            pub fn run<const N: usize>(rounds: &[u128; N], mode: Mode, blocks: &mut [u128]) {
                 let (batches, left) = blocks.as_chunks_mut();
                 for (batch, at) in batches.iter_mut().zip((0..).step_by(BATCH)) {
                     work(rounds, mode.at(at), batch);
@@ -134,10 +123,11 @@ macro_rules! registers {
 
             #[inline]
             #[target_feature(enable = $features)]
-            pub fn work(rounds: &Rounds, mode: Mode, batch: &mut Batch) {
+            pub fn work<const N: usize>(rounds: &[u128; N], mode: Mode, batch: &mut Batch) {
                 let output = match mode {
                     Mode::Encrypt => encrypt(rounds, open(batch)),
                     Mode::Ctr(first) => encrypt(rounds, count(first)),
+                    Mode::BigEndian(first) => encrypt(rounds, count(first).map(|register| turn(register))),
                     Mode::Cr => {
                         let inputs = open(batch);
                         add(encrypt(rounds, inputs), inputs)
@@ -155,14 +145,13 @@ macro_rules! registers {
             /// FIPS 197, 5.1.
             #[inline]
             #[target_feature(enable = $features)]
-            fn encrypt(rounds: &Rounds, mut state: State) -> State {
-                let [first, middle @ .., last] = rounds;
-                state = add(state, [broadcast(first); IN_FLIGHT]);
-                for key in middle {
+            fn encrypt<const N: usize>(rounds: &[u128; N], mut state: State) -> State {
+                state = add(state, [broadcast(&rounds[0]); IN_FLIGHT]);
+                for key in &rounds[1..N - 1] {
                     let key = broadcast(key);
                     state = state.map(|register| round(register, key));
                 }
-                let key = broadcast(last);
+                let key = broadcast(&rounds[N - 1]);
                 state.map(|register| last_round(register, key))
             }
 
@@ -245,7 +234,7 @@ macro_rules! registers {
 
 registers!(
     narrow,
-    "aes",
+    "aes,ssse3",
     {
         type Register = __m128i;
         const LANES: usize = 1;
@@ -292,7 +281,10 @@ registers!(
         fn up_two(key: Register) -> Register {
             _mm_slli_si128::<8>(key)
         }
-        fn leftover(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
+        fn turn(register: Register) -> Register {
+            _mm_shuffle_epi8(register, load(&[TURNED]))
+        }
+        fn leftover<const N: usize>(rounds: &[u128; N], mode: Mode, blocks: &mut [u128]) {
             if !blocks.is_empty() {
                 let mut batch = [0; BATCH];
                 batch[..blocks.len()].copy_from_slice(blocks);
@@ -353,7 +345,10 @@ registers!(
         fn up_two(key: Register) -> Register {
             _mm256_slli_si256::<8>(key)
         }
-        fn leftover(rounds: &Rounds, mode: Mode, blocks: &mut [u128]) {
+        fn turn(register: Register) -> Register {
+            _mm256_shuffle_epi8(register, broadcast(&TURNED))
+        }
+        fn leftover<const N: usize>(rounds: &[u128; N], mode: Mode, blocks: &mut [u128]) {
             narrow::run(rounds, mode, blocks);
         }
     }
