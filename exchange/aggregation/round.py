@@ -18,12 +18,12 @@ from crypto import labels
 from crypto.secagg.discovery import Setup
 from exchange.aggregation.lots import EPOCH_DAYS, LEAST_MEMBERS, Parts, epoch_of
 from exchange.agreement import is_text
-from exchange.names import is_alliance_name, is_member_id
 from exchange.errors import SessionRefused
 from exchange.identity import encoding
 from exchange.identity.roster import MAX_NUMBER, Roster
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.ledger.runs import DISCOVER
+from exchange.names import is_alliance_name, is_member_id
 
 VERSION = 1
 KEY_BYTES = HASH_BYTES = 32

@@ -7,9 +7,9 @@ from typing import Any
 from exchange.aggregation.opening import Opening
 from exchange.cli.export import identifiers
 from exchange.cli.output import say, stderr, stdout, table
+from exchange.clock import utc_now
 from exchange.export.counted import CountedBy, Entry, bundle, sightingdb
 from exchange.indicators import Tlp
-from exchange.clock import utc_now
 from exchange.node import Node
 from exchange.store.contributions import Contribution
 from exchange.together.outcome import Outcome

@@ -15,7 +15,6 @@ from exchange.cli.demo_alliance import count_together
 from exchange.cli.local import found, serving, take_in
 from exchange.cli.match import as_result, held_types
 from exchange.cli.output import JsonOption, emit, say, size, stdout, steps, table
-from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.data import samples
 from exchange.disclosure import Outcome, Wish

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto.hashing import HASH_BYTES, item_rows
+from crypto.rows import Rows
 from exchange.indicators import Indicator, IndicatorType
 from exchange.indicators.context import Context
 from exchange.indicators.warninglists import Mode, WarningLists

@@ -17,11 +17,11 @@ from exchange.errors import ConfigError, InputError, PeerMisbehaved, PolicyRefus
 from exchange.identity import keys
 from exchange.ledger.runs import Runs
 from exchange.node import Node, checked
-from exchange.store.home import open_store
 from exchange.policy import Policy
 from exchange.policy import aggregation as rules
 from exchange.rpc.coordinator_link import CoordinatorLink
 from exchange.store.contributions import Contribution, Contributions
+from exchange.store.home import open_store
 from exchange.store.journal import Journal
 from exchange.together.outcome import result
 
@@ -106,7 +106,6 @@ class Joining:
             by_type=None if dictionary is None else dictionary.by_type,
             repeated=None if dictionary is None else repeated(dictionary, self._earlier(opening, runs)),
             derived=None if dictionary is None else self._derived(opening),
-            repeated=None if dictionary is None else self._repeated(opening, dictionary),
         )  # fmt: skip
         quarantined = node.ledger.history(opening.coordinator, now).quarantined
         past = rules.Together(runs=runs, quarantined=quarantined or "")
@@ -131,12 +130,6 @@ class Joining:
             return None
         count = result(self._node, opening.base.hex())
         return count.goes_on(opening.members, opening.minimum, opening.reporters).root
-
-    def _repeated(self, opening: Opening, dictionary: Dictionary) -> int:
-        """How many of its entries may have been counted before; what we no longer keep may have had all."""
-        kept = {c.context.hex(): c for c in self._kept.all()}
-        earlier = (kept.get(run.session) for run in rules.meeting(opening, self._node.ledger.runs()))
-        return repeated(dictionary, [None if c is None else Dictionary.decode(c.dictionary) for c in earlier])
 
     async def go_on(
         self,

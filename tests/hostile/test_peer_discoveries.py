@@ -14,11 +14,11 @@ import pytest
 from crypto.secagg import helpers
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns, Round, day_of
+from exchange.clock import utc_now
 from exchange.discovery import signing
 from exchange.discovery.world import CHUNK_BYTES, Stage
 from exchange.identity import encoding
 from exchange.indicators import IndicatorType
-from exchange.clock import utc_now
 from exchange.store.alliance import node_keys
 from exchange.v1 import discovery_pb2 as pb
 from tests.e2e.nodes import entries
