@@ -19,7 +19,7 @@ that were signed before they sign it (``crypto.secagg.masks``).
 """
 
 from collections.abc import Callable, Sequence
-from secrets import token_bytes
+from secrets import randbelow, token_bytes
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -265,7 +265,7 @@ class _Member:
         count, survivors = masks.chunks(setup), len(view.survivors)
         digests = (yield from _fetch(Digests, None, (survivors, count * HASH_BYTES))).rows
         masks.check_digests(view, digests)
-        for chunk in _drawn(count, sample, self._rng):
+        for chunk in _drawn(count, sample):
             where = masks.chunk_words(setup, chunk)
             size = (survivors, (where.stop - where.start) * setup.word_bytes)
             masked = (yield from _fetch(Chunk, chunk, size)).rows
@@ -312,9 +312,9 @@ def _fetch(kind: type[M], chunk: int | None, size: tuple[int, int]) -> Role[M]:
     return wait(Fetch(kind, {"rows": size}, chunk=chunk), kind)
 
 
-def _drawn(count: int, sample: int | None, rng: Rng) -> list[int]:
-    """Which chunks to compute anew; nobody else can foresee them."""
+def _drawn(count: int, sample: int | None) -> list[int]:
+    """Which chunks to compute anew. Not from the member's seed: after a restart that would foretell it."""
     left = list(range(count))
     if sample is None or sample >= count:
         return left
-    return sorted(left.pop(int.from_bytes(rng(16), "little") % len(left)) for _ in range(sample))
+    return sorted(left.pop(randbelow(len(left))) for _ in range(sample))

@@ -262,6 +262,16 @@ class Opening:
         """Where a member stands in the list; None where it does not."""
         return self.members.index(member) if member in self.members else None
 
+    def buries(self, before: "Opening") -> bool:
+        """Say whether an earlier attempt that this run abandons can never be opened, once this one is joined.
+
+        Of those that join, all but newcomers and liars keep silent there from then on. What is left of its
+        members must not be as many as open it: see docs/adr/0011.
+        """
+        n, newcomers = len(before.members), set(self.members) - set(before.members)
+        joined = max(threshold(len(self.members)), self.minimum)
+        return joined - len(newcomers) + threshold(n) > n + (n - 1) // 3
+
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
         """Read an opening: its one encoding and nothing else.

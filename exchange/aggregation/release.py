@@ -156,26 +156,12 @@ def rows(dictionary: Dictionary, result: Released, visible: NDArray[np.bool_]) -
     ]
 
 
-def goes_on(
-    count: Opening,
-    vector: NDArray[Any],
-    survivors: Sequence[int],
-    *,
-    members: Sequence[str],
-    minimum: int,
-    reporters: int,
-) -> NDArray[np.int64]:
-    """Return the positions over which a sum goes on from a count, ascending.
-
-    An entry goes on if so many members saw it themselves that ``reporters`` of them are left in the sum,
-    whoever is lost on the way: those that are not asked any more, and as many as may drop out.
+def goes_on(count: Opening, vector: NDArray[Any], reporters: int) -> NDArray[np.int64]:
+    """Return the positions over which a sum goes on from a count, ascending: what so many saw themselves.
 
     Args:
         count: the opening of the count.
         vector: its result, ``(d,)``.
-        survivors: positions in ``count`` of those whose sum that is.
-        members: who is asked for the sum.
-        minimum: the least number of members whose sum will be opened.
         reporters: the least number of reporters behind a released number.
 
     Raises:
@@ -183,6 +169,27 @@ def goes_on(
     """
     if count.measure is not Measure.COUNT or count.noise is not None:
         raise InputError("a sum goes on from a count without noise")
-    gone = {count.members[position] for position in survivors} - set(members)
     own = vector.reshape(count.entries, count.words)[:, OWN].astype(np.int64)
-    return np.flatnonzero(own >= reporters + len(gone) + len(members) - minimum)
+    return np.flatnonzero(own >= reporters)
+
+
+def strays(total: Opening, count: Opening, survivors: Sequence[int]) -> str:
+    """Say in what a sum strays from the count that it goes on from, or ``""``.
+
+    Both say how many saw an entry themselves. With a member less in the sum, the difference would be what
+    that member holds; and over fewer days, an entry that many saw could be down to one.
+
+    Args:
+        total: the opening of the sum.
+        count: that of the count.
+        survivors: positions in ``count`` of those whose sum the count is.
+    """
+    alike = {
+        "days": (total.window, total.max_age_days) == (count.window, count.max_age_days),
+        "canonical profile": total.profile == count.profile,
+        "members than those that were counted": total.members
+        == tuple(count.members[position] for position in survivors),
+    }
+    if differing := [what for what, same in alike.items() if not same]:
+        return f"other {differing[0]}"
+    return "" if total.minimum == len(total.members) else "fewer members in the end"

@@ -131,11 +131,12 @@ def _counts(opening: Opening, seen: Seen) -> bool:
 
 
 def _value(measure: Measure, own: Sequence[Seen]) -> int:
-    """How much we saw of an entry; what nobody counted was seen once, and no confidence weighs nothing.
+    """How much we saw of an entry, at least 1; what nobody counted was seen once, no confidence is the least.
 
-    Where several feeds of ours say something, the most of it counts: they may have seen the same.
+    Where several feeds of ours say something, the most of it counts: they may have seen the same. Who saw an
+    entry never puts in nothing: enough members were counted for it, and all of them have to stand behind it.
     """
     if not own:
         return 0
-    times = max(1 if one.sightings is None else one.sightings for one in own)
-    return times if measure is Measure.SIGHTINGS else times * max(one.confidence or 0 for one in own)
+    times = max(one.sightings or 1 for one in own)
+    return times if measure is Measure.SIGHTINGS else times * max(one.confidence or 1 for one in own)

@@ -104,6 +104,7 @@ class RunPapers:
             us=self._log.member,
             roster_epoch=self._log.history.epoch,
             roster_hash=self._hash_in_force(),
+            given_up={c.hex(): o for c in opening.abandons if (o := self._log.opening(c.hex())) is not None},
         )
         history = Together(before, quarantine_of(self._decided.get(leaf.peer, ())))
         decision = decide(policy, asked, history, moment(leaf.time))

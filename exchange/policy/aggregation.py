@@ -39,6 +39,8 @@ class Convening:
             ``exchange.aggregation.dictionary.repeated`` finds it; None while we have not looked.
         derived: in a sum, the root of the dictionary that follows from the count before it, as we computed it
             from our own copy of its result; None while we have not.
+        strays: in a sum, in what it strays from that count: see ``exchange.aggregation.release.strays``.
+        given_up: the openings of the runs that it abandons, by context in hex, as far as they are here.
     """
 
     opening: Opening
@@ -48,6 +50,8 @@ class Convening:
     by_type: Mapping[IndicatorType, int] | None = None
     repeated: int | None = None
     derived: bytes | None = None
+    strays: str = ""
+    given_up: Mapping[str, Opening] = field(default_factory=dict)
 
     @property
     def types(self) -> tuple[IndicatorType, ...]:
@@ -252,7 +256,7 @@ def _budget(case: Case) -> Objection | None:
     past = [
         _release(datetime.fromisoformat(run.time), run.epsilon_milli, run.key, map(IndicatorType, run.types))
         for run in case.history.runs
-        if run.epsilon_milli and run.masked and not run.harmless
+        if run.epsilon_milli and not run.harmless
     ]
     try:
         admit(wanted, past, Budget())
@@ -328,9 +332,11 @@ def _base(case: Case) -> Objection | Pending | None:
     base = case.history.runs.joined(opening.base.hex())
     if base is None or not base.counted or base.key.measure != Measure.COUNT:
         return Objection("the count that it goes on from is none that we have finished")
-    asked = key_of(opening)
+    asked, stray = key_of(opening), case.request.strays
     if base.key[3:] != asked[3:] or base.key.purpose != asked.purpose:
-        return Objection("the count that it goes on from had another window or purpose")
+        stray = "another window or purpose"
+    if stray:
+        return Objection(f"the count that it goes on from had {stray}")
     if case.request.derived is None:
         return _DICTIONARY
     if case.request.derived != opening.dictionary:
@@ -343,7 +349,7 @@ def _once(case: Case) -> Objection | None:
         return Objection("a run was joined since on the promise to say nothing in this one")
     found = case.history.runs.in_the_way(key_of(case.opening), _abandons(case.opening))
     if not found:
-        return None
+        return _unburied(case)
     said = {
         "counted": "was counted",
         "shared": "may have been opened: our shares have left",
@@ -351,6 +357,18 @@ def _once(case: Case) -> Objection | None:
     }
     one = found[0]
     return Objection(f"the same window {said[one.reason]}, in the run {one.run.session[:16]}")
+
+
+def _unburied(case: Case) -> Objection | None:
+    """An attempt that has our vector must not be opened by those that do not join this one."""
+    for session in sorted(_abandons(case.opening)):
+        run, before = case.history.runs.joined(session), case.request.given_up.get(session)
+        if run is None or not run.masked:
+            continue
+        if before is None or not case.opening.buries(before):
+            reason = f"too few of its members took part in the run {session[:16]}: that could still be opened"
+            return Objection(reason)
+    return None
 
 
 def _per_day(case: Case) -> Objection | None:

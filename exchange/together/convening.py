@@ -11,6 +11,7 @@ from crypto.secagg.base import LEAST, threshold
 from crypto.secagg.noise import Noise, honest
 from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import SUM_WIDTH, Measure, Opening, Visibility
+from exchange.aggregation.release import strays
 from exchange.counting.books import CoordinatorsBooks
 from exchange.errors import InputError, PeerMisbehaved
 from exchange.identity import keys
@@ -18,7 +19,7 @@ from exchange.indicators import PROFILE
 from exchange.node import Node
 from exchange.policy import aggregation as rules
 from exchange.store.aggregations import Aggregations
-from exchange.together.outcome import result
+from exchange.together.outcome import Outcome, result
 
 SLOTS = 8
 SUM_CAP = 1 << 20
@@ -34,8 +35,10 @@ class Plan:
         measure: what.
         window: first and last day.
         purpose: why.
-        members: who is asked; everybody on the roster where nobody is named.
-        minimum: the least number of members whose sum is opened; as many as open one where it is left out.
+        members: who is asked; where nobody is named, everybody on the roster, and for a sum those that
+            were counted.
+        minimum: the least number of members whose sum is opened; where it is left out, as many as open one,
+            and for a sum all of them.
         reporters: the least number of reporters behind a released number.
         step_s: how long each step waits.
         max_age_days: on one of so many last days of the window, or None.
@@ -68,12 +71,13 @@ def convene(node: Node, plan: Plan) -> Opening:
     """
     now = node.desk.clock()
     roster = node.alliance.current()
-    members = tuple(sorted(set(plan.members))) or tuple(member.id for member in roster.members)
+    count = result(node, plan.base) if plan.dictionary is None else None
+    everybody = tuple(member.id for member in roster.members) if count is None else count.survivors
+    members = tuple(sorted(set(plan.members))) or everybody
     if unknown := [name for name in members if name not in roster.by_id]:
         raise InputError(f"{unknown[0]} is not on the roster", hint="see: cosight alliance roster")
     try:
-        dictionary, base = _over(node, plan, members)
-        opening = _opening(node, plan, members, dictionary, base)
+        opening, dictionary = _planned(node, plan, members, count)
         node.setup(opening)
     except (PeerMisbehaved, ParameterError) as e:
         raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
@@ -86,13 +90,22 @@ def convene(node: Node, plan: Plan) -> Opening:
     return opening
 
 
-def _over(node: Node, plan: Plan, members: tuple[str, ...]) -> tuple[Dictionary, bytes]:
-    """Over which indicators is counted, and the count before it, if there is one."""
-    if plan.dictionary is not None:
-        return plan.dictionary, b""
-    count = result(node, plan.base)
-    found = count.goes_on(members, plan.minimum or least(len(members)), plan.reporters)
-    return found, count.opening.context
+def _planned(
+    node: Node, plan: Plan, members: tuple[str, ...], count: Outcome | None
+) -> tuple[Opening, Dictionary]:
+    """The opening, and over which indicators: of a sum, those that follow from the count before it."""
+    if count is None:
+        assert plan.dictionary is not None
+        return _opening(node, plan, members, plan.dictionary, b""), plan.dictionary
+    plan = replace(plan, minimum=plan.minimum or len(members))
+    dictionary = count.goes_on(plan.reporters)
+    opening = _opening(node, plan, members, dictionary, count.opening.context)
+    if stray := strays(opening, count.opening, count.counted.tally.survivors):
+        raise InputError(
+            f"the count that it goes on from had {stray}",
+            hint="leave --members and --minimum out, and name the window of the count",
+        )
+    return opening, dictionary
 
 
 def _opening(

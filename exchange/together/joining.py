@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from crypto import labels
 from crypto.secagg.ring import CHUNK_BYTES
 from exchange.aggregation.dictionary import Dictionary, repeated
 from exchange.aggregation.opening import Measure, Opening
+from exchange.aggregation.release import strays
 from exchange.aggregation.vector import fill
 from exchange.counting.books import MembersBooks
 from exchange.counting.taking_part import Input, Part, TakingPart
@@ -105,7 +107,7 @@ class Joining:
             opening=opening, us=self._home.member, roster_epoch=epoch, roster_hash=roster_hash,
             by_type=None if dictionary is None else dictionary.by_type,
             repeated=None if dictionary is None else repeated(dictionary, self._earlier(opening, runs)),
-            derived=None if dictionary is None else self._derived(opening),
+            given_up=self._given_up(opening), **self._base(opening),
         )  # fmt: skip
         quarantined = node.ledger.history(opening.coordinator, now).quarantined
         past = rules.Together(runs=runs, quarantined=quarantined or "")
@@ -124,12 +126,19 @@ class Joining:
         met = (kept.get(run.session) for run in rules.meeting(opening, runs))
         return [None if one is None else Dictionary.decode(one.dictionary) for one in met]
 
-    def _derived(self, opening: Opening) -> bytes | None:
-        """What a sum has to run over, by our own copy of the count before it."""
-        if opening.measure is Measure.COUNT:
-            return None
+    def _given_up(self, opening: Opening) -> dict[str, Opening]:
+        """The openings of attempts that this one abandons, as far as we took part in them."""
+        kept = {c.context: c for c in self._kept.all()}
+        return {c.hex(): Opening.decode(kept[c].opening) for c in opening.abandons if c in kept}
+
+    def _base(self, opening: Opening) -> dict[str, Any]:
+        """How a sum follows from the count before it, by our own copy of that, if we have one."""
+        run = self._node.ledger.runs().joined(opening.base.hex())
+        if run is None or not run.counted or run.key.measure != Measure.COUNT:
+            return {}
         count = result(self._node, opening.base.hex())
-        return count.goes_on(opening.members, opening.minimum, opening.reporters).root
+        stray = strays(opening, count.opening, count.counted.tally.survivors)
+        return {"strays": stray, "derived": count.goes_on(opening.reporters).root}
 
     async def go_on(
         self,

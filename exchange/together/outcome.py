@@ -1,6 +1,5 @@
 """What came of a run, for whoever may see it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,17 +38,18 @@ class Outcome:
         """The released numbers that we may be shown, the largest first."""
         return rows(self.dictionary, self.released, self.visible)
 
-    def goes_on(self, members: Sequence[str], minimum: int, reporters: int) -> Dictionary:
+    def goes_on(self, reporters: int) -> Dictionary:
         """The dictionary of a sum that goes on from this count.
 
         Raises:
             InputError: no entry has enough reporters, or this is no count without noise.
         """
-        positions = goes_on(
-            self.opening, self.counted.vector, self.counted.tally.survivors,
-            members=members, minimum=minimum, reporters=reporters,
-        )  # fmt: skip
-        return self.dictionary.subset(positions)
+        return self.dictionary.subset(goes_on(self.opening, self.counted.vector, reporters))
+
+    @property
+    def survivors(self) -> tuple[str, ...]:
+        """Whose sum it is."""
+        return tuple(self.opening.members[position] for position in self.counted.tally.survivors)
 
 
 def result(node: Node, beginning: str) -> Outcome:

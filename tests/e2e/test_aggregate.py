@@ -299,10 +299,9 @@ def test_a_sum_goes_on_from_a_count(homes: dict[str, Home], tmp_path: Path) -> N
         )["session"]  # fmt: skip
         with beside(homes, node.address, *NAMES) as begun:
             for one in begun.values():
-                # One of four may be lost: over entries that three have seen, two are left in any case.
-                assert numbers(one.ends()) == expected(*NAMES, least=3)
+                assert numbers(one.ends()) == expected(*NAMES, least=2)
     bundle = cosight(homes["bob"], "aggregate", "result", session, "--format", "stix")
     sightings = [o for o in bundle["objects"] if o["type"] == "sighting"]
-    assert Counter(o["count"] for o in sightings) == Counter(expected(*NAMES, least=3).values())
+    assert Counter(o["count"] for o in sightings) == Counter(expected(*NAMES, least=2).values())
     records = cosight(homes["bob"], "aggregate", "result", session, "--format", "sightingdb")["items"]
-    assert {r["value"]: r["consensus"] for r in records} == expected(*NAMES, least=3)
+    assert {r["value"]: r["consensus"] for r in records} == expected(*NAMES, least=2)

@@ -1,6 +1,6 @@
 """An opening has one encoding; whatever is altered in it is another run, or none."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto.secagg.base import threshold
 from exchange.aggregation.opening import MAX_SUM_CAP, Measure, Opening, Visibility
 from exchange.errors import PeerMisbehaved
 from exchange.indicators import IndicatorType
@@ -178,3 +179,25 @@ def test_arbitrary_bytes_give_the_one_error(body: bytes) -> None:
 
 def test_measures_are_words_of_the_ledger() -> None:
     assert [str(m) for m in Measure] == ["count", "sightings", "severity"]
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 7, 8, 9, 10, 30, 100])
+def test_an_attempt_without_its_culprit_buries_the_one_before(n: int) -> None:
+    names = tuple(f"m{i:03}" for i in range(n))
+    first = replace(OPENING, members=names)
+    assert replace(OPENING, members=names).buries(first)
+    assert replace(OPENING, members=names[1:], minimum=3).buries(first)
+
+
+def test_a_small_group_does_not_bury_what_the_others_could_open() -> None:
+    """Three of ten are told that it broke; the other seven open it, and the three are summed up once more."""
+    names = tuple(f"m{i:03}" for i in range(10))
+    first = replace(OPENING, members=names)
+    for n, buried in ((3, False), (5, False), (8, False), (9, True)):
+        least = threshold(n)
+        silent = least - 3  # of those that join, three of ten may lie
+        assert (10 - silent < threshold(10)) is buried
+        assert replace(OPENING, members=names[:n], minimum=3).buries(first) is buried
+    assert replace(OPENING, members=names[:7], minimum=7).buries(first), "all of them, so seven are silent"
+    strangers = tuple(f"n{i:03}" for i in range(5))
+    assert not replace(OPENING, members=(*names[:5], *strangers), minimum=7).buries(first)

@@ -1,5 +1,6 @@
 """What is released: enough voices, no dominance, not noise alone; and who is shown it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.aggregation.opening import Visibility
-from exchange.aggregation.release import Released, goes_on, release, rows, shown
+from exchange.aggregation.release import Released, goes_on, release, rows, shown, strays
 from exchange.errors import InputError
 from tests.exchange.aggregation.openings import MEMBERS, SUM, dictionary, over
 
@@ -134,22 +135,30 @@ class TestShown:
 
 class TestGoesOn:
     VECTOR = np.array([[3, 0], [4, 9], [5, 0], [2, 9]], np.uint8).reshape(-1)
-
-    def positions(self, survivors: tuple[int, ...], members: tuple[str, ...], minimum: int) -> list[int]:
-        opening = over(WORDS, slots=2)
-        how: dict[str, Any] = {"members": members, "minimum": minimum, "reporters": 3}
-        return goes_on(opening, self.VECTOR, survivors, **how).tolist()
+    EVERYBODY = (0, 1, 2, 3, 4)
 
     def test_own_sightings_of_enough_members_go_on(self) -> None:
-        assert self.positions((0, 1, 2, 3, 4), MEMBERS, 5) == [0, 1, 2]
-
-    def test_as_many_more_as_may_be_lost(self) -> None:
-        assert self.positions((0, 1, 2, 3, 4), MEMBERS, 4) == [1, 2]
-        assert self.positions((0, 1, 2, 3, 4), MEMBERS[:4], 4) == [1, 2]
-        assert self.positions((0, 1, 2, 3), MEMBERS[:4], 4) == [0, 1, 2]
-        assert self.positions((0, 1, 2, 3, 4), MEMBERS[:4], 3) == [2]
+        assert goes_on(over(WORDS, slots=2), self.VECTOR, 3).tolist() == [0, 1, 2]
+        assert goes_on(over(WORDS, slots=2), self.VECTOR, 5).tolist() == [2]
 
     def test_nothing_follows_from_noise_or_from_a_sum(self) -> None:
         for opening in (over(WORDS, **TestNoise.NOISY), TIMES):
             with pytest.raises(InputError):
-                goes_on(opening, np.zeros(opening.size), (0,), members=MEMBERS, minimum=4, reporters=3)
+                goes_on(opening, np.zeros(opening.size), 3)
+
+    def test_a_sum_is_of_those_that_were_counted_and_of_all_of_them(self) -> None:
+        count, total = over(WORDS), over(WORDS, **SUM | {"minimum": 5})
+        assert strays(total, count, self.EVERYBODY) == ""
+        left = replace(total, members=MEMBERS[:4], minimum=4)
+        assert strays(left, count, (0, 1, 2, 3)) == ""
+        assert strays(left, count, self.EVERYBODY) == "other members than those that were counted"
+        assert strays(total, count, (0, 1, 2, 3)) == "other members than those that were counted"
+        assert strays(replace(total, minimum=4), count, self.EVERYBODY) == "fewer members in the end"
+
+    def test_a_sum_is_over_the_days_that_were_counted(self) -> None:
+        count, total = over(WORDS), over(WORDS, **SUM | {"minimum": 5})
+        assert strays(replace(total, max_age_days=1), count, self.EVERYBODY) == "other days"
+        assert strays(replace(total, window=(total.window[1],) * 2), count, self.EVERYBODY) == "other days"
+        assert (
+            strays(replace(total, profile="cti-c14n/2"), count, self.EVERYBODY) == "other canonical profile"
+        )

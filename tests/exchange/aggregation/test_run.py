@@ -76,7 +76,7 @@ def test_a_count_is_the_plain_count_of_those_that_are_left(drops: dict[int, Step
 def test_a_sum_goes_on_from_a_count_over_what_enough_saw_themselves() -> None:
     count, known = over(WORDS, minimum=5), stores()
     aggregate, _ = run(count, known)
-    positions = goes_on(count, aggregate.vector, aggregate.survivors, members=MEMBERS, minimum=5, reporters=3)
+    positions = goes_on(count, aggregate.vector, 3)
     SECOND[:] = positions.tolist()
     part = WORDS.subset(positions)
     times = over(part, **SUM | {"base": count.context, "minimum": 5})
@@ -87,7 +87,7 @@ def test_a_sum_goes_on_from_a_count_over_what_enough_saw_themselves() -> None:
     assert 0 < len(SECOND) < 40
     for place, at in enumerate(SECOND):
         values = [said[at][0].sightings for said in known if at in said and said[at][0].own]
-        assert result.numbers[place] == sum(v or 0 for v in values)
+        assert result.numbers[place] == sum(v or 1 for v in values)
         assert result.reporters[place] == len(values) >= 3
     assert {row.indicator for row in rows(part, result, np.ones(len(part), bool))} <= {*part}
 

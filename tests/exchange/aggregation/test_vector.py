@@ -114,10 +114,10 @@ class TestSum:
             (Measure.SIGHTINGS, [replace(OWN, sightings=40), replace(OWN, sightings=7)], 40),
             (Measure.SIGHTINGS, [replace(COPY, sightings=40)], 0),
             (Measure.SIGHTINGS, [OWN, replace(COPY, sightings=40)], 1),
-            (Measure.SIGHTINGS, [replace(OWN, sightings=0)], 0),
-            (Measure.SEVERITY, [replace(OWN, sightings=40)], 0),
             (Measure.SEVERITY, [replace(OWN, sightings=40, confidence=50)], 2000),
             (Measure.SEVERITY, [replace(OWN, confidence=50)], 50),
+            (Measure.SEVERITY, [replace(OWN, sightings=40)], 40),
+            (Measure.SIGHTINGS, [replace(OWN, sightings=0)], 1),
         ],
     )
     def test_our_own_numbers_count_and_no_others(

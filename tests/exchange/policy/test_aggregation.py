@@ -16,6 +16,7 @@ from tests.exchange.policy.together import (
     BASE,
     CASES,
     DONE,
+    MASKED,
     REFUSED,
     SUMMING,
     Alone,
@@ -40,6 +41,11 @@ def test_a_sum_over_what_follows_from_a_count_is_allowed() -> None:
 
 def test_a_failed_attempt_may_be_repeated_where_it_is_abandoned() -> None:
     assert before(joined(), abandons=(BASE,)).decision().allowed
+
+
+def test_one_that_was_masked_may_be_repeated_by_enough_of_its_members() -> None:
+    asked = {"given_up": {BASE.hex(): OPENING}}
+    assert before(joined(), MASKED, asked=asked, abandons=(BASE,)).decision().allowed
 
 
 def test_without_a_table_nothing_is_allowed() -> None:
@@ -114,7 +120,8 @@ def test_where_entries_could_have_been_counted_before_that_is_looked_at() -> Non
 def test_nothing_that_is_asked_depends_on_what_we_hold() -> None:
     """A refusal that did would tell the coordinator something about our set, adaptively and without noise."""
     assert {f.name for f in fields(Convening)} == {
-        "opening", "us", "roster_epoch", "roster_hash", "by_type", "derived", "repeated",
+        "opening", "us", "roster_epoch", "roster_hash", "by_type", "derived", "repeated", "strays",
+        "given_up",
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from exchange.ledger.leaf import FIRST
 from exchange.ledger.runs import Runs
 from exchange.policy import Decision, parse
 from exchange.policy.aggregation import Convening, Together, decide, key_of
-from tests.exchange.aggregation.openings import OPENING, SUM, opening
+from tests.exchange.aggregation.openings import MEMBERS, OPENING, SUM, opening
 from tests.exchange.policy.cases import NOW
 
 USUAL = {
@@ -68,16 +68,19 @@ ADDING = SUM | {"dictionary": ROOT}
 HALVES = {IndicatorType.DOMAIN: 2500, IndicatorType.IPV4: 2500}
 
 
+TEN = tuple(sorted((*MEMBERS, "bachman", "massive", "pied", "piper", "soylent")))
+GIVEN_UP = {"given_up": {BASE.hex(): replace(OPENING, members=TEN)}}
+NEWCOMERS = {"given_up": {BASE.hex(): replace(OPENING, members=("acme", "hooli", "pied", "piper", "umbra"))}}
 NOISY: dict[str, Any] = {"slots": 1, "width": 16, "epsilon_milli": 1000}
 SPENT = [
     leaf
     for n in range(4)
     for leaf in (
         joined(bytes([n]) * 32, timedelta(days=29 - n), window=(date(2025, 1 + n, 1),) * 2, **NOISY),
-        entry(Kind.MASKED, (bytes([n]) * 32).hex()),
+        *([entry(Kind.MASKED, (bytes([n]) * 32).hex())] if n % 2 else []),
     )
 ]
-"""All that may be told in 30 days."""
+"""All that may be told in 30 days: joined is as good as told, for the vector may leave at any time."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,9 @@ REFUSED: dict[str, list[Alone]] = {
         before(joined(), MASKED, SHARED, abandons=(BASE,)),
         before(joined(), MASKED),
         before(joined()),
+        before(joined(), MASKED, abandons=(BASE,)),
+        before(joined(), MASKED, asked=GIVEN_UP, abandons=(BASE,)),
+        before(joined(), MASKED, asked=NEWCOMERS, abandons=(BASE,)),
     ],
     "a11-base": [
         before(lines=SUMMING, **ADDING),
@@ -164,6 +170,7 @@ REFUSED: dict[str, list[Alone]] = {
         before(joined(purpose="other"), *DONE, lines=SUMMING, **ADDING),
         before(joined(window=(date(2026, 2, 1), date(2026, 2, 27))), *DONE, lines=SUMMING, **ADDING),
         before(joined(), *DONE, lines=SUMMING, **ADDING | {"dictionary": b"x" * 32}),
+        before(joined(), *DONE, lines=SUMMING, asked={"strays": "other days"}, **ADDING),
         before(
             entry(Kind.JOINED, BASE.hex(), **key_of(opening(**ADDING))._asdict()),
             *DONE,
