@@ -68,7 +68,7 @@ if __name__ == "__main__":
         (Correlations, "take"),
         (Epochs, "put"),
         (Epochs, "_prune"),
-        (server, "_write"),
+        (server, "write_to"),
         (client.PeerLink, "_unary"),
     ):
         moments.around(owner, name)
