@@ -16,16 +16,13 @@ from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from numpy.typing import NDArray
 
 from crypto import labels
 from crypto.errors import Blamed, PeerFault, TooFew
-from crypto.group import Rng
-from crypto.hashing import derive_key
 from crypto.secagg.base import Aggregate, Fetch, Masked, Roll, Setup, Shares, Step
 from crypto.secagg.masking import member
+from crypto.seeded import seeded
 from crypto.session import Message, Receive, Send, Session
 from exchange import wire
 from exchange.aggregation.opening import Opening
@@ -59,7 +56,6 @@ AGAIN = {"busy", "not-ready"}
 LOST = {"step-over": "too-late", "session-unknown": "forgotten"}
 """Refusals after which a run is over for us, and what the ledger says then: the others have gone on, or the
 coordinator knows nothing of it any more."""
-_NONCE = bytes(16)
 _MORE = 1 << 12
 
 Connect = Callable[[], AbstractAsyncContextManager[Coordinated]]
@@ -137,12 +133,6 @@ class Part:
     sign: Callable[[bytes], bytes] = field(repr=False)
     count: Callable[[], Input] = field(repr=False)
     sample: int | None = None
-
-
-def seeded(label: str, seed: bytes) -> Rng:
-    """Random bytes that are the same for the same label and seed: ChaCha20 under a key derived from both."""
-    stream = Cipher(ChaCha20(derive_key(label, seed), _NONCE), mode=None).encryptor()
-    return lambda size: stream.update(bytes(size))
 
 
 class TakingPart:

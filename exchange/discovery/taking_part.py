@@ -7,17 +7,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import sha256, shake_256
+from hashlib import sha256
 from secrets import token_bytes
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
 
+from crypto import labels
 from crypto.oprf import Reply
 from crypto.rows import Rows
 from crypto.secagg import helpers
 from crypto.secagg.words import seal_words
+from crypto.seeded import seeded
 from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
@@ -226,10 +228,8 @@ class _Member:
         if seed is None:
             seed = token_bytes(helpers.NONCE_BYTES)
             await in_thread(self._own.keep_batch, of.context, SEED, seed)
-        nonce = np.frombuffer(shake_256(b"nonce" + seed).digest(helpers.NONCE_BYTES), np.uint8).reshape(1, -1)
-        question = await in_thread(
-            helpers.ask, nonce, size=1, rng=lambda count: shake_256(b"blind" + seed).digest(count)
-        )
+        nonce = helpers.random_rows(1, helpers.NONCE_BYTES, seeded(labels.DISCOVERY_NONCE, seed))
+        question = await in_thread(helpers.ask, nonce, size=1, rng=seeded(labels.DISCOVERY_BLIND, seed))
 
         async def reply(place: int, member: str) -> Reply:
             async with self._lines.to(member) as line:
