@@ -287,7 +287,7 @@ class Opening:
 
 
 def noise_of(n: int, minimum: int, epsilon_milli: int, cap: int) -> Noise:
-    """What each of ``n`` members adds to a word, where a sum is opened of as many as ``minimum`` at the least.
+    """What each of ``n`` members adds to a word.
 
     Of the members whose sum is opened at the least, those that may lie together are not counted on.
 
