@@ -23,6 +23,7 @@ from crypto.seeded import seeded
 from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
+from exchange.disclosure.patience import patiently
 from exchange.discovery import signing, words
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
@@ -35,14 +36,13 @@ from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import DISCOVER
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 POLL_S = 20
-RETRY_S = 2.0
 SEED, TOKEN = "seed", "token"
 """What our token of a session is drawn from, and the token, among what we keep."""
 
@@ -255,27 +255,25 @@ class _Member:
         )  # fmt: skip
         self._progress(f"bringing {stage} to the relay")
         end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, False
-        while True:
-            try:
-                async with self._lines.to(of.parts.relay) as line:
-                    if not brought:
-                        await line.deposit(deposit, pieces(data))
-                        brought = True
-                    while monotonic() < end:
-                        said = await line.collect(of, stage, POLL_S)
-                        if said.state is State.DONE:
-                            return said
-                        self._check_going_on(of, said)
-                        self._progress(f"waiting for the others: {said.came} of {len(of.members)} are there")
-            except PeerUnavailable:
-                if monotonic() > end:
-                    raise
-            if monotonic() > end:
-                raise CosightError(
-                    "the others, or the counter, did not come in time", code="discovery-waits",
-                    hint="run the same again: what we brought is kept",
-                )  # fmt: skip
-            await asyncio.sleep(RETRY_S)
+
+        async def bring_and_wait() -> Collected:
+            nonlocal brought
+            async with self._lines.to(of.parts.relay) as line:
+                if not brought:
+                    await line.deposit(deposit, pieces(data))
+                    brought = True
+                while monotonic() < end:
+                    said = await line.collect(of, stage, POLL_S)
+                    if said.state is State.DONE:
+                        return said
+                    self._check_going_on(of, said)
+                    self._progress(f"waiting for the others: {said.came} of {len(of.members)} are there")
+            raise CosightError(
+                "the others, or the counter, did not come in time", code="discovery-waits",
+                hint="run the same again: what we brought is kept",
+            )  # fmt: skip
+
+        return await patiently(bring_and_wait, until=lambda: end)
 
     def _check_going_on(self, of: Round, said: Collected) -> None:
         if said.state is not State.BROKEN:
