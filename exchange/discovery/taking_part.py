@@ -36,7 +36,7 @@ from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import DISCOVER
 
@@ -59,7 +59,7 @@ async def discover(
         progress: told what is done now.
 
     Raises:
-        PolicyRefusal: our own policy does not allow it; nothing left.
+        PolicyRefusal: our own policy does not allow it; the ledger says so, and nothing left.
         PeerError: somebody who has a part in it refused, is gone, or lied.
         CosightError: too few took part; run again, the batch is kept.
     """
@@ -108,12 +108,21 @@ class _Member:
         )  # fmt: skip
 
     def _permit(self, of: Round) -> Permit:
+        """Ask our policy; a refusal is written down."""
         question = Asked(
             types=of.types, threshold=of.threshold, purpose=of.purpose, learns=of.learns,
             members=len(of.members), parts=of.parts, joined=self._joined(),
             quarantined=self._quarantined(of),
         )  # fmt: skip
-        return decide(self._desk.policy(), question, self._desk.clock())
+        now = self._desk.clock()
+        try:
+            return decide(self._desk.policy(), question, now)
+        except PolicyRefusal as e:
+            self._desk.ledger.append(
+                "refused", now=now, peer=of.parts.relay, direction="initiator",
+                what={"by": "us", "reason": e.code, "rule": e.rule},
+            )  # fmt: skip
+            raise
 
     def _quarantined(self, of: Round) -> list[str]:
         """Those who have a part and are in quarantine with us."""
