@@ -35,7 +35,7 @@ from exchange.agreement import size_class
 
 HELPERS = 2
 LIMITS = {"member": 10.0, "helper": 30.0, "second_day": 0.05, "strict counter": 10.0}
-"""What is asked for at the default sizes: seconds, and a part of the first day's."""
+"""The goal at the default sizes: seconds, and a part of the first day's."""
 
 
 class Clock:
@@ -216,8 +216,8 @@ def table(result: dict[str, Any]) -> str:
     lines += _steps(one["seconds"])
     ratios = ", ".join(f"{who} {part:.1%}" for who, part in found["second_day"].items())
     lines.append(f"\nsecond day of the first: {ratios}")
-    asked = ", ".join(f"{name} {limit}" for name, limit in LIMITS.items())
-    lines.append(f"asked for at the default sizes, at most: {asked}; peak {result['peak_rss_mib']:.0f} MiB")
+    goal = ", ".join(f"{name} {limit}" for name, limit in LIMITS.items())
+    lines.append(f"the goal at the default sizes, at most: {goal}; peak {result['peak_rss_mib']:.0f} MiB")
     return "\n".join(lines)
 
 

@@ -60,9 +60,19 @@ class LedgerError(CosightError):
 
 
 class PolicyRefusal(CosightError):
-    """Our own policy does not allow it. A normal outcome; the code names the rule that decided."""
+    """Our own policy does not allow it. A normal outcome.
+
+    Attributes:
+        rule: the rule that decided, or ``None`` where the text alone says it.
+    """
 
     default_code = "policy"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, hint: str = "", rule: str | None = None
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.rule = rule
 
 
 class SessionRefused(CosightError):

@@ -47,6 +47,11 @@ def threshold(n: int) -> int:
     return 2 * n // 3 + 1
 
 
+def tolerated(n: int) -> int:
+    """How many members may lie together with the coordinator, ``c = floor((n-1)/3)``."""
+    return (n - 1) // 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What all members agreed on before the first message.
@@ -102,7 +107,7 @@ class Setup:
     @property
     def tolerated(self) -> int:
         """How many members may lie together with the coordinator."""
-        return (self.n - 1) // 3
+        return tolerated(self.n)
 
     @property
     def least(self) -> int:

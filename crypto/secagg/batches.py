@@ -6,7 +6,6 @@ token is then spent. One of its own making has no token.
 Source: HPKE, RFC 9180, base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from numpy.typing import NDArray
 
 from crypto import hashing, labels, rows
-from crypto.errors import DecodeError, ParameterError, PeerFault, VerificationError
+from crypto.errors import DecodeError, ParameterError, PeerFault
 from crypto.rows import Rows
 from crypto.secagg.discovery import RECORD_BYTES, Setup, in_field
 from crypto.secagg.helpers import MARK_BYTES, NONCE_BYTES
@@ -135,28 +134,3 @@ def decrypt(
 def name(sealed: bytes) -> bytes:
     """The name of a batch, 32 bytes."""
     return hashing.derive_key(labels.DISCOVERY_BATCH_NAME, sealed)
-
-
-def names(batches: Sequence[bytes]) -> Rows:
-    """The names of all batches that a relay took, ascending, to be signed. ``(k, 32)``."""
-    joined = b"".join(map(name, batches))
-    return rows.sort(np.frombuffer(joined, np.uint8).reshape(-1, hashing.HASH_BYTES))
-
-
-def check_listed(own: bytes, listed: Rows, setup: Setup) -> None:
-    """Refuse a relay's list on which the own batch is not, or more than there are members.
-
-    Args:
-        own: the batch that was sent.
-        listed: ``(k, 32)`` uint8, of ``names``.
-        setup: of the session.
-
-    Raises:
-        VerificationError: the relay dropped the batch, or lists what cannot be.
-        ParameterError: the list is misshapen.
-    """
-    rows.check(listed, width=hashing.HASH_BYTES)
-    if len(listed) > setup.members or not rows.ascends(listed):
-        raise VerificationError("the relay lists more batches than there are members, or one twice")
-    if not np.any(np.all(listed == np.frombuffer(name(own), np.uint8), axis=1)):
-        raise VerificationError("the relay does not list our batch")

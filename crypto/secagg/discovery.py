@@ -11,18 +11,19 @@ still chooses what it puts in, within a quota of questions that each helper coun
 Who runs what, in this order:
 
 - helper (``helpers``): ``epoch_key`` and ``token_key``, whose public keys it signs; ``evaluate`` for
-  questions of both kinds; ``confirm`` for the counter, which is told of each token once. Seeds are deleted
+  questions of both kinds; ``confirm`` for the counter, and of each token for one batch. Seeds are deleted
   when their epoch ends.
 - member: ``helpers.ask``, each helper's ``evaluate``, ``helpers.learn`` for items without an output of this
   epoch; then for a session ``ask``, ``evaluate`` and ``spendable`` for its one token; ``records``, and
   ``batches.seal``.
-- relay: takes one batch of each member, signs ``batches.names``, forwards in that order without names.
-- member: ``batches.check_listed``.
+- relay: takes one batch of each member, signs the list of their hashes, forwards in its order without names;
+  each member checks that its own is on the list, and that there are no more than members.
 - counter: ``batches.open_batch`` of each, ``confirm`` by each helper, ``counting.count``; signs the outcome.
 - member: ``check_released`` and ``recognise``; where all are to learn the outcome, holders announce items,
   and the others ``ask`` for those and accept what ``announced`` accepts.
-- a second counter may do the same with batches that were sealed to it: the digest of its outcome is the same,
-  or one of them lies.
+
+A node asks one counter. Whoever counts the same batches again, sealed to it as well, has the same
+``counting.Outcome.digest``, or one of them lies.
 
 Cost: a member computes three scalar multiplications an item and epoch, a helper one; a session takes hashes.
 Bytes are in ``helpers.traffic`` and ``batches.sealed_bytes``.

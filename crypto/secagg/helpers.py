@@ -9,7 +9,7 @@ Source: RFC 9497, with one proof for any number of rows (docs/adr/0004); Davidso
 Tankersley, Valsorda, "Privacy Pass", PoPETs 2018.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from secrets import token_bytes
 
@@ -75,13 +75,12 @@ def evaluate(key: PrivateKey, blinded: Rows, *, rng: Rng = token_bytes) -> Reply
     return Reply(evaluated, proof, key.public_key)
 
 
-def confirm(key: PrivateKey, tokens: Rows, spent: Collection[bytes]) -> NDArray[np.bool_]:
-    """Say which tokens are good and not spent. The caller keeps the nonces of those, for each counter.
+def confirm(key: PrivateKey, tokens: Rows) -> NDArray[np.bool_]:
+    """Say which tokens are good. The caller sees to it that each is of one batch, now and later.
 
     Args:
         key: of ``token_key``.
         tokens: ``(k, 64)`` uint8, nonces and this helper's marks.
-        spent: nonces that were confirmed before.
 
     Returns:
         ``(k,)``; of two that are equal only the first is good.
@@ -91,14 +90,8 @@ def confirm(key: PrivateKey, tokens: Rows, spent: Collection[bytes]) -> NDArray[
     good = np.all(_marks(oprf.evaluate(key, nonces)) == tokens[:, NONCE_BYTES:], axis=1)
     fresh = np.zeros(len(tokens), np.bool_)
     fresh[rows.unique(nonces)] = True
-    fresh &= np.array([nonce.tobytes() not in spent for nonce in nonces], np.bool_)
     found: NDArray[np.bool_] = good & fresh
     return found
-
-
-def quota(size: int) -> int:
-    """How many rows a member whose set is of this size class may ask a helper about, in an epoch."""
-    return size + size // 10
 
 
 def ask(items: Rows, *, size: int, rng: Rng = token_bytes) -> Question:

@@ -14,8 +14,6 @@ from exchange.identity import encoding
 
 HELPERS = 2
 LEAST_MEMBERS = 3
-FULL_MEMBERS = 4
-"""So many members, and every part is somebody else's."""
 EPOCH_DAYS = 7
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from crypto import labels
 from crypto.errors import ParameterError
-from crypto.secagg.base import LEAST, MOST, Setup, threshold
+from crypto.secagg.base import LEAST, MOST, Setup, threshold, tolerated
 from crypto.secagg.noise import MOST_EPSILON_MILLI, Noise, honest
 from exchange.agreement import MEMBER, PROFILE_FORM, is_int, is_text, is_types, matches
 from exchange.errors import PeerMisbehaved
@@ -223,15 +223,10 @@ class Opening:
 
     @cached_property
     def noise(self) -> Noise | None:
-        """What each member adds to every word, None where numbers are exact.
-
-        Of the members whose sum is opened at the least, those that may lie together are not counted on.
-        """
+        """What each member adds to every word, None where numbers are exact."""
         if not self.epsilon_milli:
             return None
-        n = len(self.members)
-        sure = honest(max(threshold(n), self.minimum), (n - 1) // 3)
-        return Noise(epsilon_milli=self.epsilon_milli, cap=self.word_cap, honest=sure)
+        return noise_of(len(self.members), self.minimum, self.epsilon_milli, self.word_cap)
 
     def setup(self, identities: Sequence[bytes]) -> Setup:
         """What the protocol runs on.
@@ -270,7 +265,7 @@ class Opening:
         """
         n, newcomers = len(before.members), set(self.members) - set(before.members)
         joined = max(threshold(len(self.members)), self.minimum)
-        return joined - len(newcomers) + threshold(n) > n + (n - 1) // 3
+        return joined - len(newcomers) + threshold(n) > n + tolerated(n)
 
     @classmethod
     def decode(cls, encoded: bytes) -> Self:
@@ -289,6 +284,24 @@ class Opening:
         if opening.encoded != encoded:
             raise PeerMisbehaved("the opening is malformed: not in its canonical form")
         return opening
+
+
+def noise_of(n: int, minimum: int, epsilon_milli: int, cap: int) -> Noise:
+    """What each of ``n`` members adds to a word.
+
+    Of the members whose sum is opened at the least, those that may lie together are not counted on.
+
+    Args:
+        n: how many members are asked.
+        minimum: the least number whose sum is opened, where that is more than it takes.
+        epsilon_milli: privacy loss, in thousandths.
+        cap: the most that one member adds to the word.
+
+    Raises:
+        ParameterError: no member is left to count on, or a value is out of range.
+    """
+    sure = honest(max(threshold(n), minimum), tolerated(n))
+    return Noise(epsilon_milli=epsilon_milli, cap=cap, honest=sure)
 
 
 def _given(raw: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from crypto import labels
 from crypto.secagg.discovery import Setup
-from exchange.aggregation.lots import EPOCH_DAYS, LEAST_MEMBERS, Parts, epoch_of
+from exchange.aggregation.lots import LEAST_MEMBERS, Parts, epoch_of
 from exchange.agreement import is_text
 from exchange.errors import SessionRefused
 from exchange.identity import encoding
@@ -184,11 +184,6 @@ class Round:
 def day_of(now: datetime) -> int:
     """Days since 1970-01-01, UTC."""
     return (now.astimezone(UTC).date() - _FIRST).days
-
-
-def epoch_ends(epoch: int) -> datetime:
-    """The first moment after an epoch."""
-    return datetime.combine(_FIRST, datetime.min.time(), UTC) + timedelta(days=(epoch + 1) * EPOCH_DAYS)
 
 
 _KINDS: dict[str, type] = {

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -153,15 +152,15 @@ def join(
     with Node(open_home(home)) as node:
         joining = Joining(node)
 
-        async def work(begin: Callable[[Progress], None]) -> Opening:
+        async def work(begin: Callable[[str], None]) -> Opening:
             asked = _chosen(await joining.asked(coordinator, address=address), session)
             if not as_json:
                 show_opening(asked.opening)
             kept = asked.ours or await joining.take_up(asked.opening, address=address)
-            await joining.go_on(kept, address=address, only_join=later, told=begin)
+            await joining.go_on(kept, address=address, only_join=later, told=told_of(begin))
             return asked.opening
 
-        with _progress(as_json) as begin:
+        with steps(len(Step), as_json) as begin:
             opening = asyncio.run(work(begin))
         if later:
             told = as_opening(opening) | {"joined": True}
@@ -186,13 +185,21 @@ def run(
                 "there is nothing to go on with", code="nothing-to-run", hint="see: cosight aggregate join"
             )
 
-        async def work(begin: Callable[[Progress], None]) -> list[BaseException | None]:
-            going = (joining.go_on(kept, address=address, told=begin) for _, kept in left)
+        alone = len(left) == 1
+
+        async def work(begin: Callable[[str], None]) -> list[BaseException | None]:
+            going = (
+                joining.go_on(
+                    kept, address=address,
+                    told=told_of(begin, "" if alone else f"{opening.name[:BEGINNING]} "),
+                )
+                for opening, kept in left
+            )  # fmt: skip
             return await asyncio.gather(*going, return_exceptions=True)
 
-        with _progress(as_json) as begin:
+        with steps(len(Step), as_json, bar=alone) as begin:
             ended = asyncio.run(work(begin))
-        if len(left) == 1:
+        if alone:
             if ended[0] is not None:
                 raise ended[0]
             _emit_outcome(as_json, outcome_of(node, left[0][0].name))
@@ -285,19 +292,17 @@ def _is_left(opening: Opening, kept: Contribution, session: str) -> bool:
     return opening.name.startswith(session) and kept.ended is None
 
 
-@contextmanager
-def _progress(as_json: bool) -> Iterator[Callable[[Progress], None]]:
-    """Say for people how far a run has come."""
-    with steps(len(Step), as_json) as begin:
-        seen: Step | None = None
+def told_of(begin: Callable[[str], None], named: str = "") -> Callable[[Progress], None]:
+    """Say for people how far one run has come; ``named`` says which, where there are several."""
+    seen: Step | None = None
 
-        def told(progress: Progress) -> None:
-            nonlocal seen
-            if progress.step is not seen:
-                seen = progress.step
-                begin(f"step {progress.step} of {len(Step) - 1}: {DOING[progress.step]}")
+    def told(progress: Progress) -> None:
+        nonlocal seen
+        if progress.step is not seen:
+            seen = progress.step
+            begin(f"{named}step {progress.step} of {len(Step) - 1}: {DOING[progress.step]}")
 
-        yield told
+    return told
 
 
 def _one_of_many(node: Node, opening: Opening, error: BaseException | None) -> dict[str, Any]:

@@ -113,9 +113,12 @@ def waiting(what: str, as_json: bool) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def steps(total: int, as_json: bool) -> Iterator[Callable[[str], None]]:
-    """A bar over a known number of steps; call the yielded function as each begins, with what it is."""
-    if as_json or not stderr.is_terminal:
+def steps(total: int, as_json: bool, *, bar: bool = True) -> Iterator[Callable[[str], None]]:
+    """A bar over a known number of steps; call the yielded function as each begins, with what it is.
+
+    Without the bar, where several go on at once, each is a line.
+    """
+    if as_json or not bar or not stderr.is_terminal:
         yield lambda what: None if as_json else say((what, "dim"), on=stderr)
         return
     columns = (

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -14,15 +14,8 @@ from exchange.aggregation.tally import Tally
 from exchange.counting.taking_part import Input
 from exchange.disclosure.world import Ledger
 from exchange.ledger.draft import Draft
-from exchange.ledger.runs import Run, Runs
+from exchange.ledger.runs import Run
 from exchange.policy import Policy
-
-
-class RunsLedger(Ledger, Protocol):
-    """A ledger that knows the runs in it."""
-
-    def runs(self) -> Runs:
-        """Those joined as a member, and those convened as a coordinator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ class MembersBooks:
         seal: what is done with the ledger at the end of a run.
     """
 
-    ledger: RunsLedger
+    ledger: Ledger
     decide: Callable[[], Policy]
     clock: Callable[[], datetime]
     seal: Callable[[], None]
@@ -111,7 +104,7 @@ class CoordinatorsBooks:
         seal: what is done with the ledger at the end of a run.
     """
 
-    ledger: RunsLedger
+    ledger: Ledger
     clock: Callable[[], datetime]
     seal: Callable[[], None]
 

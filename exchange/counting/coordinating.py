@@ -89,7 +89,7 @@ class Coordinating:
         Raises:
             StoreError: a folder cannot be read.
         """
-        await in_thread(self._look)
+        await self._look()
         theirs = [context for context, opening in self._openings.items() if peer in opening.members]
         return [await self._convening(context) for context in theirs[-MAX_LISTED:]]
 
@@ -201,10 +201,11 @@ class Coordinating:
 
     async def tick(self) -> None:
         """Close the steps whose time is over, take up what was opened, and forget what is past."""
-        await in_thread(self._look)
+        await self._look()
         for context in list(self._openings):
             folder = self._store.find(context)
             if folder is None:
+                self._forget(context)
                 continue
             try:
                 if context not in self._runs and context not in self._over:
@@ -220,8 +221,14 @@ class Coordinating:
         if monotonic() - self._expired > IDLE_S:
             self._expired = monotonic()
             for context in await in_thread(self._store.expire, self._clock()):
-                self._runs.pop(context, None)
-                self._openings.pop(context, None)
+                self._forget(context)
+
+    def _forget(self, context: bytes) -> None:
+        """Its folder is gone."""
+        self._runs.pop(context, None)
+        self._openings.pop(context, None)
+        self._over.discard(context)
+        self._faulty.discard(context)
 
     async def _tick_one(self, context: bytes) -> None:
         run = self._runs.get(context)
@@ -295,7 +302,7 @@ class Coordinating:
         """
         opening = self._openings.get(session)
         if opening is None:
-            await in_thread(self._look)
+            await self._look()
             opening = self._openings.get(session)
         position = None if opening is None else opening.position(peer)
         folder = None if position is None else self._store.find(session)
@@ -329,14 +336,21 @@ class Coordinating:
             self._runs[context] = run
             return run
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         """Take up what was opened since: ``cosight aggregate open`` writes beside us."""
+        found = await in_thread(self._opened_since, frozenset(self._openings))
+        self._openings |= found  # here and not in the thread: the event loop goes through them
+
+    def _opened_since(self, known: frozenset[bytes]) -> dict[bytes, Opening]:
+        """What there is besides what we know; in a thread, so it touches nothing of ours."""
+        found = {}
         for context in self._store.contexts():
-            if context not in self._openings and (folder := self._store.find(context)) is not None:
+            if context not in known and (folder := self._store.find(context)) is not None:
                 try:
-                    self._openings[context] = Opening.decode(folder.opening)
+                    found[context] = Opening.decode(folder.opening)
                 except CosightError as e:
                     log.warning("aggregation %s cannot be read: %s", context.hex()[:16], e)
+        return found
 
     async def _convening(self, context: bytes) -> Convening:
         folder = self._store.find(context)

@@ -5,27 +5,21 @@ leaves. So a member that starts again computes the same messages, is told again 
 where it was. The journal sees to it that it never says anything else in a place where it has spoken.
 """
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from random import random
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from numpy.typing import NDArray
 
 from crypto import labels
 from crypto.errors import Blamed, PeerFault, TooFew
-from crypto.group import Rng
-from crypto.hashing import derive_key
 from crypto.secagg.base import Aggregate, Fetch, Masked, Roll, Setup, Shares, Step
 from crypto.secagg.masking import member
+from crypto.seeded import seeded
 from crypto.session import Message, Receive, Send, Session
 from exchange import wire
 from exchange.aggregation.opening import Opening
@@ -42,24 +36,19 @@ from exchange.counting.world import (
     Progress,
 )
 from exchange.disclosure.drive import in_thread
-from exchange.errors import CosightError, PeerRefused, PeerUnavailable, StoreError
+from exchange.disclosure.patience import patiently
+from exchange.errors import CosightError, PeerRefused, StoreError
 from exchange.identity import encoding
 from exchange.indicators import IndicatorType
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 WAIT_S = 20.0
 """How long one call waits for a step to begin."""
-PAUSES_S = (0.2, 0.5, 1.0, 2.0, 3.0)
-"""Between attempts to reach the coordinator; the last one for all that follow."""
 PATIENCE = 3
 """How many times as long as a step lasts we wait for its end: after a restart it begins anew."""
-AGAIN = {"busy", "not-ready"}
-"""Refusals after which the same may be tried again."""
 LOST = {"step-over": "too-late", "session-unknown": "forgotten"}
 """Refusals after which a run is over for us, and what the ledger says then: the others have gone on, or the
 coordinator knows nothing of it any more."""
-_NONCE = bytes(16)
 _MORE = 1 << 12
 
 Connect = Callable[[], AbstractAsyncContextManager[Coordinated]]
@@ -137,12 +126,6 @@ class Part:
     sign: Callable[[bytes], bytes] = field(repr=False)
     count: Callable[[], Input] = field(repr=False)
     sample: int | None = None
-
-
-def seeded(label: str, seed: bytes) -> Rng:
-    """Random bytes that are the same for the same label and seed: ChaCha20 under a key derived from both."""
-    stream = Cipher(ChaCha20(derive_key(label, seed), _NONCE), mode=None).encryptor()
-    return lambda size: stream.update(bytes(size))
 
 
 class TakingPart:
@@ -301,23 +284,10 @@ class TakingPart:
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Try until it is done, or the coordinator was out of reach for as long as a step takes."""
-        tried = 0
-        while True:
-            try:
-                result = await work()
-            except (PeerUnavailable, PeerRefused) as e:
-                if isinstance(e, PeerRefused) and e.code not in AGAIN:
-                    raise
-                if monotonic() - self._contact > self._part.opening.step_s:
-                    raise
-                log.info("the coordinator is out of reach, trying again: %s", e)
-                await self._hang_up()
-                pause = PAUSES_S[min(tried, len(PAUSES_S) - 1)]
-                await asyncio.sleep(pause * (1 + random() / 2))  # noqa: S311  # spreads those who wait
-                tried += 1
-            else:
-                self._contact = monotonic()
-                return result
+        step_s = self._part.opening.step_s
+        result = await patiently(work, until=lambda: self._contact + step_s, failed=self._hang_up)
+        self._contact = monotonic()
+        return result
 
     async def _reach(self) -> Coordinated:
         """The open connection, or a new one."""

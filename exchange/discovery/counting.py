@@ -48,7 +48,7 @@ class Counting(Keeping):
         self._helping = helping
         self._cache = cache
 
-    async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> int:
+    async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> None:
         """Take a batch from the relay.
 
         Raises:
@@ -63,7 +63,6 @@ class Counting(Keeping):
         finally:
             path.unlink(missing_ok=True)
         await self.tell()
-        return 0
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
         """Say to the relay how far a stage is.
@@ -110,7 +109,7 @@ class Counting(Keeping):
             raise SessionRefused("the batch is over our limit", code="too-large")
         if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
             raise SessionRefused("counting would take longer than we allow", code="too-large")
-        signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.list_signature)
+        signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.signature)
 
     def _put(self, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage
@@ -121,7 +120,7 @@ class Counting(Keeping):
             now = self.desk.clock()
             kept = Kept(
                 round=of, stage=stage, began=now, closes=now, listed=deposit.listed,
-                list_signature=deposit.list_signature,
+                list_signature=deposit.signature,
             )  # fmt: skip
             self.shelf.keep(kept)
             if stage is Stage.BATCHES:

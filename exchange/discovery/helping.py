@@ -138,7 +138,7 @@ class Helping:
         if caller != of.parts.counter:
             raise SessionRefused("the caller does not count this discovery", code="not-drawn")
         key = atr.token_key(self.seed(of.epoch), of.plan)
-        good = atr.confirm(key, np.frombuffer(b"".join(tokens), np.uint8).reshape(-1, TOKEN_BYTES), ())
+        good = atr.confirm(key, np.frombuffer(b"".join(tokens), np.uint8).reshape(-1, TOKEN_BYTES))
         nonces = [token[: atr.NONCE_BYTES] for token in tokens]
         return [
             bool(is_ours) and self._books.spend(of.epoch, of.context, nonce, batch)

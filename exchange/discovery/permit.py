@@ -153,4 +153,4 @@ def _types(policy: Policy, terms: Discover, now: datetime) -> frozenset[Indicato
 
 
 def _refusal(rule: str, reason: str, hint: str) -> PolicyRefusal:
-    return PolicyRefusal(f"refused by {rule}: {reason}", code="policy-refused", hint=hint)
+    return PolicyRefusal(f"refused by {rule}: {reason}", code="policy-refused", hint=hint, rule=rule)

@@ -31,8 +31,8 @@ LEAST_WAIT_S = 5
 class Relaying(Keeping):
     """What this member does as a relay."""
 
-    async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> int:
-        """Take a member's batch. Returns in how many seconds nothing more is taken.
+    async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> None:
+        """Take a member's batch.
 
         Raises:
             SessionRefused: it takes no part, brought another one before, or is too late.
@@ -43,12 +43,11 @@ class Relaying(Keeping):
         path = await self.spool(deposit, chunks)
         try:
             async with self.turn:
-                kept = await in_thread(self._put, caller, deposit, path)
+                await in_thread(self._put, caller, deposit, path)
         finally:
             path.unlink(missing_ok=True)
         await self.tell()
         log.info("%s brought a batch to %s of %s", caller, stage, of.session[:16])
-        return max(0, round((kept.closes - self.desk.clock()).total_seconds()))
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
         """Say to a member how far a stage is.
@@ -110,13 +109,13 @@ class Relaying(Keeping):
         blamed = {who for who, _ in kept.culprits}
         return set(self.shelf.deposits(of.context, Stage.BATCHES)) - blamed
 
-    def _put(self, caller: str, deposit: Deposit, path: Path) -> Kept:
+    def _put(self, caller: str, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage
         kept = self.shelf.kept(of.context, stage)
         if kept is not None and kept.state not in {State.OPEN, State.BROKEN}:
             if self.shelf.deposits(of.context, stage).get(caller) != deposit.digest:
                 raise SessionRefused("the batches are on their way already", code="too-late")
-            return kept
+            return
         if kept is None or kept.state is State.BROKEN:
             new = kept is None
             if kept is not None:
@@ -132,7 +131,6 @@ class Relaying(Keeping):
         if not self.shelf.put(deposit, caller, path):
             self.office.refused(caller, "second-batch", of.session)
             raise SessionRefused(f"{caller} brings a second batch", code="second-batch")
-        return kept
 
     def _close(self, kept: Kept) -> Kept:
         """Take nothing more, and list what there is."""
@@ -158,7 +156,7 @@ class Relaying(Keeping):
                     path = await in_thread(self.shelf.batch, of.context, stage, digest)
                     deposit = Deposit(
                         round=of, stage=stage, digest=digest, size=await in_thread(_size, path),
-                        signature=kept.list_signature, listed=kept.listed, list_signature=kept.list_signature,
+                        signature=kept.list_signature, listed=kept.listed,
                     )  # fmt: skip
                     await line.deposit(deposit, read_chunks(path))
                 said = await line.collect(of, stage, POLL_S)

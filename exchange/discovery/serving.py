@@ -73,15 +73,14 @@ class Service:
         """See ``Helping.redeem``."""
         return await self.helping.redeem(caller, of, tokens, batches)
 
-    async def deposit(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> int:
+    async def deposit(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> None:
         """Take a batch, as the relay or as the counter.
 
         Raises:
             SessionRefused: we are neither, or it is not taken.
         """
-        closes_in_s = await self._keeper(deposit.round).take(caller, deposit, chunks)
+        await self._keeper(deposit.round).take(caller, deposit, chunks)
         self._awake.set()
-        return closes_in_s
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
         """Say how far a stage is, as the relay or as the counter.

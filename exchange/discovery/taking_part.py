@@ -7,20 +7,23 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import sha256, shake_256
+from hashlib import sha256
 from secrets import token_bytes
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
 
+from crypto import labels
 from crypto.oprf import Reply
 from crypto.rows import Rows
 from crypto.secagg import helpers
 from crypto.secagg.words import seal_words
+from crypto.seeded import seeded
 from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
+from exchange.disclosure.patience import patiently
 from exchange.discovery import signing, words
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
@@ -33,14 +36,13 @@ from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import DISCOVER
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 POLL_S = 20
-RETRY_S = 2.0
 SEED, TOKEN = "seed", "token"
 """What our token of a session is drawn from, and the token, among what we keep."""
 
@@ -57,7 +59,7 @@ async def discover(
         progress: told what is done now.
 
     Raises:
-        PolicyRefusal: our own policy does not allow it; nothing left.
+        PolicyRefusal: our own policy does not allow it; the ledger says so, and nothing left.
         PeerError: somebody who has a part in it refused, is gone, or lied.
         CosightError: too few took part; run again, the batch is kept.
     """
@@ -106,12 +108,21 @@ class _Member:
         )  # fmt: skip
 
     def _permit(self, of: Round) -> Permit:
+        """Ask our policy; a refusal is written down."""
         question = Asked(
             types=of.types, threshold=of.threshold, purpose=of.purpose, learns=of.learns,
             members=len(of.members), parts=of.parts, joined=self._joined(),
             quarantined=self._quarantined(of),
         )  # fmt: skip
-        return decide(self._desk.policy(), question, self._desk.clock())
+        now = self._desk.clock()
+        try:
+            return decide(self._desk.policy(), question, now)
+        except PolicyRefusal as e:
+            self._desk.ledger.append(
+                "refused", now=now, peer=of.parts.relay, direction="initiator",
+                what={"by": "us", "reason": e.code, "rule": e.rule},
+            )  # fmt: skip
+            raise
 
     def _quarantined(self, of: Round) -> list[str]:
         """Those who have a part and are in quarantine with us."""
@@ -226,10 +237,8 @@ class _Member:
         if seed is None:
             seed = token_bytes(helpers.NONCE_BYTES)
             await in_thread(self._own.keep_batch, of.context, SEED, seed)
-        nonce = np.frombuffer(shake_256(b"nonce" + seed).digest(helpers.NONCE_BYTES), np.uint8).reshape(1, -1)
-        question = await in_thread(
-            helpers.ask, nonce, size=1, rng=lambda count: shake_256(b"blind" + seed).digest(count)
-        )
+        nonce = helpers.random_rows(1, helpers.NONCE_BYTES, seeded(labels.DISCOVERY_NONCE, seed))
+        question = await in_thread(helpers.ask, nonce, size=1, rng=seeded(labels.DISCOVERY_BLIND, seed))
 
         async def reply(place: int, member: str) -> Reply:
             async with self._lines.to(member) as line:
@@ -255,27 +264,25 @@ class _Member:
         )  # fmt: skip
         self._progress(f"bringing {stage} to the relay")
         end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, False
-        while True:
-            try:
-                async with self._lines.to(of.parts.relay) as line:
-                    if not brought:
-                        await line.deposit(deposit, pieces(data))
-                        brought = True
-                    while monotonic() < end:
-                        said = await line.collect(of, stage, POLL_S)
-                        if said.state is State.DONE:
-                            return said
-                        self._check_going_on(of, said)
-                        self._progress(f"waiting for the others: {said.came} of {len(of.members)} are there")
-            except PeerUnavailable:
-                if monotonic() > end:
-                    raise
-            if monotonic() > end:
-                raise CosightError(
-                    "the others, or the counter, did not come in time", code="discovery-waits",
-                    hint="run the same again: what we brought is kept",
-                )  # fmt: skip
-            await asyncio.sleep(RETRY_S)
+
+        async def bring_and_wait() -> Collected:
+            nonlocal brought
+            async with self._lines.to(of.parts.relay) as line:
+                if not brought:
+                    await line.deposit(deposit, pieces(data))
+                    brought = True
+                while monotonic() < end:
+                    said = await line.collect(of, stage, POLL_S)
+                    if said.state is State.DONE:
+                        return said
+                    self._check_going_on(of, said)
+                    self._progress(f"waiting for the others: {said.came} of {len(of.members)} are there")
+            raise CosightError(
+                "the others, or the counter, did not come in time", code="discovery-waits",
+                hint="run the same again: what we brought is kept",
+            )  # fmt: skip
+
+        return await patiently(bring_and_wait, until=lambda: end)
 
     def _check_going_on(self, of: Round, said: Collected) -> None:
         if said.state is not State.BROKEN:

@@ -54,10 +54,9 @@ class Deposit:
         stage: of which stage.
         digest: SHA-256 of its bytes.
         size: how many they are.
-        signature: of whoever brings it: see ``exchange.discovery.signing``.
+        signature: of whoever brings it: a member's over the digest, the relay's over the list.
         wait_s: how long others should be waited for, in seconds; 0 from the relay.
         listed: from the relay: the digests of all batches.
-        list_signature: the relay's, over these.
     """
 
     round: Round
@@ -67,7 +66,6 @@ class Deposit:
     signature: bytes = field(repr=False)
     wait_s: int = 0
     listed: tuple[bytes, ...] = ()
-    list_signature: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +111,8 @@ class Line(Protocol):
     async def redeem(self, of: Round, tokens: Sequence[bytes], batches: Sequence[bytes]) -> list[bool]:
         """Which tokens are good, each for its batch."""
 
-    async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> int:
-        """Bring a batch; returns in how many seconds nothing more is taken."""
+    async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> None:
+        """Bring a batch."""
 
     async def collect(self, of: Round, stage: Stage, wait_s: int) -> Collected:
         """How far a stage is; waits for its end so long."""
@@ -204,9 +202,6 @@ class HelperBooks(Protocol):
 
     def declare(self, epoch: int, member: str, size: int) -> tuple[int, bool]:
         """Note the size that a member declares; returns the largest so far, and whether that is new."""
-
-    def used(self, epoch: int) -> dict[str, int]:
-        """How many questions each member has asked."""
 
     def charge(self, epoch: int, member: str, digest: bytes, count: int, most: int) -> bool:
         """Count questions, each set of them once; False where they are over ``most``."""

@@ -79,9 +79,6 @@ class Counting:
         convening, folder = await self._coordinating.find(call.peer, _context(request.session))
         await self._write(call, _convening(convening))
         with await asyncio.to_thread(folder.dictionary) as file:
-            if request.offset > convening.size:
-                raise SessionRefused("the dictionary is not so long")
-            file.seek(request.offset)
             chunks = _chunks(file)
             while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
                 await self._write(call, pb.ConvenedReply(chunk=chunk))

@@ -70,10 +70,8 @@ class Discovering:
     async def deposit(self, caller: str, context: Any) -> None:
         """Take a batch."""
         first = messages.parse(pb.DepositRequest, await self._next(context) or b"")
-        closes_in_s = await self._service.deposit(
-            caller, discovery.deposit_from_wire(first), self._chunks(context)
-        )
-        await self._write(context, pb.DepositReply(closes_in_s=closes_in_s).SerializeToString())
+        await self._service.deposit(caller, discovery.deposit_from_wire(first), self._chunks(context))
+        await self._write(context, pb.DepositReply().SerializeToString())
 
     async def outcome(self, caller: str, context: Any) -> None:
         """Say how far a stage is, and what came of it."""

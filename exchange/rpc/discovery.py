@@ -111,7 +111,7 @@ def deposit_to_wire(d: Deposit) -> pb.DepositRequest:
     """The first message of a deposit."""
     head = pb.DepositHead(
         round=d.round.encoded, stage=str(d.stage), digest=d.digest, size=d.size, signature=d.signature,
-        wait_s=d.wait_s, listed=b"".join(d.listed), list_signature=d.list_signature,
+        wait_s=d.wait_s, listed=b"".join(d.listed),
     )  # fmt: skip
     return pb.DepositRequest(head=head)
 
@@ -129,7 +129,6 @@ def deposit_from_wire(m: pb.DepositRequest) -> Deposit:
         or (len(head.digest), len(head.signature)) != (HASH_BYTES, SIGNATURE_BYTES)
         or not 0 < head.size <= MAX_DEPOSIT_BYTES
         or head.wait_s > MAX_WAIT_S
-        or len(head.list_signature) != (SIGNATURE_BYTES if head.listed else 0)
     ):
         raise SessionRefused("the deposit is malformed")
     listed = _digests(head.listed)
@@ -137,7 +136,7 @@ def deposit_from_wire(m: pb.DepositRequest) -> Deposit:
         raise SessionRefused("the deposit is malformed")
     return Deposit(
         round=Round.decode(head.round), stage=Stage(head.stage), digest=head.digest, size=head.size,
-        signature=head.signature, wait_s=head.wait_s, listed=listed, list_signature=head.list_signature,
+        signature=head.signature, wait_s=head.wait_s, listed=listed,
     )  # fmt: skip
 
 

@@ -81,8 +81,8 @@ class DiscoveryLine(PeerLink):
         reply = await self._call("Redeem", request, pb.RedeemReply)
         return discovery.redeemed_from_wire(reply, len(tokens))
 
-    async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> int:
-        """Bring a batch; returns in how many seconds nothing more is taken.
+    async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> None:
+        """Bring a batch.
 
         Raises:
             PeerError: it refused, is gone, or answers what cannot be read.
@@ -103,7 +103,7 @@ class DiscoveryLine(PeerLink):
         finally:
             call.cancel()
         self.received += len(data)
-        return self._parsed(pb.DepositReply, data).closes_in_s
+        self._parsed(pb.DepositReply, data)
 
     async def collect(self, of: Round, stage: Stage, wait_s: int) -> Collected:
         """How far a stage is; waits for its end so long.

@@ -18,10 +18,9 @@ from exchange.config import Home, read_file, sync_directory, write_once
 from exchange.counting.world import Closing, Counted, Ending
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
-from exchange.store.counted import read_counted, write_counted
+from exchange.store.counted import CONTEXT_BYTES, is_context, read_counted, write_counted
 from exchange.store.spool import ARRIVING, Said, Spool, message_file, opened, read_said
 
-CONTEXT_BYTES = 32
 KEPT = timedelta(days=7)
 """How long the folder of an aggregation stays after its end: members may be late."""
 
@@ -226,7 +225,7 @@ class Aggregations:
         try:
             paths = self._folder.iterdir() if self._folder.is_dir() else ()
             dated = [
-                ((path / "opening").stat().st_mtime_ns, path.name) for path in paths if _is_context(path.name)
+                ((path / "opening").stat().st_mtime_ns, path.name) for path in paths if is_context(path.name)
             ]
         except OSError as e:
             raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
@@ -255,10 +254,6 @@ class Aggregations:
                 raise StoreError(f"cannot delete {folder.path}: {e.strerror}") from e
             gone.append(context)
         return gone
-
-
-def _is_context(name: str) -> bool:
-    return len(name) == 2 * CONTEXT_BYTES and set(name) <= set("0123456789abcdef")
 
 
 def _table(path: Path, **kinds: type) -> dict[str, Any]:

@@ -19,10 +19,9 @@ from exchange.config import Home, sync_directory, write_once
 from exchange.counting.world import Counted
 from exchange.errors import ConfigError, InputError, StoreError
 from exchange.identity import encoding
-from exchange.store.counted import read_counted, write_counted
+from exchange.store.counted import is_context, read_counted, write_counted
 from exchange.store.guard import contributions_key
 
-CONTEXT_BYTES = 32
 NONCE_BYTES = 12
 SEED_BYTES = 32
 SECRETS = ("seed", "vector")
@@ -236,7 +235,11 @@ class Contributions:
         """
         try:
             paths = list(self._folder.iterdir()) if self._folder.is_dir() else []
-            dated = sorted(((p / "opening").stat().st_mtime_ns, p) for p in paths if (p / "opening").exists())
+            dated = sorted(
+                ((path / "opening").stat().st_mtime_ns, path)
+                for path in paths
+                if is_context(path.name) and (path / "opening").exists()
+            )
         except OSError as e:
             raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
         key = contributions_key(self.home)

@@ -1,4 +1,4 @@
-"""What came of a run, as a file: the same at its coordinator and at its members."""
+"""The folder and the result of a run, as they are at its coordinator and at its members alike."""
 
 from pathlib import Path
 
@@ -9,6 +9,13 @@ from exchange.config import write_atomic
 from exchange.counting.world import Counted
 from exchange.errors import PeerMisbehaved, StoreError
 from exchange.identity import encoding
+
+CONTEXT_BYTES = 32
+
+
+def is_context(name: str) -> bool:
+    """Whether a folder has the name of a run: what else lies beside them is left alone."""
+    return len(name) == 2 * CONTEXT_BYTES and set(name) <= set("0123456789abcdef")
 
 
 def write_counted(path: Path, counted: Counted) -> None:

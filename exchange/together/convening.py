@@ -8,9 +8,8 @@ from secrets import token_bytes
 from crypto import labels
 from crypto.errors import ParameterError
 from crypto.secagg.base import LEAST, threshold
-from crypto.secagg.noise import Noise, honest
 from exchange.aggregation.dictionary import Dictionary
-from exchange.aggregation.opening import SUM_WIDTH, Measure, Opening, Visibility
+from exchange.aggregation.opening import SUM_WIDTH, Measure, Opening, Visibility, noise_of
 from exchange.aggregation.release import strays
 from exchange.counting.books import CoordinatorsBooks
 from exchange.errors import InputError, PeerMisbehaved
@@ -116,8 +115,7 @@ def _opening(
     n, minimum = len(members), plan.minimum or least(len(members))
     width = 8 if counting else SUM_WIDTH
     if plan.epsilon_milli:
-        sure = honest(max(threshold(n), minimum), (n - 1) // 3)
-        width = Noise(epsilon_milli=plan.epsilon_milli, cap=1, honest=sure).width(n)
+        width = noise_of(n, minimum, plan.epsilon_milli, 1).width(n)
     opening = Opening(
         alliance=roster.alliance, roster_epoch=roster.epoch, roster_hash=roster.hash,
         coordinator=node.home.member, members=members, session=token_bytes(32), purpose=plan.purpose,

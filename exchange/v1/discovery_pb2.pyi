@@ -71,7 +71,7 @@ class DepositRequest(_message.Message):
     def __init__(self, head: _Optional[_Union[DepositHead, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
 class DepositHead(_message.Message):
-    __slots__ = ("round", "stage", "digest", "size", "signature", "wait_s", "listed", "list_signature")
+    __slots__ = ("round", "stage", "digest", "size", "signature", "wait_s", "listed")
     ROUND_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -79,7 +79,6 @@ class DepositHead(_message.Message):
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     WAIT_S_FIELD_NUMBER: _ClassVar[int]
     LISTED_FIELD_NUMBER: _ClassVar[int]
-    LIST_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     round: bytes
     stage: str
     digest: bytes
@@ -87,14 +86,11 @@ class DepositHead(_message.Message):
     signature: bytes
     wait_s: int
     listed: bytes
-    list_signature: bytes
-    def __init__(self, round: _Optional[bytes] = ..., stage: _Optional[str] = ..., digest: _Optional[bytes] = ..., size: _Optional[int] = ..., signature: _Optional[bytes] = ..., wait_s: _Optional[int] = ..., listed: _Optional[bytes] = ..., list_signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, round: _Optional[bytes] = ..., stage: _Optional[str] = ..., digest: _Optional[bytes] = ..., size: _Optional[int] = ..., signature: _Optional[bytes] = ..., wait_s: _Optional[int] = ..., listed: _Optional[bytes] = ...) -> None: ...
 
 class DepositReply(_message.Message):
-    __slots__ = ("closes_in_s",)
-    CLOSES_IN_S_FIELD_NUMBER: _ClassVar[int]
-    closes_in_s: int
-    def __init__(self, closes_in_s: _Optional[int] = ...) -> None: ...
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class OutcomeRequest(_message.Message):
     __slots__ = ("round", "stage", "wait_s")

@@ -221,12 +221,10 @@ class AskReply(_message.Message):
     def __init__(self, evaluated: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., buckets: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ConvenedRequest(_message.Message):
-    __slots__ = ("session", "offset")
+    __slots__ = ("session",)
     SESSION_FIELD_NUMBER: _ClassVar[int]
-    OFFSET_FIELD_NUMBER: _ClassVar[int]
     session: bytes
-    offset: int
-    def __init__(self, session: _Optional[bytes] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, session: _Optional[bytes] = ...) -> None: ...
 
 class ConvenedReply(_message.Message):
     __slots__ = ("convening", "chunk")

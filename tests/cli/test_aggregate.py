@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from crypto.secagg.base import Step
+from exchange.cli.aggregate import told_of
 from exchange.config import Home
+from exchange.counting.world import Progress
 from tests.cli.command import Done, cosight
 from tests.cli.test_contract import documented
 from tests.e2e.nodes import members
@@ -95,3 +98,15 @@ def test_nothing_yet(homes: tuple[Home, ...]) -> None:
     unreached = cosight("aggregate", "join", "alice", "--address", "127.0.0.1:1", "--json", home=home)
     assert unreached.error["code"] == "peer-unavailable"
     assert cosight("aggregate", "join", "carol", "--json", home=home).error["code"] == "no-address"
+
+
+def test_runs_that_go_on_at_once_are_told_apart() -> None:
+    said: list[str] = []
+    first, second = told_of(said.append, "aaaa "), told_of(said.append, "bbbb ")
+    for _ in range(2):
+        first(Progress(Step.DEALING))
+        second(Progress(Step.MASKING))
+    assert said == [
+        "aaaa step 2 of 6: sealed shares go round",
+        "bbbb step 3 of 6: masked numbers are added up",
+    ]

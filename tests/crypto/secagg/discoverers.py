@@ -93,8 +93,10 @@ class Alliance:
         good = np.ones(len(found), np.bool_)
         for helper, key in enumerate(self.token_keys):
             tokens = packed([batch.for_helper(helper) for batch in found], 64)
-            confirmed = helpers.confirm(key, tokens, self.spent[helper])
-            self.spent[helper] |= {token[:32] for token in unpacked(tokens[confirmed])}
+            nonces = [token[:32] for token in unpacked(tokens)]
+            unspent = np.array([nonce not in self.spent[helper] for nonce in nonces], np.bool_)
+            confirmed = helpers.confirm(key, tokens) & unspent
+            self.spent[helper] |= {nonce for nonce, new in zip(nonces, confirmed, strict=True) if new}
             good &= confirmed
         return [batch for batch, is_good in zip(found, good, strict=True) if is_good]
 

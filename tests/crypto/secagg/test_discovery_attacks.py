@@ -147,20 +147,6 @@ def test_attack_replay_of_a_batch_in_the_same_session() -> None:
         counting.count([opened, opened], alliance.setup)
 
 
-def test_attack_relay_drops_a_batch() -> None:
-    alliance = Alliance(3, 2)
-    sealed = [alliance.batch(own(n)) for n in range(3)]
-    listed = batches.names(sealed)
-    for one in sealed:
-        batches.check_listed(one, listed, alliance.setup)
-    with pytest.raises(VerificationError, match="our batch"):
-        batches.check_listed(sealed[0], batches.names(sealed[1:]), alliance.setup)
-    with pytest.raises(VerificationError, match="more batches"):
-        batches.check_listed(sealed[0], batches.names([*sealed, alliance.batch({})]), alliance.setup)
-    with pytest.raises(VerificationError, match="twice"):
-        batches.check_listed(sealed[0], np.repeat(listed[:1], 2, axis=0), alliance.setup)
-
-
 def test_attack_relay_changes_a_batch() -> None:
     alliance = Alliance(3, 2)
     sealed = alliance.batch(own(1))

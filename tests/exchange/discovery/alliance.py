@@ -56,12 +56,12 @@ class Line:
     async def redeem(self, of: Round, tokens: Sequence[bytes], batches: Sequence[bytes]) -> list[bool]:
         return await self._told(self.service.redeem(self.caller, of, list(tokens), list(batches)))
 
-    async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> int:
+    async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> None:
         async def each() -> AsyncIterator[bytes]:
             for chunk in chunks:
                 yield chunk
 
-        return await self._told(self.service.deposit(self.caller, deposit, each()))
+        await self._told(self.service.deposit(self.caller, deposit, each()))
 
     async def collect(self, of: Round, stage: Stage, wait_s: int) -> Collected:
         return await self._told(self.service.collect(self.caller, of, stage, wait_s))

@@ -159,6 +159,9 @@ def test_they_are_found_by_the_beginning_of_their_name(home: Home) -> None:
     kept.begin(CONTEXT, b"opening", b"", b"")
     kept.begin(b"\x00" + bytes(31), b"opening", b"", b"")
     assert kept.find(CONTEXT.hex()[:6]).context == CONTEXT
+    (home.path / "contributions" / "lost+found").mkdir()
+    (home.path / "contributions" / "lost+found" / "opening").write_bytes(b"of no run")
+    assert len(kept.all()) == 2
     for beginning in ("00", "ff"):
         with pytest.raises(InputError):
             kept.find(beginning)
