@@ -99,7 +99,18 @@ def test_the_installed_command_runs_without_a_terminal(tmp_path: Path) -> None:
 
 def test_commands_that_need_no_node_do_not_load_grpc() -> None:
     """With what comes with it, it is a fifth of the time that they take."""
-    with_node = {"aggregate", "demo", "discover", "filter", "lookup", "match", "policy", "psi", "serve", "warm"}
+    with_node = {
+        "aggregate",
+        "demo",
+        "discover",
+        "filter",
+        "lookup",
+        "match",
+        "policy",
+        "psi",
+        "serve",
+        "warm",
+    }
     others = MODULES.keys() - with_node
     code = f"import sys; from exchange.cli import complete; [complete([name]) for name in {others}]; "
     code += "print({'exchange.node', 'grpc'} & sys.modules.keys())"

@@ -12,11 +12,10 @@ import pytest
 from crypto.secagg import batches, helpers
 from crypto.secagg import discovery as atr
 from exchange.aggregation.round import Learns, Round
-from exchange.disclosure import patience
 from exchange.discovery import signing, taking_part, words
 from exchange.discovery.outcome import Outcome, released_rows, voices_of
 from exchange.discovery.world import Deposit, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
 from tests.exchange.disclosure.desks import KEYS
 from tests.exchange.discovery.alliance import NAMES, SEARCH, Alliance, Line, values
@@ -69,39 +68,6 @@ async def test_copies_of_one_report_are_one_voice(alliance):
     shared = found["carol"].items
     voices = {one.value: int(n) for one, n in zip(shared.indicators, shared.voices, strict=True)}
     assert voices == {"c.example": 3, "d.example": 3}
-
-
-async def test_what_our_own_policy_refuses_is_on_record(alliance):
-    erin = alliance.members["erin"]
-    erin.side.policy_text = "version = 1"
-    with pytest.raises(PolicyRefusal, match="d0-table"):
-        await alliance.ask("erin")
-    told = [(entry.fields["direction"], entry.peer, entry.what) for entry in erin.told("refused")]
-    what = {"by": "us", "reason": "policy-refused", "rule": "d0-table"}
-    assert told == [("initiator", "alice", what)]
-    assert not erin.told("joined")
-
-
-class Busy(Line):
-    """A relay that has no time for what is asked first."""
-
-    asked = 0
-
-    async def deposit(self, deposit, chunks):
-        Busy.asked += 1
-        if Busy.asked <= 2:
-            raise PeerRefused("it said no", code="busy")
-        await super().deposit(deposit, chunks)
-
-
-async def test_a_relay_that_is_busy_is_asked_again(alliance, monkeypatch):
-    monkeypatch.setattr(patience, "PAUSES_S", (0.01,))
-    monkeypatch.setattr(Busy, "asked", 0)
-    alliance.lines["erin", "alice"] = Busy
-    async with alliance.serving():
-        found = await alliance.ask_all()
-    assert {result.counted for result in found.values()} == {5}
-    assert Busy.asked == 3
 
 
 class SecondBatch(Line):

@@ -1,0 +1,45 @@
+"""A member's own part in a discovery: what its policy refuses, and what it tries again."""
+
+import pytest
+
+from exchange.disclosure import patience
+from exchange.errors import PeerRefused, PolicyRefusal
+from tests.exchange.discovery.alliance import NAMES, Alliance, Line
+
+
+@pytest.fixture
+def alliance(tmp_path):
+    return Alliance(tmp_path, {name: ["a.example", f"{name}.example"] for name in NAMES})
+
+
+async def test_what_our_own_policy_refuses_is_on_record(alliance):
+    erin = alliance.members["erin"]
+    erin.side.policy_text = "version = 1"
+    with pytest.raises(PolicyRefusal, match="d0-table"):
+        await alliance.ask("erin")
+    told = [(entry.fields["direction"], entry.peer, entry.what) for entry in erin.told("refused")]
+    what = {"by": "us", "reason": "policy-refused", "rule": "d0-table"}
+    assert told == [("initiator", "alice", what)]
+    assert not erin.told("joined")
+
+
+class Busy(Line):
+    """A relay that has no time for what is asked first."""
+
+    asked = 0
+
+    async def deposit(self, deposit, chunks):
+        Busy.asked += 1
+        if Busy.asked <= 2:
+            raise PeerRefused("it said no", code="busy")
+        await super().deposit(deposit, chunks)
+
+
+async def test_a_relay_that_is_busy_is_asked_again(alliance, monkeypatch):
+    monkeypatch.setattr(patience, "PAUSES_S", (0.01,))
+    monkeypatch.setattr(Busy, "asked", 0)
+    alliance.lines["erin", "alice"] = Busy
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    assert {result.counted for result in found.values()} == {5}
+    assert Busy.asked == 3
