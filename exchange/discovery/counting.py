@@ -192,7 +192,7 @@ class Counting(Keeping):
         if distinct:
             items = await in_thread(rows_of, distinct)
             async with asked_of(self.office.reach, of, self._cache, None) as tagging:
-                outputs = await tagging.outputs(items)
+                outputs = await tagging.outputs(items, always=True)
             batches_outcome = Outcome.decode(await in_thread(self.shelf.outcome, of.context, Stage.BATCHES))
             released, _ = voices_of(batches_outcome)
             good = await in_thread(atr.announced, outputs, released, of.setup())

@@ -128,7 +128,8 @@ class Helping:
         if caller not in of.members:
             raise SessionRefused("the caller takes no part in this discovery", code="not-on-roster")
         key = atr.token_key(self.seed(of.epoch), of.plan)
-        if not self._books.issue(of.epoch, of.context, caller, sha256(blinded.data).digest()):
+        # By the plan, as the key is: or whoever makes up another counter's key would have a token more.
+        if not self._books.issue(of.epoch, of.plan, caller, sha256(blinded.data).digest()):
             self._office.refused(caller, "second-token", of.session)
             raise SessionRefused(f"{caller} asks for a second token", code="second-token")
         return _evaluated(key, blinded)
@@ -141,7 +142,7 @@ class Helping:
         good = atr.confirm(key, np.frombuffer(b"".join(tokens), np.uint8).reshape(-1, TOKEN_BYTES))
         nonces = [token[: atr.NONCE_BYTES] for token in tokens]
         return [
-            bool(is_ours) and self._books.spend(of.epoch, of.context, nonce, batch)
+            bool(is_ours) and self._books.spend(of.epoch, of.plan, nonce, batch)
             for is_ours, nonce, batch in zip(good, nonces, batches, strict=True)
         ]
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from secrets import token_bytes
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
@@ -65,11 +66,12 @@ class Tagging:
     asked: int = field(default=0, init=False)
     crypto_s: float = field(default=0.0, init=False)
 
-    async def outputs(self, items: Rows) -> Rows:
+    async def outputs(self, items: Rows, *, always: bool = False) -> Rows:
         """The output of each item.
 
         Args:
             items: ``(n, 32)`` uint8, distinct.
+            always: ask as many questions as if nothing were known, so that nobody sees what is.
 
         Returns:
             ``(n, 64)`` uint8.
@@ -83,21 +85,25 @@ class Tagging:
         found = np.empty((len(items), oprf.OUTPUT_BYTES), np.uint8)
         found[here] = known[there, ITEM_BYTES:]
         missing = np.delete(np.arange(len(items)), here)
-        left, done = size_class(len(missing)) if len(missing) else 0, 0
+        asked = len(items) if always else len(missing)
+        left, done, answered = size_class(asked) if asked else 0, 0, 0
         declared = self.declared or size_class(size_class(len(known)) + left)
         try:
             while left:
                 size = min(left, AT_ONCE)
                 part = missing[done : done + size]
                 found[part] = await self._ask(np.ascontiguousarray(items[part]), size, declared)
-                left, done = left - size, done + len(part)
+                left, done, answered = left - size, done + len(part), answered + size
                 self.asked += size
                 self.progress(done)
         finally:
-            if done:
+            if answered:
                 new = missing[:done]
                 more = np.concatenate([items[new], found[new]], axis=1)
-                await in_thread(self.cache.keep, self.epoch, self.keys, np.concatenate([known, more]))
+                # What only filled up was asked as well: with it, what is kept is as long as what was asked.
+                filled = _random(answered - done, more.shape[1])
+                kept = np.concatenate([known, more, filled])
+                await in_thread(self.cache.keep, self.epoch, self.keys, kept)
         return found
 
     async def _ask(self, items: Rows, size: int, declared: int) -> Rows:
@@ -121,6 +127,11 @@ class Tagging:
             return await in_thread(work, *args, **kwargs)
         finally:
             self.crypto_s += perf_counter() - start
+
+
+def _random(n: int, width: int) -> Rows:
+    """Rows that are nobody's."""
+    return np.frombuffer(token_bytes(n * width), np.uint8).reshape(n, width)
 
 
 @asynccontextmanager

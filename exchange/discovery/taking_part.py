@@ -157,7 +157,7 @@ class _Member:
         what = of.asked() | offer.as_json() | {"padded": padded, "policy": self._desk.policy().hash.hex()}
         self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
 
-    async def _outputs(self, of: Round, rows: Rows, declared: int | None) -> Rows:
+    async def _outputs(self, of: Round, rows: Rows, declared: int | None, *, always: bool = False) -> Rows:
         """Indicators under the helpers' keys."""
         what = "asking the key helpers"
         self._progress(what)
@@ -166,7 +166,7 @@ class _Member:
             self._progress(f"{what}: {count:,} of {len(rows):,}")
 
         async with asked_of(self._lines.to, of, self._own, declared, progress) as tagging:
-            outputs = await tagging.outputs(rows)
+            outputs = await tagging.outputs(rows, always=always)
         self._crypto_s += tagging.crypto_s
         self._asked += tagging.asked
         return outputs
@@ -202,12 +202,16 @@ class _Member:
             raise PartMisbehaved(
                 f"{of.parts.counter} passes on no words: {e}", of.parts.counter, code="bad-words"
             ) from e
-        known = set(found.indicators)
-        new = [one for one in told if one not in known]
-        if not new:
+        if not told:
             return found
-        outputs = await self._outputs(of, await in_thread(rows_of, new), None)
-        true, voices = await self._timed(mode_of(of).recognise, outputs, b"", outcome)
+        # As many questions whatever we hold: helpers that are told the values would see who asks for none.
+        # Whoever counts has asked so already.
+        again = of.parts.counter != self._desk.member
+        outputs = await self._outputs(of, await in_thread(rows_of, told), None, always=again)
+        known = set(found.indicators)
+        places = [place for place, one in enumerate(told) if one not in known]
+        new = [told[place] for place in places]
+        true, voices = await self._timed(mode_of(of).recognise, outputs[places], b"", outcome)
         if len(true) < len(new):  # the counter has asked about each, as we do now
             self._culprits.append((of.parts.counter, "poisoned-word"))
         return Shared(

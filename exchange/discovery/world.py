@@ -206,10 +206,10 @@ class HelperBooks(Protocol):
     def charge(self, epoch: int, member: str, digest: bytes, count: int, most: int) -> bool:
         """Count questions, each set of them once; False where they are over ``most``."""
 
-    def issue(self, epoch: int, context: bytes, member: str, digest: bytes) -> bool:
+    def issue(self, epoch: int, plan: bytes, member: str, digest: bytes) -> bool:
         """Note the one blinded token of a member; False where it was another one before."""
 
-    def spend(self, epoch: int, context: bytes, token: bytes, batch: bytes) -> bool:
+    def spend(self, epoch: int, plan: bytes, token: bytes, batch: bytes) -> bool:
         """Note the batch of a token; False where it was another one before."""
 
 

@@ -4,16 +4,16 @@ None of them looks at what we hold. Everybody sees whether we join, so that must
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from exchange.aggregation.budget import Budget, Release, admit
-from exchange.aggregation.opening import Measure, Opening
+from exchange.aggregation.opening import Measure
 from exchange.errors import PolicyRefusal
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.ledger.runs import DISCOVER, Key, Run, Runs
+from exchange.ledger.runs import DISCOVER, Key
 from exchange.policy.budget import DAY
+from exchange.policy.convening import Case, Convening, Together, abandons, key_of, meeting
 from exchange.policy.model import Policy
 from exchange.policy.rule import Objection, Pending, Rule, listed
 from exchange.policy.rules import Decision, Verdict, by_rules, verdicts_of
@@ -21,92 +21,10 @@ from exchange.policy.terms import ANYONE
 from exchange.policy.together import Aggregate
 from exchange.policy.who import in_force, personal_data
 
+__all__ = ["RULES", "Convening", "Together", "decide", "explain", "key_of", "meeting"]
+
 TABLE = "aggregate"
 _DICTIONARY = Pending("the dictionary is looked at once every other rule has passed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Convening:
-    """A run that somebody asks us to join.
-
-    Attributes:
-        opening: what is asked.
-        us: our own id.
-        roster_epoch: epoch of the roster in force here.
-        roster_hash: its hash, 32 bytes.
-        by_type: how many entries of each type the dictionary has; None while we do not have it.
-        repeated: how many entries may have been counted before on days of the window, as
-            ``exchange.aggregation.dictionary.repeated`` finds it; None while we have not looked.
-        derived: in a sum, the root of the dictionary that follows from the count before it, as we computed it
-            from our own copy of its result; None while we have not.
-        strays: in a sum, in what it strays from that count: see ``exchange.aggregation.release.strays``.
-        given_up: the openings of the runs that it abandons, by context in hex, as far as they are here.
-    """
-
-    opening: Opening
-    us: str
-    roster_epoch: int
-    roster_hash: bytes
-    by_type: Mapping[IndicatorType, int] | None = None
-    repeated: int | None = None
-    derived: bytes | None = None
-    strays: str = ""
-    given_up: Mapping[str, Opening] = field(default_factory=dict)
-
-    @property
-    def types(self) -> tuple[IndicatorType, ...]:
-        """Types of indicators that would go in."""
-        return self.opening.types
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """What the ledger says.
-
-    Attributes:
-        runs: those in which we have counted with others, or meant to.
-        quarantined: why the coordinator is in quarantine, or ``""``.
-    """
-
-    runs: Runs = field(default_factory=Runs)
-    quarantined: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All that a rule may look at: see ``exchange.policy.rule.Case``."""
-
-    policy: Policy
-    terms: Aggregate
-    request: Convening
-    history: Together
-    now: datetime
-
-    @property
-    def opening(self) -> Opening:
-        """What is asked."""
-        return self.request.opening
-
-
-def key_of(opening: Opening) -> Key:
-    """Return what a run counts, as the ledger compares it."""
-    first, last = opening.window
-    return Key(
-        opening.dictionary.hex(),
-        opening.purpose_hash,
-        str(opening.measure),
-        first.isoformat(),
-        last.isoformat(),
-    )
-
-
-def meeting(opening: Opening, runs: Runs) -> list[Run]:
-    """Return the runs whose dictionaries have to be looked at: see ``Convening.repeated``."""
-    return runs.meeting(key_of(opening), _abandons(opening))
-
-
-def _abandons(opening: Opening) -> set[str]:
-    return {context.hex() for context in opening.abandons}
 
 
 def decide(policy: Policy, asked: Convening, history: Together, now: datetime) -> Decision:
@@ -347,7 +265,7 @@ def _base(case: Case) -> Objection | Pending | None:
 def _once(case: Case) -> Objection | None:
     if case.history.runs.abandoned(case.opening.name):
         return Objection("a run was joined since on the promise to say nothing in this one")
-    found = case.history.runs.in_the_way(key_of(case.opening), _abandons(case.opening))
+    found = case.history.runs.in_the_way(key_of(case.opening), abandons(case.opening))
     if not found:
         return _unburied(case)
     said = {
@@ -361,7 +279,7 @@ def _once(case: Case) -> Objection | None:
 
 def _unburied(case: Case) -> Objection | None:
     """An attempt that has our vector must not be opened by those that do not join this one."""
-    for session in sorted(_abandons(case.opening)):
+    for session in sorted(abandons(case.opening)):
         run, before = case.history.runs.joined(session), case.request.given_up.get(session)
         if run is None or not run.masked:
             continue

@@ -114,32 +114,30 @@ class HelperBooks:
             rows = connection.execute(select(QUOTAS.c.member, QUOTAS.c.used).where(QUOTAS.c.epoch == epoch))
             return {row.member: row.used for row in rows}
 
-    def issue(self, epoch: int, context: bytes, member: str, digest: bytes) -> bool:
+    def issue(self, epoch: int, plan: bytes, member: str, digest: bytes) -> bool:
         """Note the one blinded token of a member; False where it was another one before.
 
         Raises:
             StoreError: the database refused.
         """
-        mine = (ISSUED.c.context == context) & (ISSUED.c.member == member)
+        mine = (ISSUED.c.plan == plan) & (ISSUED.c.member == member)
         with writing(self.engine) as connection:
             before = connection.scalar(select(ISSUED.c.digest).where(mine))
             if before is None:
                 connection.execute(
-                    insert(ISSUED).values(context=context, member=member, epoch=epoch, digest=digest)
+                    insert(ISSUED).values(plan=plan, member=member, epoch=epoch, digest=digest)
                 )
         return before is None or bytes(before) == digest
 
-    def spend(self, epoch: int, context: bytes, token: bytes, batch: bytes) -> bool:
+    def spend(self, epoch: int, plan: bytes, token: bytes, batch: bytes) -> bool:
         """Note the batch of a token; False where it was another one before.
 
         Raises:
             StoreError: the database refused.
         """
-        same = (SPENT.c.context == context) & (SPENT.c.token == token)
+        same = (SPENT.c.plan == plan) & (SPENT.c.token == token)
         with writing(self.engine) as connection:
             before = connection.scalar(select(SPENT.c.batch).where(same))
             if before is None:
-                connection.execute(
-                    insert(SPENT).values(context=context, token=token, epoch=epoch, batch=batch)
-                )
+                connection.execute(insert(SPENT).values(plan=plan, token=token, epoch=epoch, batch=batch))
         return before is None or bytes(before) == batch

@@ -25,7 +25,7 @@ CHARGED = Table(
 ISSUED = Table(
     "discovery_issued",
     TABLES,
-    Column("context", LargeBinary, primary_key=True),
+    Column("plan", LargeBinary, primary_key=True),
     Column("member", String, primary_key=True),
     Column("epoch", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
@@ -33,7 +33,7 @@ ISSUED = Table(
 SPENT = Table(
     "discovery_spent",
     TABLES,
-    Column("context", LargeBinary, primary_key=True),
+    Column("plan", LargeBinary, primary_key=True),
     Column("token", LargeBinary, primary_key=True),
     Column("epoch", Integer, nullable=False),
     Column("batch", LargeBinary, nullable=False),

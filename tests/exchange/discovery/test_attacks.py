@@ -108,6 +108,25 @@ async def test_sybil_batch_wants_a_second_token(alliance):
     assert refused(alliance, "carol") == [("erin", "second-token")]
 
 
+class TokenOfAnotherBox(Line):
+    """A member that names another counter's key, which no helper knows, to be given one token more."""
+
+    async def token(self, of, blinded):
+        answer = await super().token(of, blinded)
+        question = helpers.ask(np.ones((1, 32), np.uint8), size=1)
+        with pytest.raises(PeerRefused) as fault:
+            await super().token(replace(of, box=bytes(range(32))), question.blinded)
+        assert fault.value.code == "second-token"
+        return answer
+
+
+async def test_sybil_batch_wants_a_token_of_a_session_that_it_made_up(alliance):
+    alliance.lines["erin", "carol"] = TokenOfAnotherBox
+    async with alliance.serving():
+        await alliance.ask_all()
+    assert refused(alliance, "carol") == [("erin", "second-token")]
+
+
 async def test_sybil_batch_that_the_relay_makes_up(alliance, monkeypatch):
     relay = alliance.members["alice"].service._relaying
     close, made = relay._close, {}
@@ -255,6 +274,7 @@ async def test_poisoned_announcement_of_the_counter(alliance, monkeypatch):
     monkeypatch.setattr(counter, "_heard", lying)
     async with alliance.serving():
         found = await alliance.ask_all(ALL)
+    del found["bob"]  # it lies to itself as well, and asks what it has not asked
     for name, result in found.items():
         assert values(result) == alliance.expected()
         assert result.culprits == (("bob", "poisoned-word"),)

@@ -1,10 +1,13 @@
 """A member's own part in a discovery: what its policy refuses, and what it tries again."""
 
+from dataclasses import replace
+
 import pytest
 
+from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
 from exchange.errors import PeerRefused, PolicyRefusal
-from tests.exchange.discovery.alliance import NAMES, Alliance, Line
+from tests.exchange.discovery.alliance import NAMES, SEARCH, Alliance, Line, values
 
 
 @pytest.fixture
@@ -43,3 +46,22 @@ async def test_a_relay_that_is_busy_is_asked_again(alliance, monkeypatch):
         found = await alliance.ask_all()
     assert {result.counted for result in found.values()} == {5}
     assert Busy.asked == 3
+
+
+async def test_helpers_that_are_told_the_values_do_not_see_who_holds_them(tmp_path):
+    held = {name: ["a.example", "b.example"] if name in NAMES[:3] else ["c.example"] for name in NAMES}
+    alliance = Alliance(tmp_path, held)
+    asked: dict[str, list[int]] = {name: [] for name in NAMES}
+
+    class Seen(Line):
+        async def evaluate(self, epoch, declared, blinded):
+            asked[self.caller].append(len(blinded))
+            return await super().evaluate(epoch, declared, blinded)
+
+    alliance.lines["*", "carol"] = Seen
+    async with alliance.serving():
+        found = await alliance.ask_all(replace(SEARCH, learns=Learns.ALL))
+    assert {frozenset(values(result)) for result in found.values()} == {frozenset({"a.example", "b.example"})}
+    members = [sorted(sizes) for name, sizes in asked.items() if name != "bob"]  # who counts asks more
+    assert all(sizes == members[0] for sizes in members)
+    assert len(members[0]) == 2, "about what they hold, and about what they are told"
