@@ -1,4 +1,4 @@
-"""What rules on counting together look at: the run that is asked for, what the ledger says of earlier ones."""
+"""What rules on counting together look at: the run that is asked for, and earlier ones by the ledger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
