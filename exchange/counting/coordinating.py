@@ -8,7 +8,8 @@ vectors are added up as they come and stay on the disk; memory holds one sum.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from time import monotonic
 from typing import Any, Protocol
@@ -36,7 +37,7 @@ from exchange.counting.world import (
     Folder,
     Progress,
 )
-from exchange.disclosure.drive import in_thread
+from exchange.disclosure.drive import in_thread, to_its_end
 from exchange.errors import CosightError, PeerMisbehaved, SessionRefused, StoreError
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,10 @@ class Coordinating:
             PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run ends.
             ConfigError: the disk is full; the member may try again.
         """
+        # The caller may hang up, which cancels this call: what was begun is ended all the same.
+        await to_its_end(asyncio.ensure_future(self._take(arriving, message)))
+
+    async def _take(self, arriving: Arriving, message: Message) -> None:
         run, position, contributed = arriving.run, arriving.position, arriving.contributed
         async with run.turn:
             if run.stale:
@@ -137,24 +142,38 @@ class Coordinating:
                 raise SessionRefused("this step is over", code="step-over")
             if await in_thread(run.folder.said, contributed.step, position) is not None:
                 raise SessionRefused("a message of this step was taken meanwhile", code="busy")
-            try:
-                await in_thread(run.coordinator.accept, position, message)
-            except Blamed as e:
-                await self._end(run, e.code, e.positions)
-                raise PeerMisbehaved(f"{e}", code="blamed") from e
-            except CryptoError as e:
-                raise PeerMisbehaved(f"{e}") from e
-            body = wire.body(PROTOCOL, message)
-            try:
-                await in_thread(
-                    arriving.spool.seal, int(run.step), position, contributed.name, body, contributed.digest
-                )
-            except CosightError:
-                self._drop(run)
-                raise
-            if not run.coordinator.owing:
-                await self._close(run)
-            run.notify()
+            with self._as_on_disk(run):
+                fault = await self._accept(run, position, message)
+                if fault is None:
+                    body, step = wire.body(PROTOCOL, message), int(run.step)
+                    place = step, position, contributed.name, body, contributed.digest
+                    if not await in_thread(arriving.spool.seal, *place):
+                        raise StoreError("another process of this home coordinates the same aggregation")
+                    if not run.coordinator.owing:
+                        await self._close(run)
+                    run.notify()
+        if fault is not None:
+            raise fault
+
+    async def _accept(self, run: Run, position: int, message: Message) -> PeerMisbehaved | None:
+        """Have the scheme take a message, or end the run with whom it blames; what is to be said of it."""
+        try:
+            await in_thread(run.coordinator.accept, position, message)
+        except Blamed as e:
+            await self._end(run, e.code, e.positions)
+            return PeerMisbehaved(f"{e}", code="blamed")
+        except CryptoError as e:
+            return PeerMisbehaved(f"{e}")
+        return None
+
+    @contextmanager
+    def _as_on_disk(self, run: Run) -> Iterator[None]:
+        """While a run is changed: whatever ends that early, the run is read anew from its files."""
+        try:
+            yield
+        except BaseException:
+            self._drop(run)
+            raise
 
     async def collect(
         self, peer: str, session: bytes, step: int, wait_s: float
@@ -241,15 +260,15 @@ class Coordinating:
         if not run.left_s:
             async with run.turn:
                 if not run.left_s and run.ending is None and not run.stale:
-                    await self._close(run)
-                    run.notify()
+                    with self._as_on_disk(run):
+                        await self._close(run)
+                        run.notify()
 
     async def _close(self, run: Run) -> None:
         """End a step: who was in it is on the disk before anybody is told."""
         came = await in_thread(taken, run)
         closing = Closing(int(run.step), came, self._clock())
         if not await in_thread(run.folder.close, closing):
-            self._drop(run)
             raise StoreError("another process of this home coordinates the same aggregation")
         try:
             await in_thread(run.coordinator.close)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -157,6 +157,7 @@ class Alliance:
     book: Book = field(default_factory=Book)
     books: dict[str, Book] = field(default_factory=dict)
     coordinating: Coordinating = field(init=False)
+    killed: Coordinating = field(init=False)
     taking: int = 0
 
     def __post_init__(self) -> None:
@@ -174,12 +175,18 @@ class Alliance:
         store = Aggregations(self.home("coordinator"))
         self.coordinating = Coordinating(store, self.setup, self.book, now)
 
+    def die(self) -> None:
+        """The coordinator's process is killed at this moment; may be called in a thread."""
+        self.killed = self.coordinating
+        self.killed._load = gone  # type: ignore[method-assign]
+        self.restart()
+        raise Cut
+
     def crash(self) -> None:
-        """The coordinator's process is killed: what it was about to do is not done."""
-        for run in self.coordinating._runs.values():
+        """Whoever waits for the process that was killed learns that it is gone."""
+        for run in self.killed._runs.values():
             run.stale = True
             run.changed.set()
-        self.restart()
 
     def home(self, name: str) -> Home:
         path = self.folder / name
@@ -210,6 +217,10 @@ class Alliance:
 
     async def tick(self) -> None:
         await self.coordinating.tick()
+
+
+async def gone(*_arguments: object) -> NoReturn:
+    raise PeerUnavailable("the coordinator was killed", code="peer-closed")
 
 
 def now() -> datetime:
