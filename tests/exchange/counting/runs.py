@@ -54,8 +54,8 @@ class Book:
     def counted(self, opening: Opening, vector: Any, tally: Tally) -> None:
         self._once("counted")
 
-    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
-        self._once("broken", code, culprits)
+    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...], *, by: str = "") -> None:
+        self._once("broken", code, culprits, *([by] if by else []))
 
 
 class Cut(BaseException):

@@ -4,13 +4,14 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from crypto.secagg.base import Aggregate, Step
 from exchange.counting import taking_part
-from exchange.counting.taking_part import Broken
+from exchange.counting.broken import Broken
 from exchange.counting.world import Contributed, Progress
 from exchange.errors import CosightError, PeerRefused, SessionRefused, StoreError
 from exchange.store.contributions import SECRETS, Contributions
@@ -61,7 +62,7 @@ async def test_a_member_that_drops_out_is_not_waited_for_longer_than_a_step(
     with pytest.raises(PeerRefused) as refused:
         await run.taking_part("erin").run()
     assert refused.value.code == "step-over"
-    assert ("broken", "too-late", ()) in run.books["erin"].said
+    assert ("broken", "too-late", (), "peer") in run.books["erin"].said
 
 
 async def test_one_more_than_may_drop_out_ends_it_and_nothing_is_opened(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ async def test_one_more_than_may_drop_out_ends_it_and_nothing_is_opened(tmp_path
         await together(run, "alice", "bob", "carol")
     assert (broken.value.reason, broken.value.culprits) == ("too-few", ())
     assert run.book.said == [("broken", "too-few", ())]
-    assert ("broken", "too-few", ()) in run.books["alice"].said
+    assert ("broken", "too-few", (), "peer") in run.books["alice"].said
     assert ("masked",) not in run.books["alice"].said
     run.restart()
     convening = (await run.coordinating.convened("alice"))[0]
@@ -143,16 +144,16 @@ async def test_a_lie_ends_the_run_and_its_author_is_named(tmp_path: Path) -> Non
             run.taking_part("alice")._connect() as line,
             line.collect(run.opening.context, 2, have=0, wait_s=0) as told,
         ):
-            raise Broken(told.progress.broken, told.progress.culprits)
+            raise run.taking_part("alice")._told_of_its_end(told.progress)
     assert (broken.value.reason, broken.value.culprits) == ("bad-signature", ("erin",))
 
 
 @pytest.mark.parametrize(
     ("said", "noted"),
     [
-        (("bad-share", ("carol",)), ("broken", "bad-share", ("carol",))),
-        (("too-few", ()), ("broken", "too-few", ())),
-        (("bad-share", ("stranger",)), ("broken", "bad-message", ("alice",))),
+        (("bad-share", ("carol",)), ("broken", "bad-share", (), "peer")),
+        (("too-few", ()), ("broken", "too-few", (), "peer")),
+        (("bad-share", ("stranger",)), ("broken", "bad-message", ("alice",), "us")),
     ],
 )
 async def test_what_a_coordinator_says_of_the_end(
@@ -167,9 +168,62 @@ async def test_what_a_coordinator_says_of_the_end(
         return Progress(Step.JOINING, *said), ()
 
     monkeypatch.setattr(run.coordinating, "collect", collect)
-    with pytest.raises(Broken):
+    with pytest.raises(Broken) as broken:
         await run.taking_part("bob").run()
     assert run.books["bob"].said == [("joined",), noted]
+    assert ("as the coordinator says" in str(broken.value)) == (said[1] == ("carol",))
+    assert Contributions(run.home("bob")).find(run.opening.name).ended == noted[1:3]
+
+
+async def test_whom_our_own_role_catches_is_named_in_our_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = alliance(tmp_path)
+    whole = run.coordinating.collect
+
+    async def collect(peer: str, session: bytes, step: int, wait_s: float) -> tuple[Progress, Any]:
+        progress, told = await whole(peer, session, step, wait_s)
+        if peer == "bob" and step == Step.MASKING and told:
+            roll, dealings = told
+            told = roll, replace(dealings, signatures=dealings.signatures ^ 1)
+        return progress, told
+
+    monkeypatch.setattr(run.coordinating, "collect", collect)
+    others = asyncio.gather(*(run.taking_part(name).run() for name in ("alice", "carol", "dave", "erin")))
+    with pytest.raises(Broken) as broken:
+        await run.taking_part("bob").run()
+    others.cancel()
+    assert broken.value.culprits == ("alice",)
+    assert run.books["bob"].said == [("joined",), ("broken", "bad-signature", ("alice",), "us")]
+
+
+@pytest.mark.parametrize("step", [Step.AGREEING, Step.UNMASKING])
+async def test_what_we_say_of_an_end_depends_on_whether_our_shares_had_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step
+) -> None:
+    run = alliance(tmp_path, step_s=1)
+    says = 0
+
+    def gone(what: str) -> None:
+        nonlocal says
+        says += what == "after contribute"
+        if says == step:
+            raise Cut
+
+    others = asyncio.gather(*(run.taking_part(name).run() for name in ("alice", "carol", "dave", "erin")))
+    with suppress(Cut):
+        await run.taking_part("bob", gone).run()
+    others.cancel()
+
+    async def collect(*_arguments: object) -> tuple[Progress, tuple[()]]:
+        return Progress(Step.JOINING, "too-few", ()), ()
+
+    monkeypatch.setattr(run.coordinating, "collect", collect)
+    with pytest.raises(Broken) as broken:
+        await run.taking_part("bob").run()
+    assert ("may have been opened" in str(broken.value)) == (step == Step.UNMASKING)
+    assert ("no share of ours had left" in str(broken.value)) == (step == Step.AGREEING)
+    assert ("next one" in broken.value.hint) == (step == Step.UNMASKING)
 
 
 async def test_a_coordinator_that_forgot_it_all(tmp_path: Path) -> None:
@@ -179,7 +233,7 @@ async def test_a_coordinator_that_forgot_it_all(tmp_path: Path) -> None:
     run.restart()
     with pytest.raises(PeerRefused):
         await run.taking_part("bob").run()
-    assert run.books["bob"].said == [("joined",), ("broken", "forgotten", ())]
+    assert run.books["bob"].said == [("joined",), ("broken", "forgotten", (), "peer")]
 
 
 async def test_another_message_in_a_place_that_is_taken(tmp_path: Path) -> None:
