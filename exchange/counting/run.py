@@ -6,6 +6,7 @@ from time import monotonic
 
 import numpy as np
 
+from crypto.errors import CryptoError
 from crypto.rows import Rows
 from crypto.secagg import ring
 from crypto.secagg.base import Chunk, Complaint, Setup, Step
@@ -122,7 +123,7 @@ def again(run: Run) -> None:
 
     Raises:
         ProtocolError, TooFew: the step that was closed last ended the run.
-        StoreError: the files contradict each other.
+        StoreError: the files are damaged, or contradict each other.
     """
     for step in Step:
         closing = run.folder.closed(step)
@@ -135,7 +136,10 @@ def again(run: Run) -> None:
             want = run.coordinator.due(position)
             if want is None or want.kind.__name__ != said.name:
                 raise StoreError("a message of an aggregation is in the wrong place")
-            run.coordinator.accept(position, wire.whole(PROTOCOL, want, said.body, said.rows()))
+            try:
+                run.coordinator.accept(position, wire.whole(PROTOCOL, want, said.body, said.rows()))
+            except CryptoError as e:  # it was good when it came: nobody is to blame but the disk
+                raise StoreError("a message of an aggregation is not what it was when it came") from e
         if closing is None:
             return
         run.coordinator.close()

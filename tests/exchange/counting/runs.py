@@ -23,7 +23,7 @@ from exchange.counting.taking_part import Input, Part, TakingPart
 from exchange.counting.world import PROTOCOL, Contributed, Progress
 from exchange.errors import PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.indicators import IndicatorType
-from exchange.store.aggregations import Aggregations
+from exchange.store.aggregations import Aggregations, Folder
 from exchange.store.contributions import Contributions
 from exchange.store.journal import Journal
 from tests.exchange.aggregation.openings import opening
@@ -187,6 +187,12 @@ class Alliance:
         for run in self.killed._runs.values():
             run.stale = True
             run.changed.set()
+
+    def files(self) -> Folder:
+        """What the coordinator keeps of it."""
+        folder = Aggregations(self.home("coordinator")).find(self.opening.context)
+        assert folder is not None
+        return folder
 
     def home(self, name: str) -> Home:
         path = self.folder / name

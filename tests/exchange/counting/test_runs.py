@@ -290,3 +290,32 @@ async def test_what_is_kept_of_a_member_is_damaged(tmp_path: Path, found: bytes)
     (kept.path / "vector").write_bytes(found)
     with pytest.raises(StoreError):
         await run.taking_part("bob").run()
+
+
+@pytest.mark.parametrize("step", [Step.JOINING, Step.MASKING])
+async def test_a_damaged_disk_blames_nobody(tmp_path: Path, step: Step) -> None:
+    run = alliance(tmp_path)
+    says = 0
+
+    def stop(what: str) -> None:
+        nonlocal says
+        says += what == "after contribute"
+        if says == step:
+            raise Cut
+
+    others = asyncio.gather(*(run.taking_part(name).run() for name in ("alice", "carol", "dave", "erin")))
+    with suppress(Cut):
+        await run.taking_part("bob", stop).run()
+    others.cancel()
+    folder = run.files()
+    said = folder.said(step, 1)
+    assert said is not None
+    content = bytearray(said.path.read_bytes())
+    content[0 if said.size else content.index(said.body) + len(said.body) - 1] ^= 1
+    said.path.write_bytes(content)
+    run.restart()
+    await run.tick()
+    with pytest.raises(StoreError, match="not what it was"):
+        await run.coordinating.convened("alice")
+    assert run.book.said == []
+    assert folder.ended() is None
