@@ -127,7 +127,8 @@ class Coordinating:
 
         Raises:
             SessionRefused: the step ended meanwhile.
-            PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run ends.
+            PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run
+                ends, or goes on without it.
             ConfigError: the disk is full; the member may try again.
         """
         # The caller may hang up, which cancels this call: what was begun is ended all the same.
@@ -138,7 +139,7 @@ class Coordinating:
         async with run.turn:
             if run.stale:
                 raise SessionRefused("it is read anew", code="busy")
-            if contributed.step != run.step or run.ending is not None:
+            if contributed.step != run.step or run.ending is not None or position in run.faulty:
                 raise SessionRefused("this step is over", code="step-over")
             if await in_thread(run.folder.said, contributed.step, position) is not None:
                 raise SessionRefused("a message of this step was taken meanwhile", code="busy")
@@ -149,18 +150,28 @@ class Coordinating:
                     place = step, position, contributed.name, body, contributed.digest
                     if not await in_thread(arriving.spool.seal, *place):
                         raise StoreError("another process of this home coordinates the same aggregation")
-                    if not run.coordinator.owing:
+                if run.ending is None:
+                    if not run.awaited:
                         await self._close(run)
                     run.notify()
         if fault is not None:
             raise fault
 
     async def _accept(self, run: Run, position: int, message: Message) -> PeerMisbehaved | None:
-        """Have the scheme take a message, or end the run with whom it blames; what is to be said of it."""
+        """Have the scheme take a message; what is to be said of one that it does not take.
+
+        As long as nothing can be opened, who lies ends the run, and it is opened anew without it. After that
+        it would take the window from all: who lies in a message of its own has dropped out.
+        """
         try:
             await in_thread(run.coordinator.accept, position, message)
         except Blamed as e:
-            await self._end(run, e.code, e.positions)
+            if run.step < Step.AGREEING:
+                await self._end(run, e.code, e.positions)
+            else:
+                run.faulty.add(position)
+                member = run.opening.members[position]
+                log.warning("aggregation %s goes on without %s: %s", run.opening.name[:16], member, e.code)
             return PeerMisbehaved(f"{e}", code="blamed")
         except CryptoError as e:
             return PeerMisbehaved(f"{e}")
@@ -301,7 +312,8 @@ class Coordinating:
         if isinstance(error, Blamed):
             await self._end(run, error.code, error.positions)
         else:
-            await self._end(run, "too-few" if isinstance(error, TooFew) else "too-large", ())
+            few = isinstance(error, TooFew)
+            await self._end(run, *(("too-few", tuple(sorted(run.faulty))) if few else ("too-large", ())))
 
     async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
         """Break a run off, on record."""
@@ -349,9 +361,9 @@ class Coordinating:
             except (ProtocolError, TooFew) as e:
                 if run.ending is None:
                     await self._fail(run, e)
-            if run.ending is None and run.step is not Step.DONE and not run.coordinator.owing:
+            if run.ending is None and run.step is not Step.DONE and not run.awaited:
                 await self._close(run)  # we were killed when all had come, and before we closed the step
-            run.owing = len(run.coordinator.owing)
+            run.owing = len(run.awaited)
             self._runs[context] = run
             return run
 

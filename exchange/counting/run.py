@@ -31,6 +31,7 @@ class Run:
         began: when the step began that it is in, by ``monotonic``.
         ending: how it ended, once it has.
         owing: how many members have not said theirs.
+        faulty: whose message of this step was a lie, where the run goes on without it.
         used: when somebody last asked, by ``monotonic``.
         stale: whether the disk did not take what memory holds: then this one is not used any more.
         turn: held while its state changes.
@@ -45,6 +46,7 @@ class Run:
     began: float = field(default_factory=monotonic)
     ending: Ending | None = None
     owing: int = 0
+    faulty: set[int] = field(default_factory=set)
     stale: bool = False
     used: float = field(default_factory=monotonic)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -60,6 +62,11 @@ class Run:
         """How long the step still waits."""
         return 0.0 if self.ending else max(0.0, self.began + self.opening.step_s - monotonic())
 
+    @property
+    def awaited(self) -> frozenset[int]:
+        """Who may still say something in this step."""
+        return self.coordinator.owing - self.faulty
+
     def progress(self) -> Progress:
         """How far it has come."""
         if self.ending is not None:
@@ -69,7 +76,7 @@ class Run:
 
     def notify(self) -> None:
         """Wake up who waits for a change; only whose turn it is says so."""
-        self.owing = len(self.coordinator.owing)
+        self.owing = len(self.awaited)
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -77,6 +84,7 @@ class Run:
         """A step has begun: find out what everybody is sent."""
         self.told[self.step] = [self.coordinator.replies(position) for position in range(self.setup.n)]
         self.began = monotonic()
+        self.faulty = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,7 @@ def due(run: Run, position: int, contributed: Contributed) -> Receive:
     if contributed.step > run.step:
         raise SessionRefused("this step has not begun")
     owed = run.coordinator.due(position) if run.ending is None else None
-    if contributed.step < run.step or owed is None:
+    if contributed.step < run.step or owed is None or position in run.faulty:
         raise SessionRefused("this step is over", code="step-over")
     if run.step is Step.MASKING and contributed.name == Complaint.__name__:
         return complaint()

@@ -319,3 +319,48 @@ async def test_a_damaged_disk_blames_nobody(tmp_path: Path, step: Step) -> None:
         await run.coordinating.convened("alice")
     assert run.book.said == []
     assert folder.ended() is None
+
+
+@pytest.mark.parametrize("step", [Step.AGREEING, Step.UNMASKING, Step.SIGNING])
+async def test_a_lie_in_a_late_step_takes_nothing_from_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, step: Step
+) -> None:
+    run = alliance(tmp_path)
+    said = 0
+
+    def sign(statement: bytes) -> bytes:
+        nonlocal said
+        said += 1
+        return run.keys["alice" if said == step else "erin"].sign(statement)
+
+    async def erin() -> None:
+        with pytest.raises(PeerRefused) as refused:
+            await run.taking_part("erin", sign=sign).run()
+        assert refused.value.code == "aborted"
+        assert said == step
+
+    together_ = asyncio.gather(together(run, "alice", "bob", "carol", "dave"), erin())
+    others, _ = await asyncio.wait_for(together_, 20)  # a step lasts 30 s: nobody waits for who has lied
+    for aggregate in others:
+        assert (aggregate.vector == total(run)).all()
+        assert len(aggregate.signatures) == 4
+    assert run.book.said == [("counted",)]
+    assert "goes on without erin: bad-signature" in caplog.text
+
+
+async def test_too_few_are_left_because_one_lied_and_is_named(tmp_path: Path) -> None:
+    run = alliance(tmp_path, 3, minimum=3)
+    said = 0
+
+    def sign(statement: bytes) -> bytes:
+        nonlocal said
+        said += 1
+        return run.keys["alice" if said == Step.AGREEING else "carol"].sign(statement)
+
+    liar = run.taking_part("carol", sign=sign).run()
+    ended = await asyncio.wait_for(
+        asyncio.gather(*(run.taking_part(n).run() for n in ("alice", "bob")), liar, return_exceptions=True),
+        20,
+    )
+    assert [type(error) for error in ended] == [Broken, Broken, PeerRefused]
+    assert run.book.said == [("broken", "too-few", ("carol",))]
