@@ -25,7 +25,7 @@ from crypto.session import Message
 from exchange import wire
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.tally import Tally
-from exchange.counting.run import Arriving, Run, again, chunk_of, due, taken
+from exchange.counting.run import Arriving, Run, again, chunk_of, due, room, taken
 from exchange.counting.world import (
     PROTOCOL,
     Closing,
@@ -126,13 +126,13 @@ class Coordinating:
         """Take a message that came: checked and on the disk when this returns.
 
         Raises:
-            SessionRefused: the step ended meanwhile.
+            SessionRefused: the step ended meanwhile, or the disk is full; then the member may try again.
             PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run
                 ends, or goes on without it.
-            ConfigError: the disk is full; the member may try again.
         """
         # The caller may hang up, which cancels this call: what was begun is ended all the same.
-        await to_its_end(asyncio.ensure_future(self._take(arriving, message)))
+        with room():
+            await to_its_end(asyncio.ensure_future(self._take(arriving, message)))
 
     async def _take(self, arriving: Arriving, message: Message) -> None:
         run, position, contributed = arriving.run, arriving.position, arriving.contributed
@@ -244,10 +244,13 @@ class Coordinating:
                     else:
                         self._over.add(context)
                 await self._tick_one(context)
-            except CosightError as e:
+            except Exception as e:  # one that is in a bad way does not keep the others from going on
                 if context not in self._faulty:
-                    log.warning("aggregation %s: %s", context.hex()[:16], e)
+                    fault = None if isinstance(e, CosightError) else e
+                    log.warning("aggregation %s: %s", context.hex()[:16], e, exc_info=fault)
                 self._faulty.add(context)
+            else:
+                self._faulty.discard(context)
         if monotonic() - self._expired > IDLE_S:
             self._expired = monotonic()
             for context in await in_thread(self._store.expire, self._clock()):
@@ -328,7 +331,7 @@ class Coordinating:
         """A run, and the position of a member in it.
 
         Raises:
-            SessionRefused: there is none of this name, or not for this member.
+            SessionRefused: there is none of this name, or not for this member; or the disk is full.
             StoreError: its files are damaged.
         """
         opening = self._openings.get(session)
@@ -339,7 +342,8 @@ class Coordinating:
         folder = None if position is None else self._store.find(session)
         if position is None or folder is None:
             raise SessionRefused("there is no such aggregation for this member", code="session-unknown")
-        run = self._runs.get(session) or await self._load(session, folder)
+        with room():
+            run = self._runs.get(session) or await self._load(session, folder)
         run.used = monotonic()
         return run, position
 

@@ -1,6 +1,9 @@
 """One run at its coordinator: what of it is in memory, and how that follows from the files."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -15,7 +18,9 @@ from crypto.session import Message, Receive
 from exchange import wire
 from exchange.aggregation.opening import Opening
 from exchange.counting.world import PROTOCOL, Contributed, Ending, Folder, Progress, Spool
-from exchange.errors import SessionRefused, StoreError
+from exchange.errors import ConfigError, SessionRefused, StoreError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -104,6 +109,20 @@ class Arriving:
     contributed: Contributed
     want: Receive
     spool: Spool
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Where our disk may be full: a member that is told so tries again.
+
+    Raises:
+        SessionRefused: it is.
+    """
+    try:
+        yield
+    except ConfigError as e:
+        log.warning("an aggregation has to wait: %s", e)
+        raise SessionRefused("our disk does not take it", code="not-ready") from e
 
 
 def due(run: Run, position: int, contributed: Contributed) -> Receive:
