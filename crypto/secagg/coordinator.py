@@ -6,6 +6,7 @@ no masked vector, only their sum: whoever drives it keeps them, for members that
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -50,6 +51,7 @@ from crypto.secagg.view import (
 from crypto.session import Message, Receive, Size
 
 Replies: TypeAlias = Callable[[int], tuple[Message, ...]]
+_NO_ROWS = np.empty((0, 0), np.uint8)
 
 
 class Coordinator:
@@ -118,6 +120,7 @@ class Coordinator:
                 self._dealings[position] = message.rows
             case Masked():
                 self._take_masked(position, message)
+                message = replace(message, vector=_NO_ROWS)  # it is in the sum; a vector of each is too much
             case Agreed():
                 self._check_signature(position, message.signature)
             case Shares():

@@ -76,15 +76,15 @@ class MembersBooks:
             self._write(entries.counted(opening, tally, released))
             self.seal()
 
-    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
-        """It did not.
+    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...], *, by: str) -> None:
+        """It did not: by our own finding (``us``), or as the coordinator says (``peer``).
 
         Raises:
             LedgerError: the ledger cannot be written.
         """
         run = self._run(opening)
         if run is not None and not run.broken and not run.counted:
-            self._write(entries.broken(opening, code, culprits))
+            self._write(entries.broken(opening, code, culprits, by=by))
             self.seal()
 
     def _run(self, opening: Opening) -> Run | None:
@@ -131,7 +131,7 @@ class CoordinatorsBooks:
         Raises:
             LedgerError: the ledger cannot be written.
         """
-        self._end(opening, entries.broken(opening, code, culprits, as_coordinator=True))
+        self._end(opening, entries.broken(opening, code, culprits, as_coordinator=True, by="us"))
 
     def _end(self, opening: Opening, draft: Draft) -> None:
         if not self.ledger.runs().over(opening.name):

@@ -8,7 +8,8 @@ vectors are added up as they come and stay on the disk; memory holds one sum.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from time import monotonic
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ from crypto.session import Message
 from exchange import wire
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.tally import Tally
-from exchange.counting.run import Arriving, Run, again, chunk_of, due, taken
+from exchange.counting.run import Arriving, Run, again, chunk_of, due, room, taken
 from exchange.counting.world import (
     PROTOCOL,
     Closing,
@@ -36,7 +37,7 @@ from exchange.counting.world import (
     Folder,
     Progress,
 )
-from exchange.disclosure.drive import in_thread
+from exchange.disclosure.drive import in_thread, to_its_end
 from exchange.errors import CosightError, PeerMisbehaved, SessionRefused, StoreError
 
 log = logging.getLogger(__name__)
@@ -125,36 +126,65 @@ class Coordinating:
         """Take a message that came: checked and on the disk when this returns.
 
         Raises:
-            SessionRefused: the step ended meanwhile.
-            PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run ends.
-            ConfigError: the disk is full; the member may try again.
+            SessionRefused: the step ended meanwhile, or the disk is full; then the member may try again.
+            PeerMisbehaved: it is not what an honest member sends. Where it shows who lies, the run
+                ends, or goes on without it.
         """
+        # The caller may hang up, which cancels this call: what was begun is ended all the same.
+        with room():
+            await to_its_end(asyncio.ensure_future(self._take(arriving, message)))
+
+    async def _take(self, arriving: Arriving, message: Message) -> None:
         run, position, contributed = arriving.run, arriving.position, arriving.contributed
         async with run.turn:
             if run.stale:
                 raise SessionRefused("it is read anew", code="busy")
-            if contributed.step != run.step or run.ending is not None:
+            if contributed.step != run.step or run.ending is not None or position in run.faulty:
                 raise SessionRefused("this step is over", code="step-over")
             if await in_thread(run.folder.said, contributed.step, position) is not None:
                 raise SessionRefused("a message of this step was taken meanwhile", code="busy")
-            try:
-                await in_thread(run.coordinator.accept, position, message)
-            except Blamed as e:
+            with self._as_on_disk(run):
+                fault = await self._accept(run, position, message)
+                if fault is None:
+                    body, step = wire.body(PROTOCOL, message), int(run.step)
+                    place = step, position, contributed.name, body, contributed.digest
+                    if not await in_thread(arriving.spool.seal, *place):
+                        raise StoreError("another process of this home coordinates the same aggregation")
+                if run.ending is None:
+                    if not run.awaited:
+                        await self._close(run)
+                    run.notify()
+        if fault is not None:
+            raise fault
+
+    async def _accept(self, run: Run, position: int, message: Message) -> PeerMisbehaved | None:
+        """Have the scheme take a message; what is to be said of one that it does not take.
+
+        As long as nothing can be opened, who lies ends the run, and it is opened anew without it. After that
+        it would take the window from all: who lies in a message of its own has dropped out.
+        """
+        try:
+            await in_thread(run.coordinator.accept, position, message)
+        except Blamed as e:
+            if run.step < Step.AGREEING:
                 await self._end(run, e.code, e.positions)
-                raise PeerMisbehaved(f"{e}", code="blamed") from e
-            except CryptoError as e:
-                raise PeerMisbehaved(f"{e}") from e
-            body = wire.body(PROTOCOL, message)
-            try:
-                await in_thread(
-                    arriving.spool.seal, int(run.step), position, contributed.name, body, contributed.digest
-                )
-            except CosightError:
-                self._drop(run)
-                raise
-            if not run.coordinator.owing:
-                await self._close(run)
-            run.notify()
+            else:
+                run.faulty.add(position)
+                member = run.opening.members[position]
+                log.warning("aggregation %s goes on without %s: %s", run.opening.name[:16], member, e.code)
+            return PeerMisbehaved(f"{e}", code="blamed")
+        except CryptoError as e:
+            return PeerMisbehaved(f"{e}")
+        return None
+
+    @contextmanager
+    def _as_on_disk(self, run: Run) -> Iterator[None]:
+        """While a run is changed: whatever ends that early, the run is read anew from its files."""
+        try:
+            yield
+        except BaseException:
+            self._drop(run)
+            raise
 
     async def collect(
         self, peer: str, session: bytes, step: int, wait_s: float
@@ -214,10 +244,13 @@ class Coordinating:
                     else:
                         self._over.add(context)
                 await self._tick_one(context)
-            except CosightError as e:
+            except Exception as e:  # one that is in a bad way does not keep the others from going on
                 if context not in self._faulty:
-                    log.warning("aggregation %s: %s", context.hex()[:16], e)
+                    fault = None if isinstance(e, CosightError) else e
+                    log.warning("aggregation %s: %s", context.hex()[:16], e, exc_info=fault)
                 self._faulty.add(context)
+            else:
+                self._faulty.discard(context)
         if monotonic() - self._expired > IDLE_S:
             self._expired = monotonic()
             for context in await in_thread(self._store.expire, self._clock()):
@@ -241,15 +274,15 @@ class Coordinating:
         if not run.left_s:
             async with run.turn:
                 if not run.left_s and run.ending is None and not run.stale:
-                    await self._close(run)
-                    run.notify()
+                    with self._as_on_disk(run):
+                        await self._close(run)
+                        run.notify()
 
     async def _close(self, run: Run) -> None:
         """End a step: who was in it is on the disk before anybody is told."""
         came = await in_thread(taken, run)
         closing = Closing(int(run.step), came, self._clock())
         if not await in_thread(run.folder.close, closing):
-            self._drop(run)
             raise StoreError("another process of this home coordinates the same aggregation")
         try:
             await in_thread(run.coordinator.close)
@@ -282,7 +315,8 @@ class Coordinating:
         if isinstance(error, Blamed):
             await self._end(run, error.code, error.positions)
         else:
-            await self._end(run, "too-few" if isinstance(error, TooFew) else "too-large", ())
+            few = isinstance(error, TooFew)
+            await self._end(run, *(("too-few", tuple(sorted(run.faulty))) if few else ("too-large", ())))
 
     async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
         """Break a run off, on record."""
@@ -297,7 +331,7 @@ class Coordinating:
         """A run, and the position of a member in it.
 
         Raises:
-            SessionRefused: there is none of this name, or not for this member.
+            SessionRefused: there is none of this name, or not for this member; or the disk is full.
             StoreError: its files are damaged.
         """
         opening = self._openings.get(session)
@@ -308,7 +342,8 @@ class Coordinating:
         folder = None if position is None else self._store.find(session)
         if position is None or folder is None:
             raise SessionRefused("there is no such aggregation for this member", code="session-unknown")
-        run = self._runs.get(session) or await self._load(session, folder)
+        with room():
+            run = self._runs.get(session) or await self._load(session, folder)
         run.used = monotonic()
         return run, position
 
@@ -330,9 +365,9 @@ class Coordinating:
             except (ProtocolError, TooFew) as e:
                 if run.ending is None:
                     await self._fail(run, e)
-            if run.ending is None and run.step is not Step.DONE and not run.coordinator.owing:
+            if run.ending is None and run.step is not Step.DONE and not run.awaited:
                 await self._close(run)  # we were killed when all had come, and before we closed the step
-            run.owing = len(run.coordinator.owing)
+            run.owing = len(run.awaited)
             self._runs[context] = run
             return run
 

@@ -1,11 +1,15 @@
 """One run at its coordinator: what of it is in memory, and how that follows from the files."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
 import numpy as np
 
+from crypto.errors import CryptoError
 from crypto.rows import Rows
 from crypto.secagg import ring
 from crypto.secagg.base import Chunk, Complaint, Setup, Step
@@ -14,7 +18,9 @@ from crypto.session import Message, Receive
 from exchange import wire
 from exchange.aggregation.opening import Opening
 from exchange.counting.world import PROTOCOL, Contributed, Ending, Folder, Progress, Spool
-from exchange.errors import SessionRefused, StoreError
+from exchange.errors import ConfigError, SessionRefused, StoreError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +36,7 @@ class Run:
         began: when the step began that it is in, by ``monotonic``.
         ending: how it ended, once it has.
         owing: how many members have not said theirs.
+        faulty: whose message of this step was a lie, where the run goes on without it.
         used: when somebody last asked, by ``monotonic``.
         stale: whether the disk did not take what memory holds: then this one is not used any more.
         turn: held while its state changes.
@@ -44,6 +51,7 @@ class Run:
     began: float = field(default_factory=monotonic)
     ending: Ending | None = None
     owing: int = 0
+    faulty: set[int] = field(default_factory=set)
     stale: bool = False
     used: float = field(default_factory=monotonic)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -59,6 +67,11 @@ class Run:
         """How long the step still waits."""
         return 0.0 if self.ending else max(0.0, self.began + self.opening.step_s - monotonic())
 
+    @property
+    def awaited(self) -> frozenset[int]:
+        """Who may still say something in this step."""
+        return self.coordinator.owing - self.faulty
+
     def progress(self) -> Progress:
         """How far it has come."""
         if self.ending is not None:
@@ -68,7 +81,7 @@ class Run:
 
     def notify(self) -> None:
         """Wake up who waits for a change; only whose turn it is says so."""
-        self.owing = len(self.coordinator.owing)
+        self.owing = len(self.awaited)
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -76,6 +89,7 @@ class Run:
         """A step has begun: find out what everybody is sent."""
         self.told[self.step] = [self.coordinator.replies(position) for position in range(self.setup.n)]
         self.began = monotonic()
+        self.faulty = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +111,26 @@ class Arriving:
     spool: Spool
 
 
+@contextmanager
+def room() -> Iterator[None]:
+    """Where our disk may be full: a member that is told so tries again.
+
+    Raises:
+        SessionRefused: it is.
+    """
+    try:
+        yield
+    except ConfigError as e:
+        log.warning("an aggregation has to wait: %s", e)
+        raise SessionRefused("our disk does not take it", code="not-ready") from e
+
+
 def due(run: Run, position: int, contributed: Contributed) -> Receive:
     """The form of a message, if it is due."""
     if contributed.step > run.step:
         raise SessionRefused("this step has not begun")
     owed = run.coordinator.due(position) if run.ending is None else None
-    if contributed.step < run.step or owed is None:
+    if contributed.step < run.step or owed is None or position in run.faulty:
         raise SessionRefused("this step is over", code="step-over")
     if run.step is Step.MASKING and contributed.name == Complaint.__name__:
         return complaint()
@@ -122,7 +150,7 @@ def again(run: Run) -> None:
 
     Raises:
         ProtocolError, TooFew: the step that was closed last ended the run.
-        StoreError: the files contradict each other.
+        StoreError: the files are damaged, or contradict each other.
     """
     for step in Step:
         closing = run.folder.closed(step)
@@ -135,7 +163,10 @@ def again(run: Run) -> None:
             want = run.coordinator.due(position)
             if want is None or want.kind.__name__ != said.name:
                 raise StoreError("a message of an aggregation is in the wrong place")
-            run.coordinator.accept(position, wire.whole(PROTOCOL, want, said.body, said.rows()))
+            try:
+                run.coordinator.accept(position, wire.whole(PROTOCOL, want, said.body, said.rows()))
+            except CryptoError as e:  # it was good when it came: nobody is to blame but the disk
+                raise StoreError("a message of an aggregation is not what it was when it came") from e
         if closing is None:
             return
         run.coordinator.close()

@@ -25,6 +25,7 @@ from exchange import wire
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.tally import Tally
 from exchange.aggregation.vector import Filled
+from exchange.counting.broken import Broken
 from exchange.counting.world import (
     PROTOCOL,
     Collected,
@@ -37,7 +38,7 @@ from exchange.counting.world import (
 )
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
-from exchange.errors import CosightError, PeerRefused, StoreError
+from exchange.errors import PeerRefused, StoreError
 from exchange.identity import encoding
 from exchange.indicators import IndicatorType
 
@@ -82,23 +83,8 @@ class Books(Protocol):
     def counted(self, opening: Opening, vector: NDArray[Any], tally: Tally) -> None:
         """It came to its end."""
 
-    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
-        """It did not, why, and who is to blame."""
-
-
-class Broken(CosightError):
-    """An aggregation was broken off: too few members were left, or one did not follow the protocol."""
-
-    default_code = "aggregation-broken"
-
-    def __init__(self, reason: str, culprits: tuple[str, ...]) -> None:
-        by = f", by {', '.join(culprits)}" if culprits else ""
-        super().__init__(
-            f"the aggregation was broken off ({reason}{by}); nothing was opened",
-            hint="the coordinator can try again without who is to blame: cosight aggregate open",
-        )
-        self.reason = reason
-        self.culprits = culprits
+    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...], *, by: str) -> None:
+        """It did not, why, who is to blame by our own finding, and who gave it up: ``us`` or ``peer``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +180,19 @@ class TakingPart:
                 await in_thread(_finish, part, self._input, session.result)
                 return session.result
         except Broken as e:
-            await in_thread(_break, part, e.reason, e.culprits)
+            await in_thread(_break, part, e)
             raise
         except PeerRefused as e:
             if (reason := LOST.get(e.code)) is not None:
-                await in_thread(_break, part, reason, ())
+                await in_thread(_break, part, self._broken(reason))
             raise
         except Blamed as e:
-            culprits = tuple(part.opening.members[p] for p in e.positions) or (part.opening.coordinator,)
-            await in_thread(_break, part, e.code, culprits)
-            raise Broken(e.code, culprits) from e
+            culprits = tuple(part.opening.members[p] for p in e.positions)
+            raise await self._found(e.code, *(culprits or [part.opening.coordinator])) from e
         except TooFew as e:
-            await in_thread(_break, part, "too-few", ())
-            raise Broken("too-few", ()) from e
+            raise await self._found("too-few") from e
         except PeerFault as e:
-            await in_thread(_break, part, "bad-message", (part.opening.coordinator,))
-            raise Broken("bad-message", (part.opening.coordinator,)) from e
+            raise await self._found("bad-message", part.opening.coordinator) from e
         finally:
             await self._hang_up()
         return None
@@ -260,7 +243,7 @@ class TakingPart:
             self._contact = monotonic()
             self._told(collected.progress)
             if collected.progress.broken:
-                raise self._broken(collected.progress)
+                raise self._told_of_its_end(collected.progress)
             if collected.progress.step > self._said:
                 self._collected = collected
             else:
@@ -271,12 +254,22 @@ class TakingPart:
             self._survivors = int.from_bytes(message.members, "little").bit_count()
         return message
 
-    def _broken(self, progress: Progress) -> Broken:
+    def _told_of_its_end(self, progress: Progress) -> Broken:
         """What the coordinator says of the end; whoever blames somebody who is not in it lies."""
         opening = self._part.opening
         if set(progress.culprits) <= {*opening.members, opening.coordinator}:
-            return Broken(progress.broken, progress.culprits)
-        return Broken("bad-message", (opening.coordinator,))
+            return self._broken(progress.broken, *progress.culprits)
+        return self._broken("bad-message", opening.coordinator, found=True)
+
+    async def _found(self, code: str, *culprits: str) -> Broken:
+        """Our own role cannot go on: on record, with who is to blame."""
+        broken = self._broken(code, *culprits, found=True)
+        await in_thread(_break, self._part, broken)
+        return broken
+
+    def _broken(self, reason: str, *culprits: str, found: bool = False) -> Broken:
+        spoken = self._part.journal.spoken(self._part.opening.context)  # before a restart, too
+        return Broken(reason, culprits, found=found, shared=Step.UNMASKING in spoken)
 
     async def _fetch(self, want: Fetch) -> Message:
         line = await self._reach()
@@ -353,7 +346,11 @@ def _finish(part: Part, put_in: Input, aggregate: Aggregate) -> None:
     part.kept.end("", ())
 
 
-def _break(part: Part, code: str, culprits: tuple[str, ...]) -> None:
-    """It is over and nothing came of it: on record, and our secrets of it are deleted."""
-    part.books.broken(part.opening, code, culprits)
-    part.kept.end(code, culprits)
+def _break(part: Part, broken: Broken) -> None:
+    """It is over and nothing came of it: on record, and our secrets of it are deleted.
+
+    Whom the coordinator blames is its word, of which we have no proof: our records name whom we caught.
+    """
+    culprits = broken.culprits if broken.found else ()
+    part.books.broken(part.opening, broken.reason, culprits, by="us" if broken.found else "peer")
+    part.kept.end(broken.reason, culprits)

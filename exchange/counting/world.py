@@ -210,6 +210,9 @@ class Journal(Protocol):
     def speak(self, context: bytes, step: int, digest: bytes, *, abandons: Collection[bytes] = ()) -> bool:
         """Write down that a message is about to leave; raises where another one did."""
 
+    def spoken(self, context: bytes, /) -> dict[int, bytes]:
+        """What we have said in an aggregation: digests by step."""
+
 
 class Contribution(Protocol):
     """What we keep of an aggregation as a member."""

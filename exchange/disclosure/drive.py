@@ -22,14 +22,21 @@ async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
     What must be written is written then, and a role is not closed while it computes.
     """
-    running = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
+    return await to_its_end(asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs)))
+
+
+async def to_its_end(running: asyncio.Future[T]) -> T:
+    """Wait for what is running until it has ended, even if we are cancelled meanwhile."""
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         while not running.done():
             with suppress(asyncio.CancelledError):  # cancelled once more: it still has to end
                 await asyncio.wait([running])
-        _ = running.exception()  # looked at, so that it is not reported as lost: being cancelled goes first
+        if not running.cancelled():
+            _ = (
+                running.exception()
+            )  # looked at, so that it is not reported as lost: being cancelled goes first
         raise
 
 

@@ -7,8 +7,12 @@ from typing import Any
 
 from crypto.session import Message, Receive
 from exchange import wire
+from exchange.aggregation.opening import Opening
+from exchange.counting.coordinating import MAX_LISTED
 from exchange.counting.world import PROTOCOL, Contributed, Convening, Progress
 from exchange.errors import PeerMisbehaved, PeerUnavailable
+from exchange.indicators import IndicatorType
+from exchange.indicators.types import MAX_VALUE_CHARS
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.client import PeerLink, close_to, next_of, write_to
 from exchange.rpc.counting import (
@@ -22,6 +26,8 @@ from exchange.rpc.server import SERVICE
 from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Frame
 
+MAX_LINE_BYTES = max(map(len, IndicatorType)) + 4 * MAX_VALUE_CHARS + 2
+"""Of an entry of a dictionary: a type, a value in UTF-8, and what stands between and after."""
 COMPUTE_S = 60.0
 """How long a coordinator may be silent because it computes, beside the silence that any peer is allowed."""
 
@@ -55,17 +61,26 @@ class CoordinatorLink(PeerLink):
 
         Raises:
             PeerRefused, PeerUnavailable: it does not say.
-            PeerMisbehaved: its list is malformed.
+            PeerMisbehaved: its list is malformed, or without an end.
         """
         call: Any = self._stream("Convened", pb.ConvenedRequest())
-        return [convening_from_wire(reply) async for reply in self._replies(call)]
+        listed: list[Convening] = []
+        try:
+            async with self._patience():  # for all of it
+                async for reply in self._replies(call):
+                    if len(listed) == MAX_LISTED:
+                        raise PeerMisbehaved("the coordinator lists more than anybody may")
+                    listed.append(convening_from_wire(reply))
+        finally:
+            call.cancel()
+        return listed
 
     async def opening(self, session: bytes) -> tuple[Convening, bytes]:
-        """The opening of one, and its dictionary; whoever asked checks both.
+        """The opening of one, and its dictionary, as long as the opening allows; whoever asked checks it.
 
         Raises:
             PeerRefused, PeerUnavailable: it does not give them.
-            PeerMisbehaved: what comes is malformed.
+            PeerMisbehaved: what comes is malformed, or is not what was asked for.
         """
         call: Any = self._stream("Convened", pb.ConvenedRequest(session=session))
         replies = self._replies(call)
@@ -74,12 +89,16 @@ class CoordinatorLink(PeerLink):
             if first is None:
                 raise PeerUnavailable(f"{self._peer} closed the call", code="peer-closed")
             convening, dictionary = convening_from_wire(first), bytearray()
+            opening = Opening.decode(convening.opening)
+            if opening.context != session:
+                raise PeerMisbehaved(f"{self._peer} shows another opening than was asked for")
+            longest = min(convening.size, opening.entries * MAX_LINE_BYTES, MAX_DICTIONARY_BYTES)
             async for reply in replies:
                 if reply.WhichOneof("kind") != "chunk" or not 0 < len(reply.chunk) <= CHUNK_BYTES:
                     raise PeerMisbehaved("the coordinator's dictionary is malformed")
                 dictionary += reply.chunk
-                if len(dictionary) > min(convening.size, MAX_DICTIONARY_BYTES):
-                    raise PeerMisbehaved("the coordinator's dictionary is longer than it said")
+                if len(dictionary) > longest:
+                    raise PeerMisbehaved("the coordinator's dictionary is longer than it can be")
         finally:
             call.cancel()
         return convening, bytes(dictionary)

@@ -13,6 +13,7 @@ from exchange import wire
 from exchange.aggregation.opening import MAX_BYTES, MEMBERS
 from exchange.agreement import MEMBER
 from exchange.counting.coordinating import Coordinating
+from exchange.counting.run import room
 from exchange.counting.world import PROTOCOL, Contributed, Convening, Progress
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.rpc import messages
@@ -104,7 +105,8 @@ class Counting:
                 PROTOCOL, read=call.read, write=call.write, idle_s=self._idle_s, guard=call.guard
             )
             try:
-                message = await channel.receive(arriving.want, arriving.spool.allocate)
+                with room():
+                    message = await channel.receive(arriving.want, arriving.spool.allocate)
             except PeerFault as fault:
                 raise PeerMisbehaved(f"the message is not what was due: {fault}") from fault
             await channel.end()

@@ -185,6 +185,8 @@ class Server:
                 await self._counts.tick()
             except CosightError as e:
                 log.warning("cannot look after the aggregations: %s", e)
+            except Exception:  # whatever it is: without this task no step ever ends by its time
+                log.exception("cannot look after the aggregations")
             await asyncio.sleep(TICK_S)
 
     async def _hello(self, _requests: Any, context: Any) -> None:

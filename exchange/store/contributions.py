@@ -1,7 +1,8 @@
 """What we take part in: a folder for each aggregation, from the joining to the result.
 
 Our seed and our vector are sealed under a key of the home, and deleted as soon as the run is over: with them
-its messages could be made again, and what we hold of the dictionary be read.
+its messages could be made again, and what we hold of the dictionary be read. Which entries we put something
+in stays, sealed, for a result that shows a member its own.
 """
 
 import fcntl
@@ -9,9 +10,10 @@ import os
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -21,10 +23,13 @@ from exchange.errors import ConfigError, InputError, StoreError
 from exchange.identity import encoding
 from exchange.store.counted import is_context, read_counted, write_counted
 from exchange.store.guard import contributions_key
+from exchange.store.journal import Journal
 
 NONCE_BYTES = 12
 SEED_BYTES = 32
 SECRETS = ("seed", "vector")
+ABANDONED = "abandoned"
+"""How an attempt ends for us that a later one replaces."""
 _MAX_ENDED = 1 << 13
 
 
@@ -141,7 +146,12 @@ class Contribution:
         Raises:
             StoreError: what is kept is damaged.
         """
-        return read_counted(self.path / "result")
+        counted = read_counted(self.path / "result")
+        if counted is None:
+            return None
+        if (ours := self._unseal("ours")) is None:
+            raise StoreError(f"{self.path / 'ours'} is gone")
+        return replace(counted, ours=np.frombuffer(ours, bool))
 
     def finish(self, counted: Counted) -> None:
         """Keep what came of it.
@@ -149,7 +159,8 @@ class Contribution:
         Raises:
             ConfigError: the disk is full.
         """
-        write_counted(self.path / "result", counted)
+        self._seal("ours", counted.ours.tobytes())
+        write_counted(self.path / "result", replace(counted, ours=np.zeros(0, bool)))
 
     def end(self, code: str, culprits: Collection[str]) -> None:
         """It is over; our secrets of it are deleted.
@@ -168,11 +179,19 @@ class Contribution:
             StoreError: they cannot be deleted.
         """
         try:
-            for name in SECRETS:
-                (self.path / name).unlink(missing_ok=True)
+            for path in self._secrets():
+                path.unlink(missing_ok=True)
             sync_directory(self.path)  # a power failure must not bring them back
         except OSError as e:
             raise StoreError(f"cannot delete in {self.path}: {e.strerror}") from e
+
+    def has_secrets(self) -> bool:
+        """Whether there is anything to wipe."""
+        return bool(self._secrets())
+
+    def _secrets(self) -> list[Path]:
+        """The files of our secrets, and what is left of one where we were killed as it was written."""
+        return [path for name in SECRETS for path in (*self.path.glob(name), *self.path.glob(f".{name}.*"))]
 
     def _seal(self, name: str, secret: bytes) -> None:
         nonce = secrets.token_bytes(NONCE_BYTES)
@@ -248,12 +267,24 @@ class Contributions:
     def tidy(self) -> None:
         """Delete the secrets of what has ended, where we were killed before they were deleted.
 
+        An attempt that was given up for a later one ends with that.
+
         Raises:
-            StoreError: they cannot be deleted.
+            ConfigError: the disk is full.
+            StoreError: they cannot be deleted, or the journal cannot be read.
         """
-        for kept in self.all():
-            if kept.ended is not None and any((kept.path / name).exists() for name in SECRETS):
-                kept.wipe()
+        held = [kept for kept in self.all() if kept.has_secrets()]
+        if not held:
+            return
+        journal = Journal.open(self.journal_file)
+        try:
+            for kept in held:
+                if kept.ended is not None:
+                    kept.wipe()
+                elif journal.is_abandoned(kept.context):
+                    kept.end(ABANDONED, ())
+        finally:
+            journal.close()
 
     def find(self, beginning: str) -> Contribution:
         """The one whose name begins so.

@@ -1,5 +1,9 @@
 """Exact sums of whoever is left, and a clean end where they are too few."""
 
+import gc
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -183,3 +187,15 @@ def test_a_vector_of_many_chunks_is_computed_anew_in_full_or_in_part() -> None:
 def test_a_vector_that_does_not_fit_is_refused_before_anything_is_said(vector) -> None:
     alliance = Alliance(setup(4), [vector, *vectors(setup(4))[1:]])
     assert isinstance(alliance.errors[0], ParameterError)
+
+
+def test_a_coordinator_keeps_the_sum_and_no_vector() -> None:
+    agreed = setup(3)
+    alliance = Alliance(agreed, vectors(agreed)).finish(until=Step.MASKING)
+    masked = alliance.sessions[0].step.message
+    masked = replace(masked, vector=masked.vector.copy())
+    vector = weakref.ref(masked.vector)
+    alliance.coordinator.accept(0, masked)
+    del masked
+    gc.collect()
+    assert vector() is None

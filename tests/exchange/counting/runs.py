@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,7 +23,7 @@ from exchange.counting.taking_part import Input, Part, TakingPart
 from exchange.counting.world import PROTOCOL, Contributed, Progress
 from exchange.errors import PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.indicators import IndicatorType
-from exchange.store.aggregations import Aggregations
+from exchange.store.aggregations import Aggregations, Folder
 from exchange.store.contributions import Contributions
 from exchange.store.journal import Journal
 from tests.exchange.aggregation.openings import opening
@@ -54,8 +54,8 @@ class Book:
     def counted(self, opening: Opening, vector: Any, tally: Tally) -> None:
         self._once("counted")
 
-    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
-        self._once("broken", code, culprits)
+    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...], *, by: str = "") -> None:
+        self._once("broken", code, culprits, *([by] if by else []))
 
 
 class Cut(BaseException):
@@ -157,6 +157,7 @@ class Alliance:
     book: Book = field(default_factory=Book)
     books: dict[str, Book] = field(default_factory=dict)
     coordinating: Coordinating = field(init=False)
+    killed: Coordinating = field(init=False)
     taking: int = 0
 
     def __post_init__(self) -> None:
@@ -174,12 +175,24 @@ class Alliance:
         store = Aggregations(self.home("coordinator"))
         self.coordinating = Coordinating(store, self.setup, self.book, now)
 
+    def die(self) -> None:
+        """The coordinator's process is killed at this moment; may be called in a thread."""
+        self.killed = self.coordinating
+        self.killed._load = gone  # type: ignore[method-assign]
+        self.restart()
+        raise Cut
+
     def crash(self) -> None:
-        """The coordinator's process is killed: what it was about to do is not done."""
-        for run in self.coordinating._runs.values():
+        """Whoever waits for the process that was killed learns that it is gone."""
+        for run in self.killed._runs.values():
             run.stale = True
             run.changed.set()
-        self.restart()
+
+    def files(self) -> Folder:
+        """What the coordinator keeps of it."""
+        folder = Aggregations(self.home("coordinator")).find(self.opening.context)
+        assert folder is not None
+        return folder
 
     def home(self, name: str) -> Home:
         path = self.folder / name
@@ -210,6 +223,10 @@ class Alliance:
 
     async def tick(self) -> None:
         await self.coordinating.tick()
+
+
+async def gone(*_arguments: object) -> NoReturn:
+    raise PeerUnavailable("the coordinator was killed", code="peer-closed")
 
 
 def now() -> datetime:

@@ -69,7 +69,7 @@ async def test_a_coordinator_that_is_killed_around_what_it_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, number: int, *, after: bool
 ) -> None:
     run = alliance(tmp_path)
-    inner, cut = getattr(owner, name), at(number, killed)
+    inner, cut = getattr(owner, name), at(number, run.die)
 
     def write(self, *arguments):
         if owner is Book and self is not run.book:

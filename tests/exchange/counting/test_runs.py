@@ -4,13 +4,14 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from crypto.secagg.base import Aggregate, Step
 from exchange.counting import taking_part
-from exchange.counting.taking_part import Broken
+from exchange.counting.broken import Broken
 from exchange.counting.world import Contributed, Progress
 from exchange.errors import CosightError, PeerRefused, SessionRefused, StoreError
 from exchange.store.contributions import SECRETS, Contributions
@@ -61,7 +62,7 @@ async def test_a_member_that_drops_out_is_not_waited_for_longer_than_a_step(
     with pytest.raises(PeerRefused) as refused:
         await run.taking_part("erin").run()
     assert refused.value.code == "step-over"
-    assert ("broken", "too-late", ()) in run.books["erin"].said
+    assert ("broken", "too-late", (), "peer") in run.books["erin"].said
 
 
 async def test_one_more_than_may_drop_out_ends_it_and_nothing_is_opened(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ async def test_one_more_than_may_drop_out_ends_it_and_nothing_is_opened(tmp_path
         await together(run, "alice", "bob", "carol")
     assert (broken.value.reason, broken.value.culprits) == ("too-few", ())
     assert run.book.said == [("broken", "too-few", ())]
-    assert ("broken", "too-few", ()) in run.books["alice"].said
+    assert ("broken", "too-few", (), "peer") in run.books["alice"].said
     assert ("masked",) not in run.books["alice"].said
     run.restart()
     convening = (await run.coordinating.convened("alice"))[0]
@@ -143,16 +144,16 @@ async def test_a_lie_ends_the_run_and_its_author_is_named(tmp_path: Path) -> Non
             run.taking_part("alice")._connect() as line,
             line.collect(run.opening.context, 2, have=0, wait_s=0) as told,
         ):
-            raise Broken(told.progress.broken, told.progress.culprits)
+            raise run.taking_part("alice")._told_of_its_end(told.progress)
     assert (broken.value.reason, broken.value.culprits) == ("bad-signature", ("erin",))
 
 
 @pytest.mark.parametrize(
     ("said", "noted"),
     [
-        (("bad-share", ("carol",)), ("broken", "bad-share", ("carol",))),
-        (("too-few", ()), ("broken", "too-few", ())),
-        (("bad-share", ("stranger",)), ("broken", "bad-message", ("alice",))),
+        (("bad-share", ("carol",)), ("broken", "bad-share", (), "peer")),
+        (("too-few", ()), ("broken", "too-few", (), "peer")),
+        (("bad-share", ("stranger",)), ("broken", "bad-message", ("alice",), "us")),
     ],
 )
 async def test_what_a_coordinator_says_of_the_end(
@@ -167,9 +168,62 @@ async def test_what_a_coordinator_says_of_the_end(
         return Progress(Step.JOINING, *said), ()
 
     monkeypatch.setattr(run.coordinating, "collect", collect)
-    with pytest.raises(Broken):
+    with pytest.raises(Broken) as broken:
         await run.taking_part("bob").run()
     assert run.books["bob"].said == [("joined",), noted]
+    assert ("as the coordinator says" in str(broken.value)) == (said[1] == ("carol",))
+    assert Contributions(run.home("bob")).find(run.opening.name).ended == noted[1:3]
+
+
+async def test_whom_our_own_role_catches_is_named_in_our_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = alliance(tmp_path)
+    whole = run.coordinating.collect
+
+    async def collect(peer: str, session: bytes, step: int, wait_s: float) -> tuple[Progress, Any]:
+        progress, told = await whole(peer, session, step, wait_s)
+        if peer == "bob" and step == Step.MASKING and told:
+            roll, dealings = told
+            told = roll, replace(dealings, signatures=dealings.signatures ^ 1)
+        return progress, told
+
+    monkeypatch.setattr(run.coordinating, "collect", collect)
+    others = asyncio.gather(*(run.taking_part(name).run() for name in ("alice", "carol", "dave", "erin")))
+    with pytest.raises(Broken) as broken:
+        await run.taking_part("bob").run()
+    others.cancel()
+    assert broken.value.culprits == ("alice",)
+    assert run.books["bob"].said == [("joined",), ("broken", "bad-signature", ("alice",), "us")]
+
+
+@pytest.mark.parametrize("step", [Step.AGREEING, Step.UNMASKING])
+async def test_what_we_say_of_an_end_depends_on_whether_our_shares_had_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step
+) -> None:
+    run = alliance(tmp_path, step_s=1)
+    says = 0
+
+    def gone(what: str) -> None:
+        nonlocal says
+        says += what == "after contribute"
+        if says == step:
+            raise Cut
+
+    others = asyncio.gather(*(run.taking_part(name).run() for name in ("alice", "carol", "dave", "erin")))
+    with suppress(Cut):
+        await run.taking_part("bob", gone).run()
+    others.cancel()
+
+    async def collect(*_arguments: object) -> tuple[Progress, tuple[()]]:
+        return Progress(Step.JOINING, "too-few", ()), ()
+
+    monkeypatch.setattr(run.coordinating, "collect", collect)
+    with pytest.raises(Broken) as broken:
+        await run.taking_part("bob").run()
+    assert ("may have been opened" in str(broken.value)) == (step == Step.UNMASKING)
+    assert ("no share of ours had left" in str(broken.value)) == (step == Step.AGREEING)
+    assert ("next one" in broken.value.hint) == (step == Step.UNMASKING)
 
 
 async def test_a_coordinator_that_forgot_it_all(tmp_path: Path) -> None:
@@ -179,7 +233,7 @@ async def test_a_coordinator_that_forgot_it_all(tmp_path: Path) -> None:
     run.restart()
     with pytest.raises(PeerRefused):
         await run.taking_part("bob").run()
-    assert run.books["bob"].said == [("joined",), ("broken", "forgotten", ())]
+    assert run.books["bob"].said == [("joined",), ("broken", "forgotten", (), "peer")]
 
 
 async def test_another_message_in_a_place_that_is_taken(tmp_path: Path) -> None:
@@ -236,3 +290,77 @@ async def test_what_is_kept_of_a_member_is_damaged(tmp_path: Path, found: bytes)
     (kept.path / "vector").write_bytes(found)
     with pytest.raises(StoreError):
         await run.taking_part("bob").run()
+
+
+@pytest.mark.parametrize("step", [Step.JOINING, Step.MASKING])
+async def test_a_damaged_disk_blames_nobody(tmp_path: Path, step: Step) -> None:
+    run = alliance(tmp_path)
+    says = 0
+
+    def stop(what: str) -> None:
+        nonlocal says
+        says += what == "after contribute"
+        if says == step:
+            raise Cut
+
+    others = asyncio.gather(*(run.taking_part(name).run() for name in ("alice", "carol", "dave", "erin")))
+    with suppress(Cut):
+        await run.taking_part("bob", stop).run()
+    others.cancel()
+    folder = run.files()
+    said = folder.said(step, 1)
+    assert said is not None
+    content = bytearray(said.path.read_bytes())
+    content[0 if said.size else content.index(said.body) + len(said.body) - 1] ^= 1
+    said.path.write_bytes(content)
+    run.restart()
+    await run.tick()
+    with pytest.raises(StoreError, match="not what it was"):
+        await run.coordinating.convened("alice")
+    assert run.book.said == []
+    assert folder.ended() is None
+
+
+@pytest.mark.parametrize("step", [Step.AGREEING, Step.UNMASKING, Step.SIGNING])
+async def test_a_lie_in_a_late_step_takes_nothing_from_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, step: Step
+) -> None:
+    run = alliance(tmp_path)
+    said = 0
+
+    def sign(statement: bytes) -> bytes:
+        nonlocal said
+        said += 1
+        return run.keys["alice" if said == step else "erin"].sign(statement)
+
+    async def erin() -> None:
+        with pytest.raises(PeerRefused) as refused:
+            await run.taking_part("erin", sign=sign).run()
+        assert refused.value.code == "aborted"
+        assert said == step
+
+    together_ = asyncio.gather(together(run, "alice", "bob", "carol", "dave"), erin())
+    others, _ = await asyncio.wait_for(together_, 20)  # a step lasts 30 s: nobody waits for who has lied
+    for aggregate in others:
+        assert (aggregate.vector == total(run)).all()
+        assert len(aggregate.signatures) == 4
+    assert run.book.said == [("counted",)]
+    assert "goes on without erin: bad-signature" in caplog.text
+
+
+async def test_too_few_are_left_because_one_lied_and_is_named(tmp_path: Path) -> None:
+    run = alliance(tmp_path, 3, minimum=3)
+    said = 0
+
+    def sign(statement: bytes) -> bytes:
+        nonlocal said
+        said += 1
+        return run.keys["alice" if said == Step.AGREEING else "carol"].sign(statement)
+
+    liar = run.taking_part("carol", sign=sign).run()
+    ended = await asyncio.wait_for(
+        asyncio.gather(*(run.taking_part(n).run() for n in ("alice", "bob")), liar, return_exceptions=True),
+        20,
+    )
+    assert [type(error) for error in ended] == [Broken, Broken, PeerRefused]
+    assert run.book.said == [("broken", "too-few", ("carol",))]

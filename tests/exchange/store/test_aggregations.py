@@ -1,7 +1,9 @@
 """Files of aggregations, at the coordinator and at a member: whole, once, sealed, gone in time."""
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from exchange.counting.world import Closing, Counted, Ending
 from exchange.errors import ConfigError, InputError, StoreError
 from exchange.store.aggregations import KEPT, Aggregations, Folder
 from exchange.store.contributions import SECRETS, Contributions
+from exchange.store.journal import Journal
 
 CONTEXT = bytes(range(32))
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -131,6 +134,41 @@ def test_secrets_are_sealed_and_go(home: Home) -> None:
     assert kept.vector() is None
 
 
+def test_what_is_left_of_a_secret_that_was_being_written_goes_too(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Contributions(home).begin(CONTEXT, b"opening", b"signature", b"dictionary")
+    with monkeypatch.context() as patch:  # killed before it has its name, and before the name is taken away
+        patch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        for write in (kept.seed, partial(kept.put_vector, b"our words")):
+            with pytest.raises(KeyboardInterrupt):
+                write()
+    assert len(left(kept.path)) == 2
+    kept.end("too-few", ())
+    assert left(kept.path) == []
+
+
+def left(path: Path) -> list[str]:
+    return sorted(p.name for p in path.iterdir() if p.name.startswith("."))
+
+
+def test_an_attempt_that_was_given_up_ends_and_its_secrets_go(home: Home) -> None:
+    store = Contributions(home)
+    given_up, going = (store.begin(c, b"opening", b"signature", b"") for c in (CONTEXT, b"\x01" * 32))
+    for kept in (given_up, going):
+        kept.seed()
+        kept.put_vector(b"our words")
+    journal = Journal.open(store.journal_file)
+    journal.speak(going.context, 1, bytes(32), abandons=[given_up.context])
+    journal.close()
+    store.tidy()
+    assert given_up.ended == ("abandoned", ())
+    assert given_up.vector() is None
+    assert not given_up.has_secrets()
+    assert (going.ended, going.vector()) == (None, b"our words")
+
+
 def test_a_result_comes_back_as_it_was(home: Home) -> None:
     kept = Contributions(home).begin(CONTEXT, b"opening", b"signature", b"dictionary")
     assert kept.counted() is None
@@ -140,6 +178,15 @@ def test_a_result_comes_back_as_it_was(home: Home) -> None:
     assert found is not None
     assert (found.vector == vector).all()
     assert (found.tally, found.ours.tolist()) == (TALLY, [True, False, True])
+    assert np.array([True, False, True]).tobytes() not in b"".join(
+        p.read_bytes() for p in kept.path.iterdir()
+    )
+    sealed = (kept.path / "ours").read_bytes()
+    (kept.path / "ours").unlink()
+    with pytest.raises(StoreError):
+        kept.counted()
+    (kept.path / "ours").write_bytes(sealed)
+    assert kept.counted() is not None
     (kept.path / "result").write_bytes(b"damaged")
     with pytest.raises(StoreError):
         kept.counted()
