@@ -50,4 +50,4 @@ def read_sealed(home: Home, key: str, path: Path) -> bytes | None:
 
 
 def _key(home: Home, name: str) -> bytes:
-    return secret(home, name, hint="delete it: what is sealed under it is of no use then")
+    return secret(home, name, hint=f"delete it and what is in {name}/")

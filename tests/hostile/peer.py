@@ -213,9 +213,19 @@ class Caller:
         except ENDED:
             await settled(call)
         answers = []
-        while (answer := await call.read()) is not grpc.aio.EOF:
+        while (answer := await answer_of(call)) is not grpc.aio.EOF:
             answers.append(answer)
         return answers
+
+
+async def answer_of(call: Any) -> Any:
+    """The next answer; raises how the call ended in the server's own word."""
+    try:
+        return await call.read()
+    except grpc.aio.AioRpcError:
+        await settled(call)
+        said = (await call.code(), await call.initial_metadata(), await call.trailing_metadata())
+        raise grpc.aio.AioRpcError(*said, details=await call.details()) from None
 
 
 async def settled(call: Any) -> None:

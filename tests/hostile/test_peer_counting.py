@@ -16,7 +16,7 @@ from exchange.v1.frame_pb2 import Contribution, Frame, Head
 from exchange.v1.secagg_masking_pb2 import Masking
 from tests.e2e.nodes import cosight, entries
 from tests.hostile.conftest import House
-from tests.hostile.peer import ENDED, TIMEOUT_S, Caller, refused, settled
+from tests.hostile.peer import ENDED, TIMEOUT_S, Caller, answer_of, refused, settled
 
 LARGE = count(1)
 """Every test opens its own: a window is counted once."""
@@ -57,7 +57,7 @@ async def contribute(caller: Caller, *frames: bytes, close: bool = True) -> list
     except ENDED:
         await settled(call)
     replies = []
-    while (reply := await call.read()) is not grpc.aio.EOF:
+    while (reply := await answer_of(call)) is not grpc.aio.EOF:
         replies.append(pb.ContributeReply.FromString(reply))
     return replies
 

@@ -23,7 +23,7 @@ from exchange.store.alliance import node_keys
 from exchange.v1 import discovery_pb2 as pb
 from tests.e2e.nodes import entries
 from tests.hostile.conftest import House
-from tests.hostile.peer import ENDED, Caller, Member, refused, settled
+from tests.hostile.peer import ENDED, Caller, Member, answer_of, refused, settled
 
 RELAYED = Parts(relay="victim", counter="hostile", helpers=("honest", "victim"))
 COUNTED = Parts(relay="hostile", counter="victim", helpers=("honest", "hostile"))
@@ -78,7 +78,7 @@ async def bring(caller: Caller, *requests: pb.DepositRequest, close: bool = True
             await call.done_writing()
     except ENDED:
         await settled(call)
-    data: bytes = await call.read()
+    data: bytes = await answer_of(call)
     return data
 
 
