@@ -10,6 +10,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from crypto.errors import CryptoError
 from crypto.secagg import discovery as atr
 from crypto.secagg.batches import BadBatch, Envelope
 from crypto.secagg.strict import predict
@@ -97,6 +98,9 @@ class Counting(Keeping):
             log.warning("%s cannot be counted yet: %s", of.session[:16], e)
             if self.desk.clock() > kept.closes + GIVE_UP:
                 await self.give_up(kept, "helper-gone")
+        except (CryptoError, ValueError) as e:  # the same bytes give the same again
+            log.warning("%s cannot be counted: %s", of.session[:16], type(e).__name__)
+            await self.give_up(kept, "uncountable")
 
     def _check(self, caller: str, deposit: Deposit) -> None:
         of, stage = deposit.round, deposit.stage
@@ -185,6 +189,10 @@ class Counting(Keeping):
         """Open what holders say, ask the helpers about it, and pass on what is true."""
         of = kept.round
         said, blamed = await in_thread(self._words, kept)
+        found = Outcome.decode(await in_thread(self.shelf.outcome, of.context, Stage.BATCHES))
+        # Nobody can have recognised more than there is; asking about it would spend our questions.
+        blamed += [(digest, "poisoned-word") for digest, words in said.items() if len(words) > found.released]
+        heard, said = len(said), {k: words for k, words in said.items() if len(words) <= found.released}
         distinct = sorted(
             {one for words in said.values() for one in words}, key=lambda one: (one.type, one.value)
         )
@@ -193,14 +201,13 @@ class Counting(Keeping):
             items = await in_thread(rows_of, distinct)
             async with asked_of(self.office.reach, of, self._cache, None) as tagging:
                 outputs = await tagging.outputs(items, always=True)
-            batches_outcome = Outcome.decode(await in_thread(self.shelf.outcome, of.context, Stage.BATCHES))
-            released, _ = voices_of(batches_outcome)
+            released, _ = voices_of(found)
             good = await in_thread(atr.announced, outputs, released, of.setup())
             true = {one for one, is_true in zip(distinct, good, strict=True) if is_true}
         blamed += [(digest, "poisoned-word") for digest, words in said.items() if not true.issuperset(words)]
         text = words.encode(true)
         return Outcome(
-            listed=list_hash(kept.listed), counted=len(said), blamed=tuple(sorted(blamed)),
+            listed=list_hash(kept.listed), counted=heard, blamed=tuple(sorted(blamed)),
             root=sha256(text).digest(), released=len(true), body=text,
         )  # fmt: skip
 

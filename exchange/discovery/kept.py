@@ -19,8 +19,8 @@ class Own(Cache, Protocol):
     def keep_batch(self, context: bytes, name: str, batch: bytes) -> None:
         """Keep it, before it leaves."""
 
-    def expire(self) -> None:
-        """Delete what is left of sessions that are long over."""
+    def expire(self, before: int) -> None:
+        """Delete what was asked in epochs before this one, and what is left of sessions long over."""
 
 
 @dataclass(slots=True)

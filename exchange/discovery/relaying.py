@@ -98,8 +98,7 @@ class Relaying(Keeping):
             raise SessionRefused(f"{caller} takes part in many discoveries already", code="busy")
         if before is None and kept is not None and kept.state not in {State.OPEN, State.BROKEN}:
             raise SessionRefused("the batches are on their way already", code="too-late")
-        if kept is not None and kept.state is State.BROKEN and kept.code != TOO_FEW:
-            raise SessionRefused("this discovery is over", code="too-late")
+        _check_not_over(kept)
 
     def _reporters(self, of: Round) -> set[str]:
         """Who brought a batch that was counted."""
@@ -112,6 +111,7 @@ class Relaying(Keeping):
     def _put(self, caller: str, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage
         kept = self.shelf.kept(of.context, stage)
+        _check_not_over(kept)  # again: it may have ended while the bytes came
         if kept is not None and kept.state not in {State.OPEN, State.BROKEN}:
             if self.shelf.deposits(of.context, stage).get(caller) != deposit.digest:
                 raise SessionRefused("the batches are on their way already", code="too-late")
@@ -124,6 +124,11 @@ class Relaying(Keeping):
             kept = Kept(round=of, stage=stage, began=now, closes=now)
             if new and stage is Stage.BATCHES:
                 self.convene(of)
+        others = self.shelf.deposits(of.context, stage)
+        others.pop(caller, None)
+        if deposit.digest in others.values():  # a list that names a batch twice would be taken for our lie
+            self.office.refused(caller, "second-batch", of.session)
+            raise SessionRefused(f"{caller} brings the batch of another", code="second-batch")
         # Nobody can close a session early for the others: the longest time that somebody named counts.
         least = kept.began + timedelta(seconds=max(deposit.wait_s, LEAST_WAIT_S))
         kept = replace(kept, closes=max(kept.closes, least))
@@ -215,6 +220,11 @@ def read_chunks(path: Path) -> Iterator[bytes]:
                 yield chunk
     except OSError as e:
         raise CosightError(f"cannot read {path}: {e.strerror}") from e
+
+
+def _check_not_over(kept: Kept | None) -> None:
+    if kept is not None and kept.state is State.BROKEN and kept.code != TOO_FEW:
+        raise SessionRefused("this discovery is over", code="too-late")
 
 
 def _size(path: Path) -> int:

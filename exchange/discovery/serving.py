@@ -7,16 +7,17 @@ from contextlib import suppress
 from datetime import timedelta
 
 from crypto.rows import Rows
-from exchange.aggregation.round import Round
+from exchange.aggregation.lots import epoch_of
+from exchange.aggregation.round import Round, day_of
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import counting, relaying
 from exchange.discovery.counting import Counting
 from exchange.discovery.helping import Helping
-from exchange.discovery.keeping import KEPT, RETRY_S
+from exchange.discovery.keeping import GIVE_UP, KEPT, RETRY_S
+from exchange.discovery.kept import Own
 from exchange.discovery.office import Office
 from exchange.discovery.relaying import Relaying
-from exchange.discovery.tagging import Cache
-from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Stage
+from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Stage, State
 from exchange.errors import CosightError, SessionRefused
 
 log = logging.getLogger(__name__)
@@ -30,11 +31,12 @@ class Service:
         office: who we are.
         books: what a key helper keeps.
         shelf: what a relay or a counter keeps.
-        cache: what we asked key helpers before.
+        cache: what we asked key helpers before; deleted when its epoch is over.
     """
 
-    def __init__(self, office: Office, books: HelperBooks, shelf: Shelf, cache: Cache) -> None:
+    def __init__(self, office: Office, books: HelperBooks, shelf: Shelf, cache: Own) -> None:
         self._office = office
+        self._cache = cache
         self._shelf = shelf
         self.helping = Helping(office, books)
         self._relaying = Relaying(office, shelf)
@@ -122,9 +124,23 @@ class Service:
                 log.warning("%s of %s is not brought further: %s", kept.stage, kept.round.session[:16], e)
             except Exception:
                 log.exception("%s of %s is not brought further", kept.stage, kept.round.session[:16])
+            else:
+                return
+            await self._stuck(keeper, kept)
 
         self._going[name] = asyncio.create_task(go_on(self._keeper(kept.round)))
         self._going[name].add_done_callback(lambda _task: self._going.pop(name, None))
+
+    async def _stuck(self, keeper: Relaying | Counting, kept: Kept) -> None:
+        """Give a stage up that has failed for long enough."""
+        if self._office.desk.clock() <= kept.closes + GIVE_UP:
+            return
+        try:
+            now = await in_thread(self._shelf.kept, kept.round.context, kept.stage)
+            if now is not None and now.state in {State.OPEN, State.CLOSED}:
+                await keeper.give_up(now, "failed")
+        except CosightError as e:
+            log.warning("%s of %s cannot be given up: %s", kept.stage, kept.round.session[:16], e)
 
     async def _sweep(self) -> None:
         """Now and then, delete keys and batches whose time is over."""
@@ -134,3 +150,4 @@ class Service:
         self._swept = now
         await in_thread(self.helping.expire)
         await in_thread(self._shelf.expire, now - KEPT)
+        await in_thread(self._cache.expire, epoch_of(day_of(now) - 1))

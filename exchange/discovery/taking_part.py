@@ -20,7 +20,8 @@ from crypto.rows import Rows
 from crypto.secagg import helpers
 from crypto.secagg.words import seal_words
 from crypto.seeded import seeded
-from exchange.aggregation.round import Learns, Round
+from exchange.aggregation.lots import epoch_of
+from exchange.aggregation.round import Learns, Round, day_of
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
@@ -83,7 +84,7 @@ class _Member:
 
     async def run(self) -> Found:
         start = perf_counter()
-        await in_thread(self._own.expire)
+        await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
         plan = await in_thread(plan_of, self._office, self._search)
         permit = await in_thread(self._permit, plan)
         of = await self._with_keys(plan)
@@ -202,6 +203,10 @@ class _Member:
             raise PartMisbehaved(
                 f"{of.parts.counter} passes on no words: {e}", of.parts.counter, code="bad-words"
             ) from e
+        if len(told) > outcome.released:  # asking about them all would spend our questions
+            raise PartMisbehaved(
+                f"{of.parts.counter} passes on more than it released", of.parts.counter, code="poisoned-word"
+            )
         if not told:
             return found
         # As many questions whatever we hold: helpers that are told the values would see who asks for none.

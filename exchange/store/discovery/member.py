@@ -52,10 +52,14 @@ class Asked:
         Raises:
             StoreError, ConfigError: it cannot be written, or an old one not be deleted.
         """
-        folder = self._folder("asked")
-        write_sealed(self.home, KEY, folder / _name(epoch, keys), known.tobytes())
+        write_sealed(self.home, KEY, self._folder("asked") / _name(epoch, keys), known.tobytes())
+        self._forget(epoch)
+
+    def _forget(self, before: int) -> None:
+        folder = self.home.path / "discoveries" / "asked"
         try:
-            old = [file for file in folder.iterdir() if _epoch(file.name) < epoch]
+            files = folder.iterdir() if folder.is_dir() else ()
+            old = [file for file in files if _epoch(file.name) < before]
             for file in old:
                 file.unlink(missing_ok=True)
             if old:
@@ -79,12 +83,13 @@ class Asked:
         """
         write_sealed(self.home, KEY, self._folder(context.hex()) / f"own.{name}", batch)
 
-    def expire(self) -> None:
-        """Delete what is left of sessions that are long over.
+    def expire(self, before: int) -> None:
+        """Delete what was asked in epochs before this one, and what is left of sessions that are long over.
 
         Raises:
             StoreError: it cannot be deleted.
         """
+        self._forget(before)
         folder = self.home.path / "discoveries"
         try:
             for room in folder.iterdir() if folder.is_dir() else ():

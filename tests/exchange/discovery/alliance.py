@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from crypto.rows import Rows
 from exchange.aggregation.lots import Parts
-from exchange.aggregation.round import Round
+from exchange.aggregation.round import Learns, Round
 from exchange.config import Home
+from exchange.discovery import signing
 from exchange.discovery.office import Office
 from exchange.discovery.search import Found, Search
 from exchange.discovery.serving import Service
@@ -33,6 +35,15 @@ ROSTER = Roster(
     alliance=ALLIANCE, epoch=1, previous=bytes(32), root_certificate=b"x", quorum=1,
     members=tuple(replace(MEMBERS[name], address="127.0.0.1:1") for name in NAMES), revoked=(), issued_at=1,
 )  # fmt: skip
+
+HELD = {
+    "alice": ["a.example", "b.example", "c.example"],
+    "bob": ["b.example", "c.example", "d.example"],
+    "carol": ["c.example", "d.example", "e.example"],
+    "dave": ["c.example", "d.example", "f.example"],
+    "erin": ["a.example", "f.example", "g.example"],
+}
+ALL = replace(SEARCH, learns=Learns.ALL)
 
 
 @dataclass
@@ -156,3 +167,17 @@ def values(found: Found | CosightError) -> set[str]:
     assert isinstance(found, Found), repr(found)
     assert found.items is not None
     return {one.value for one in found.items.indicators}
+
+
+def culprits(alliance: Alliance, member: str, kind: str) -> list[str]:
+    return [name for leaf in alliance.members[member].told(kind) for name in leaf.fields.get("culprits", [])]
+
+
+def refused(alliance: Alliance, member: str) -> list[tuple[str, Any]]:
+    return [(leaf.peer, leaf.what["reason"]) for leaf in alliance.members[member].told("refused")]
+
+
+def deposit_of(of: Round, who: str, sealed: bytes, stage: Stage = Stage.BATCHES) -> Deposit:
+    digest = sha256(sealed).digest()
+    signature = signing.sign_batch(KEYS[who].identity, of, stage, digest)
+    return Deposit(round=of, stage=stage, digest=digest, size=len(sealed), signature=signature, wait_s=20)

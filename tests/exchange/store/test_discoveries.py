@@ -182,6 +182,16 @@ def test_what_was_asked_is_sealed_and_goes_with_its_epoch(home):
     assert [f.name.split(".")[0] for f in file.parent.iterdir()] == [str(EPOCH + 1)]
 
 
+def test_what_was_asked_goes_with_its_epoch_though_nothing_is_asked_again(home):
+    asked, keys = Asked(home), [b"k" * 32]
+    asked.expire(EPOCH)
+    asked.keep(EPOCH, keys, np.zeros((1, 96), np.uint8))
+    asked.expire(EPOCH)
+    assert len(asked.known(EPOCH, keys)) == 1
+    asked.expire(EPOCH + 1)
+    assert list((home.path / "discoveries" / "asked").iterdir()) == []
+
+
 def test_our_batch_is_kept_as_it_was(home):
     asked = Asked(home)
     assert asked.batch(CONTEXT, "batches") is None
