@@ -300,7 +300,8 @@ def told_of(begin: Callable[[str], None], named: str = "") -> Callable[[Progress
         nonlocal seen
         if progress.step is not seen:
             seen = progress.step
-            begin(f"{named}step {progress.step} of {len(Step) - 1}: {DOING[progress.step]}")
+            count = "" if progress.step is Step.DONE else f"step {progress.step} of {len(Step) - 1}: "
+            begin(f"{named}{count}{DOING[progress.step]}")
 
     return told
 

@@ -232,9 +232,4 @@ class Counting(Keeping):
         signature = signing.sign_outcome(self.desk.identity, of, stage, encoded)
         self.shelf.put_outcome(replace(kept, state=State.DONE, signature=signature), encoded)
         if stage is Stage.BATCHES:
-            what = {
-                "survivors": outcome.counted,
-                "digest": sha256(encoded).hexdigest(),
-                "released": outcome.released,
-            }
-            self.write("counted", of, what)
+            self.write("counted", of, outcome.entry(of))

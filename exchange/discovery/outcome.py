@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crypto.rows import Rows
 from crypto.secagg.discovery import PAIR_BYTES
-from exchange.aggregation.round import HASH_BYTES, MAX_MEMBERS
+from exchange.aggregation.round import HASH_BYTES, MAX_MEMBERS, Round
 from exchange.errors import PeerMisbehaved
 from exchange.identity import encoding
 
@@ -30,7 +30,8 @@ class Outcome:
         counted: how many batches were counted.
         blamed: the digests of those that were not, or whose shares are wrong, and why.
         root: over everything that was counted, so that a recount can be compared, 32 bytes.
-        released: how many indicators at least so many members hold.
+        released: how many indicators at least so many members hold; in a strict discovery, how many places of
+            the tables show some.
         body: what is told of them: see ``released_rows``, or ``exchange.discovery.words``; or nothing.
     """
 
@@ -40,6 +41,11 @@ class Outcome:
     root: bytes
     released: int
     body: bytes = field(repr=False)
+
+    def entry(self, of: Round) -> dict[str, Any]:
+        """What the ledger says of it. How many indicators a strict discovery shows, nobody knows."""
+        known = {} if of.largest else {"released": self.released}
+        return {"survivors": self.counted, "digest": sha256(self.encode()).hexdigest()} | known
 
     def encode(self) -> bytes:
         """The one encoding."""

@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 
 from exchange.aggregation.round import Learns, Round
@@ -197,11 +196,7 @@ class Relaying(Keeping):
         done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature)
         self.shelf.put_outcome(done, said.outcome)
         if stage is Stage.BATCHES:
-            what = {
-                "survivors": outcome.counted,
-                "digest": sha256(said.outcome).hexdigest(),
-                "released": outcome.released,
-            }
+            what = outcome.entry(of)
             named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
             self.write("counted", of, what, **named)
         for who, code in culprits:

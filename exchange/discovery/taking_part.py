@@ -100,7 +100,7 @@ class _Member:
             named = [(e.member, e.code)] if isinstance(e, PartMisbehaved) else []
             await in_thread(self._broken, of, e.code, named)
             raise
-        await in_thread(self._close, of, said, outcome)
+        await in_thread(self._close, of, outcome)
         return Found(
             round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
             padded=ours.padded, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
@@ -325,14 +325,9 @@ class _Member:
             self._culprits.append((of.parts.relay, "nameless-batch"))  # it took one from nobody
         return outcome
 
-    def _close(self, of: Round, said: Collected, outcome: Outcome) -> None:
+    def _close(self, of: Round, outcome: Outcome) -> None:
         if self._is_open(of):
-            what = {
-                "survivors": outcome.counted,
-                "digest": sha256(said.outcome).hexdigest(),
-                "released": outcome.released,
-            }
-            self._write("counted", of, what, self._culprits)
+            self._write("counted", of, outcome.entry(of), self._culprits)
 
     def _broken(self, of: Round, code: str, culprits: Sequence[tuple[str, str]]) -> None:
         if self._is_open(of):
