@@ -92,7 +92,7 @@ class _Member:
         await in_thread(self._join, of, permit, ours.padded)
         try:
             outputs = await self._outputs(of, ours.rows, ours.padded)
-            said, outcome = await self._counted(of, outputs, ours)
+            outcome = await self._counted(of, outputs, ours)
             found = await self._learned(of, ours, outputs, outcome)
             if of.learns is Learns.ALL:
                 found = await self._told(of, found, outcome)
@@ -172,11 +172,11 @@ class _Member:
         self._asked += tagging.asked
         return outputs
 
-    async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> tuple[Collected, Outcome]:
+    async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> Outcome:
         """Bring our batch, and check what relay and counter say of all of them."""
         sealed = await self._sealed(of, outputs, ours)
         said = await self._collected(of, Stage.BATCHES, sealed)
-        return said, await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
+        return await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
 
     async def _learned(self, of: Round, ours: Ours, outputs: Rows, outcome: Outcome) -> Shared | None:
         """What of the outcome is ours."""
