@@ -6,18 +6,18 @@ test a guess against what was tagged under it.
 """
 
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Column, Engine, delete, insert, select, update
 
-from exchange.config import Home, read_secret, sync_directory, write_once
-from exchange.errors import ConfigError, StoreError
+from exchange.config import Home, sync_directory
+from exchange.errors import StoreError
 from exchange.store.discovery.tables import CHARGED, ISSUED, QUOTAS, SPENT
 from exchange.store.engine import reading, writing
+from exchange.store.guard import secret
 
-SEED_BYTES = 32
 _NAME = re.compile(r"discovery-([0-9]{1,11})\.key")
 
 
@@ -43,13 +43,8 @@ class HelperBooks:
         Raises:
             ConfigError: it cannot be written, is damaged, or others can read it.
         """
-        path = self._folder / f"discovery-{epoch}.key"
-        if not path.exists():
-            write_once(path, secrets.token_bytes(SEED_BYTES))
-        seed = read_secret(path)
-        if len(seed) != SEED_BYTES:
-            raise ConfigError(f"{path} is damaged", hint="delete it: this epoch's discoveries begin anew")
-        return seed
+        hint = "delete it: this epoch's discoveries begin anew"
+        return secret(self.home, f"discovery-{epoch}", hint=hint)
 
     def erase(self, before: int) -> list[int]:
         """Delete the secrets of earlier epochs and what was counted under them; returns which there were.
@@ -120,14 +115,7 @@ class HelperBooks:
         Raises:
             StoreError: the database refused.
         """
-        mine = (ISSUED.c.plan == plan) & (ISSUED.c.member == member)
-        with writing(self.engine) as connection:
-            before = connection.scalar(select(ISSUED.c.digest).where(mine))
-            if before is None:
-                connection.execute(
-                    insert(ISSUED).values(plan=plan, member=member, epoch=epoch, digest=digest)
-                )
-        return before is None or bytes(before) == digest
+        return self._once(ISSUED.c.digest, digest, epoch, plan=plan, member=member)
 
     def spend(self, epoch: int, plan: bytes, token: bytes, batch: bytes) -> bool:
         """Note the batch of a token; False where it was another one before.
@@ -135,9 +123,14 @@ class HelperBooks:
         Raises:
             StoreError: the database refused.
         """
-        same = (SPENT.c.plan == plan) & (SPENT.c.token == token)
+        return self._once(SPENT.c.batch, batch, epoch, plan=plan, token=token)
+
+    def _once(self, column: Column[Any], value: bytes, epoch: int, **key: bytes | str) -> bool:
+        """Note a value under a key, if there is none; say whether it is the one that is there now."""
+        table = column.table
+        same = [table.c[name] == part for name, part in key.items()]
         with writing(self.engine) as connection:
-            before = connection.scalar(select(SPENT.c.batch).where(same))
+            before = connection.scalar(select(column).where(*same))
             if before is None:
-                connection.execute(insert(SPENT).values(plan=plan, token=token, epoch=epoch, batch=batch))
-        return before is None or bytes(before) == batch
+                connection.execute(insert(table).values({**key, "epoch": epoch, column.name: value}))
+        return before is None or bytes(before) == value
