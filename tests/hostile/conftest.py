@@ -68,7 +68,7 @@ def build(folder: Path, **limits: int) -> tuple[Home, Member, Member]:
 
 @pytest.fixture(scope="module")
 def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    patient = {"idle_s": 1, "max_sessions": 1000, "max_sessions_per_peer": 1000}
+    patient = {"idle_s": 3, "max_sessions": 1000, "max_sessions_per_peer": 1000}
     home, honest, hostile = build(tmp_path_factory.mktemp("house"), **patient)
     with serve(home) as node:
         yield House(home, node, honest, hostile)
