@@ -164,6 +164,8 @@ class Round:
             "last": day,
             "members": len(self.members),
             "threshold": self.threshold,
+            "visibility": str(self.learns),
+            "protocol": "atr-1s" if self.largest else "atr-1",
         }
 
     def check(self, roster: Roster, now: datetime) -> None:

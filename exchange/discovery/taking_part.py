@@ -5,7 +5,8 @@ Whatever leaves is written down before, and is kept: run again, it goes on where
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from secrets import token_bytes
@@ -26,6 +27,7 @@ from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
 from exchange.discovery import signing, words
+from exchange.discovery.books import Books
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
@@ -38,7 +40,6 @@ from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
-from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import DISCOVER
 
 log = logging.getLogger(__name__)
@@ -76,20 +77,27 @@ class _Member:
         self._desk = office.desk
         self._search = search
         self._own = own
+        self._books = Books(office.desk, own)
         self._progress = progress
         self._lines = Lines(office)
         self._crypto_s = 0.0
         self._asked = 0
         self._culprits: list[tuple[str, str]] = []
+        self._told_all = 0
 
     async def run(self) -> Found:
         start = perf_counter()
+        await in_thread(self._books.close_cut_off)
+        with self._own.taking_part():
+            return await self._run(start)
+
+    async def _run(self, start: float) -> Found:
         await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
         plan = await in_thread(plan_of, self._office, self._search)
         permit = await in_thread(self._permit, plan)
         of = await self._with_keys(plan)
         ours = await in_thread(ours_of, self._desk, permit, of)
-        await in_thread(self._join, of, permit, ours.padded)
+        await in_thread(self._books.joined, of, permit, ours.padded)
         try:
             outputs = await self._outputs(of, ours.rows, ours.padded)
             outcome = await self._counted(of, outputs, ours)
@@ -97,10 +105,16 @@ class _Member:
             if of.learns is Learns.ALL:
                 found = await self._told(of, found, outcome)
         except PeerMisbehaved as e:
-            named = [(e.member, e.code)] if isinstance(e, PartMisbehaved) else []
-            await in_thread(self._broken, of, e.code, named)
+            named = [e.member] if isinstance(e, PartMisbehaved) else []
+            await in_thread(self._books.broken, of, e.code, named, by="us")
             raise
-        await in_thread(self._close, of, outcome)
+        except CosightError as e:
+            by = "peer" if isinstance(e, PeerRefused) or e.code == TOO_FEW else "us"
+            await in_thread(self._books.broken, of, e.code, by=by)
+            raise
+        told = {"told": self._told_all} if of.learns is Learns.ALL else {}
+        culprits = [who for who, _ in self._culprits]
+        await in_thread(self._books.counted, of, outcome.entry(of) | told, culprits)
         return Found(
             round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
             padded=ours.padded, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
@@ -117,13 +131,15 @@ class _Member:
         )  # fmt: skip
         now = self._desk.clock()
         try:
-            return decide(self._desk.policy(), question, now)
+            permit = decide(self._desk.policy(), question, now)
         except PolicyRefusal as e:
             self._desk.ledger.append(
                 "refused", now=now, peer=of.parts.relay, direction="initiator",
                 what={"by": "us", "reason": e.code, "rule": e.rule},
             )  # fmt: skip
             raise
+        # Tables have no room for whose report a copy is of: our own sightings alone go into these.
+        return replace(permit, admission=replace(permit.admission, own=True)) if of.largest else permit
 
     def _quarantined(self, of: Round) -> list[str]:
         """Those who have a part and are in quarantine with us."""
@@ -149,14 +165,6 @@ class _Member:
         )
         keys = tuple(one.helper + one.token for one in theirs)
         return plan.with_keys(keys, counter.box)
-
-    def _join(self, of: Round, permit: Permit, padded: int) -> None:
-        """Write down that we take part, before anything that depends on our set leaves."""
-        if self._desk.ledger.runs().joined(of.session) is not None:
-            return  # we go on where we were
-        offer = self._desk.items.offer(permit.types, now=self._desk.clock(), admission=permit.admission)
-        what = of.asked() | offer.as_json() | {"padded": padded, "policy": self._desk.policy().hash.hex()}
-        self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
 
     async def _outputs(self, of: Round, rows: Rows, declared: int | None, *, always: bool = False) -> Rows:
         """Indicators under the helpers' keys."""
@@ -189,6 +197,7 @@ class _Member:
     async def _told(self, of: Round, found: Shared | None, outcome: Outcome) -> Shared:
         """Say what we recognised, and learn what others did, checked against the outcome."""
         assert found is not None
+        self._told_all = len(found.indicators)
         sealed = await in_thread(self._own.batch, of.context, Stage.WORDS)
         if sealed is None:
             text = words.encode(found.indicators)
@@ -301,7 +310,7 @@ class _Member:
                 f"fewer than {of.least} members took part", code="too-few-batches",
                 hint="agree on a time with the others, and run the same again",
             )  # fmt: skip
-        self._broken(of, said.code, said.culprits)
+        self._books.broken(of, said.code, [who for who, _ in said.culprits], by="peer")
         named = ", ".join(f"{who} ({why})" for who, why in said.culprits)
         blamed = f"; to blame: {named}" if named else ""
         raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
@@ -324,32 +333,6 @@ class _Member:
         if len({who for who, _ in said.culprits}) < len({digest for digest, _ in outcome.blamed}):
             self._culprits.append((of.parts.relay, "nameless-batch"))  # it took one from nobody
         return outcome
-
-    def _close(self, of: Round, outcome: Outcome) -> None:
-        if self._is_open(of):
-            self._write("counted", of, outcome.entry(of), self._culprits)
-
-    def _broken(self, of: Round, code: str, culprits: Sequence[tuple[str, str]]) -> None:
-        if self._is_open(of):
-            self._write("broken", of, {"reason": code, "by": "peer"}, culprits)
-
-    def _is_open(self, of: Round) -> bool:
-        run = self._desk.ledger.runs().joined(of.session)
-        return run is not None and not run.ended
-
-    def _write(
-        self,
-        kind: str,
-        of: Round,
-        what: dict[str, Any],
-        culprits: Sequence[tuple[str, str]] = (),
-        documents: Sequence[Document] = (),
-    ) -> None:
-        named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
-        self._desk.ledger.append(
-            kind, now=self._desk.clock(), documents=documents, session=of.session, peer=of.parts.relay,
-            what=what, **named,
-        )  # fmt: skip
 
     async def _timed(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         start = perf_counter()
