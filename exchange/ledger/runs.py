@@ -143,6 +143,17 @@ class Runs:
         """Say whether a run was joined on the promise to say nothing in this one, joined or not."""
         return session in self._abandoned
 
+    @property
+    def sessions(self) -> set[str]:
+        """The contexts of all runs that were joined or convened, in hex."""
+        return {*self._joined, *self._convened}
+
+    @property
+    def discoveries(self) -> set[str]:
+        """Those of them that look for what many hold."""
+        runs = (*self._joined.values(), *self._convened.values())
+        return {run.session for run in runs if run.key.measure == DISCOVER}
+
     def going(self) -> list[Run]:
         """Return the runs that were joined and have no end yet, oldest first."""
         return [run for run in self._joined.values() if not run.ended]
