@@ -162,6 +162,15 @@ class Runs:
         """Return the runs that this member convened and that have no end yet, oldest first."""
         return [run for run in self._convened.values() if not run.ended]
 
+    def attempts(self, key: Key) -> list[Run]:
+        """Return the runs over the same that were joined or convened here, however they ended, oldest first.
+
+        Others may have joined one of them, and wait for its end: until it is given up, their logs refuse the
+        next one. So none is left out because this member itself is done with it.
+        """
+        known = (*self._convened.values(), *self._joined.values())
+        return sorted((run for run in known if run.key.overlaps(key)), key=lambda run: run.time)
+
     def in_the_way(self, key: Key, abandons: Collection[str] = ()) -> list[InTheWay]:
         """Return the runs because of which a run over this key may not be joined.
 
