@@ -164,6 +164,7 @@ class Round:
             "last": day,
             "members": len(self.members),
             "threshold": self.threshold,
+            "plan": self.plan.hex(),
         }
 
     def check(self, roster: Roster, now: datetime) -> None:

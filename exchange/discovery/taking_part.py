@@ -6,7 +6,6 @@ Whatever leaves is written down before, and is kept: run again, it goes on where
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from hashlib import sha256
 from secrets import token_bytes
 from time import monotonic, perf_counter
@@ -26,20 +25,19 @@ from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
 from exchange.discovery import signing, words
+from exchange.discovery.deciding import allowed, bring, join
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash
-from exchange.discovery.permit import Asked, Permit, decide
 from exchange.discovery.preparing import Ours, ours_of, plan_of
 from exchange.discovery.relaying import TOO_FEW
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
-from exchange.ledger.document import Document, DocumentKind
-from exchange.ledger.runs import DISCOVER
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
+from exchange.ledger.document import Document
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -86,10 +84,10 @@ class _Member:
         start = perf_counter()
         await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
         plan = await in_thread(plan_of, self._office, self._search)
-        permit = await in_thread(self._permit, plan)
+        policy = await in_thread(allowed, self._desk, plan)
         of = await self._with_keys(plan)
-        ours = await in_thread(ours_of, self._desk, permit, of)
-        await in_thread(self._join, of, permit, ours.padded)
+        ours = await in_thread(ours_of, self._desk, policy, of)
+        await in_thread(join, self._desk, of, ours.padded)
         try:
             outputs = await self._outputs(of, ours.rows, ours.padded)
             outcome = await self._counted(of, outputs, ours)
@@ -108,34 +106,6 @@ class _Member:
             total_s=perf_counter() - start,
         )  # fmt: skip
 
-    def _permit(self, of: Round) -> Permit:
-        """Ask our policy; a refusal is written down."""
-        question = Asked(
-            types=of.types, threshold=of.threshold, purpose=of.purpose, learns=of.learns,
-            members=len(of.members), parts=of.parts, joined=self._joined(),
-            quarantined=self._quarantined(of),
-        )  # fmt: skip
-        now = self._desk.clock()
-        try:
-            return decide(self._desk.policy(), question, now)
-        except PolicyRefusal as e:
-            self._desk.ledger.append(
-                "refused", now=now, peer=of.parts.relay, direction="initiator",
-                what={"by": "us", "reason": e.code, "rule": e.rule},
-            )  # fmt: skip
-            raise
-
-    def _quarantined(self, of: Round) -> list[str]:
-        """Those who have a part and are in quarantine with us."""
-        now, ledger = self._desk.clock(), self._desk.ledger
-        parts = {of.parts.relay, of.parts.counter, *of.parts.helpers} - {self._desk.member}
-        return [name for name in parts if ledger.history(name, now).quarantined]
-
-    def _joined(self) -> list[datetime]:
-        """When we joined earlier discoveries."""
-        runs = self._desk.ledger.runs()
-        return [datetime.fromisoformat(run.time) for run in runs if run.key.measure == DISCOVER]
-
     async def _with_keys(self, plan: Round) -> Round:
         """The same with the keys that everybody who has a part announces."""
         self._progress("asking for keys")
@@ -149,14 +119,6 @@ class _Member:
         )
         keys = tuple(one.helper + one.token for one in theirs)
         return plan.with_keys(keys, counter.box)
-
-    def _join(self, of: Round, permit: Permit, padded: int) -> None:
-        """Write down that we take part, before anything that depends on our set leaves."""
-        if self._desk.ledger.runs().joined(of.session) is not None:
-            return  # we go on where we were
-        offer = self._desk.items.offer(permit.types, now=self._desk.clock(), admission=permit.admission)
-        what = of.asked() | offer.as_json() | {"padded": padded, "policy": self._desk.policy().hash.hex()}
-        self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
 
     async def _outputs(self, of: Round, rows: Rows, declared: int | None, *, always: bool = False) -> Rows:
         """Indicators under the helpers' keys."""
@@ -175,6 +137,7 @@ class _Member:
     async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> Outcome:
         """Bring our batch, and check what relay and counter say of all of them."""
         sealed = await self._sealed(of, outputs, ours)
+        await in_thread(bring, self._desk, of)
         said = await self._collected(of, Stage.BATCHES, sealed)
         return await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
 

@@ -17,6 +17,10 @@ def joined(session: str, *abandons: str, **what: Any) -> tuple[Kind, dict[str, A
     return Kind.JOINED, {"session": session, "what": ASKED | given | what}
 
 
+def brought(session: str) -> tuple[Kind, dict[str, Any]]:
+    return Kind.BROUGHT, {"session": session}
+
+
 def masked(session: str) -> tuple[Kind, dict[str, Any]]:
     return Kind.MASKED, {"session": session}
 
@@ -81,7 +85,23 @@ class TestOrder:
         days = {"first": "2026-02-01", "last": "2026-02-01"}
         entry = (Kind.JOINED, {"session": OLD, "what": found | days})
         again = (Kind.JOINED, {"session": NEW, "what": found | days})
-        assert Log(entry, again, counted(OLD)).problems() == []
+        assert Log(entry, again, brought(OLD), counted(OLD)).problems() == []
+        for before, wrong, fault in (
+            ((), counted(OLD), "no batch has left"),
+            ((), masked(OLD), "nothing is masked"),
+            ((brought(OLD),), shared(OLD), "nothing is masked"),
+            ((brought(OLD),), brought(OLD), "left already"),
+            ((brought(OLD), broken(OLD)), brought(OLD), "has an end"),
+        ):
+            (found_,) = Log(entry, *before, wrong).problems()
+            assert fault in found_
+        run = runs(entry, brought(OLD)).joined(OLD)
+        assert run is not None
+        assert run.left == leaf(Kind.BROUGHT).time
+
+    def test_a_run_that_counts_brings_nothing(self) -> None:
+        (found,) = Log(joined(OLD), brought(OLD)).problems()
+        assert "nothing is brought" in found
 
     def test_the_coordinators_entries_stand_beside_those_of_a_member(self) -> None:
         convened = (Kind.CONVENED, {"session": OLD})
