@@ -165,6 +165,8 @@ class Round:
             "members": len(self.members),
             "threshold": self.threshold,
             "plan": self.plan.hex(),
+            "visibility": str(self.learns),
+            "protocol": "atr-1s" if self.largest else "atr-1",
         }
 
     def check(self, roster: Roster, now: datetime) -> None:

@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from crypto.secagg import discovery
-from crypto.secagg import strict as tables
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import LEAST_THRESHOLD, MAX_LARGEST, MAX_MEMBERS, Learns
 from exchange.cli import SHARE, app
@@ -15,6 +13,7 @@ from exchange.cli.home import check_purpose, open_home
 from exchange.cli.match import TYPES
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
 from exchange.discoveries import take_part
+from exchange.discovery.leaks import leaks
 from exchange.discovery.search import Found, Search
 from exchange.indicators import IndicatorType
 from exchange.node import Node
@@ -129,20 +128,13 @@ def as_result(found: Found) -> dict[str, Any]:
         "culprits": [{"member": who, "reason": why} for who, why in found.culprits],
         "seconds": {"total": round(found.total_s, 4), "crypto": round(found.crypto_s, 4)},
         "bytes": {"sent": found.sent, "received": found.received},
-        "leaks": leaks(found),
+        "leaks": leaks(found.round),
     }
 
 
 def count_of(found: Found) -> int:
     """How many are held by enough members: in all, or where that is not told, of ours."""
     return len(found.items.indicators) if found.round.largest and found.items is not None else found.count
-
-
-def leaks(found: Found) -> list[str]:
-    """What everybody who had a part learned, and what coalitions could: one sentence each."""
-    overlap = found.round.parts.overlap
-    told = tables.LEAKS if found.round.largest else discovery.LEAKS
-    return [*told.values(), *([overlap] if overlap else [])]
 
 
 def _show(found: Found) -> None:
@@ -166,5 +158,5 @@ def _show(found: Found) -> None:
     for who, why in found.culprits:
         say(("alarm", "bold red"), f"  {who} broke the rules: {why}", on=stderr)
     say(("what this told whom", "bold"), on=stderr)
-    for line in leaks(found):
+    for line in leaks(found.round):
         say((f"- {line}", "dim"), on=stderr)

@@ -87,8 +87,6 @@ class Counting(Keeping):
             return
         try:
             outcome = await (self._counted(kept) if stage is Stage.BATCHES else self._heard(kept))
-            await in_thread(self._end, kept, outcome)
-            await self.tell()
         except PeerRefused as e:
             await self.give_up(kept, "helper-refused" if e.code != "busy" else "helper-busy")
         except StoreError as e:
@@ -101,6 +99,9 @@ class Counting(Keeping):
         except (CryptoError, ValueError) as e:  # the same bytes give the same again
             log.warning("%s cannot be counted: %s", of.session[:16], type(e).__name__)
             await self.give_up(kept, "uncountable")
+        else:  # a full disk takes it later
+            await in_thread(self._end, kept, outcome)
+            await self.tell()
 
     def _check(self, caller: str, deposit: Deposit) -> None:
         of, stage = deposit.round, deposit.stage
@@ -126,9 +127,9 @@ class Counting(Keeping):
                 round=of, stage=stage, began=now, closes=now, listed=deposit.listed,
                 list_signature=deposit.signature,
             )  # fmt: skip
-            self.shelf.keep(kept)
             if stage is Stage.BATCHES:
                 self.convene(of)
+            self.shelf.keep(kept)
         if kept.listed != deposit.listed:
             self.office.refused(of.parts.relay, "second-list", of.session)
             raise SessionRefused("the relay shows another list of batches than before", code="second-batch")
@@ -230,6 +231,6 @@ class Counting(Keeping):
         of, stage = kept.round, kept.stage
         encoded = outcome.encode()
         signature = signing.sign_outcome(self.desk.identity, of, stage, encoded)
-        self.shelf.put_outcome(replace(kept, state=State.DONE, signature=signature), encoded)
         if stage is Stage.BATCHES:
-            self.write("counted", of, outcome.entry(of))
+            self.counted(of, outcome)
+        self.shelf.put_outcome(replace(kept, state=State.DONE, signature=signature), encoded)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -12,9 +12,11 @@ from typing import Any
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
 from exchange.discovery.office import Office
+from exchange.discovery.outcome import Outcome
 from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
 from exchange.errors import CosightError, SessionRefused
 from exchange.ledger.document import Document, DocumentKind
+from exchange.ledger.runs import CUT_OFF, DISCOVER
 
 MAX_EACH = 64
 """Discoveries that are kept to which one member may have brought a batch: they take room on our disk."""
@@ -99,19 +101,39 @@ class Keeping:
 
     async def give_up(self, kept: Kept, code: str, culprits: tuple[tuple[str, str], ...] = ()) -> None:
         """End a stage that cannot be brought further, in our ledger too."""
-        broken = replace(kept, state=State.BROKEN, code=code, culprits=culprits)
-        await in_thread(self.shelf.keep, broken)
-        named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
-        await in_thread(self.write, "broken", kept.round, {"reason": code, "by": "us"}, **named)
+        await in_thread(self.broken, kept.round, code, {who for who, _ in culprits})
+        await in_thread(self.shelf.keep, replace(kept, state=State.BROKEN, code=code, culprits=culprits))
         await self.tell()
 
-    def write(self, kind: str, of: Round, what: dict[str, Any], **fields: Any) -> None:
-        """Write an entry of a discovery that we relay or count, whatever became of it."""
-        self.desk.ledger.append(kind, now=self.desk.clock(), session=of.session, what=what, **fields)
-
     def convene(self, of: Round) -> None:
-        """Write down that we relay or count a discovery, with all that was agreed on."""
-        self.write("convened", of, of.asked(), documents=[Document(DocumentKind.ROUND, of.encoded)])
+        """Write down that we relay or count a discovery, with all that was agreed on: before it is kept."""
+        runs, documents = self.desk.ledger.runs(), [Document(DocumentKind.ROUND, of.encoded)]
+        if not runs.convened(of.session) or runs.over(of.session):
+            self._write("convened", of.session, of.asked(), documents=documents)
+
+    def counted(self, of: Round, outcome: Outcome, culprits: Collection[str] = ()) -> None:
+        """Write down what came of a discovery that we relay or count, before it is kept."""
+        self._write_end("counted", of, outcome.entry(of), culprits)
+
+    def broken(self, of: Round, code: str, culprits: Collection[str] = ()) -> None:
+        """Write down that one was given up, and why, before that is kept."""
+        self._write_end("broken", of, {"reason": code, "by": "us"}, culprits)
+
+    def close_lost(self) -> None:
+        """Give those an end in our ledger of which nothing is kept: we were stopped, and they are over."""
+        for run in self.desk.ledger.runs().convening():
+            kept = self.shelf.kept(bytes.fromhex(run.session), Stage.BATCHES)
+            if run.key.measure == DISCOVER and kept is None:
+                self._write("broken", run.session, {"reason": CUT_OFF, "by": "us"})
+
+    def _write_end(self, kind: str, of: Round, what: dict[str, Any], culprits: Collection[str]) -> None:
+        """Write an end, once: killed before it is kept, we come here again."""
+        if not self.desk.ledger.runs().over(of.session):
+            named = {"culprits": sorted(set(culprits))} if culprits else {}
+            self._write(kind, of.session, what, **named)
+
+    def _write(self, kind: str, session: str, what: dict[str, Any], **fields: Any) -> None:
+        self.desk.ledger.append(kind, now=self.desk.clock(), session=session, what=what, **fields)
 
 
 def _check(deposit: Deposit, size: int, digest: bytes) -> None:

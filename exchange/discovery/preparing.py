@@ -17,7 +17,7 @@ from exchange.discovery.office import Office
 from exchange.discovery.search import Search
 from exchange.errors import ConfigError, PolicyRefusal
 from exchange.policy import Policy
-from exchange.policy.discovery import going_in
+from exchange.policy.discovery import entering
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,13 @@ def plan_of(office: Office, search: Search) -> Round:
 
 
 def ours_of(desk: Desk, policy: Policy, of: Round) -> Ours:
-    """What of ours goes in. Where copies cannot be told from one another, our own sightings alone do.
+    """What of ours goes in.
 
     Raises:
         ConfigError: it is more than a strict discovery was agreed on for.
     """
-    assert policy.discover is not None  # or it had been refused
-    now, admission = desk.clock(), policy.discover.admission()
-    types = going_in(policy, of, now)
+    now = desk.clock()
+    types, admission = entering(policy, of, now)
     items = desk.items.item_set(types, now=now, admission=admission)
     ids, origins = desk.items.copies(types, now=now, admission=admission)
     order = np.argsort(items.ids)
@@ -84,14 +83,9 @@ def ours_of(desk: Desk, policy: Policy, of: Round) -> Ours:
     there = places < len(order)
     there[there] = items.ids[order[places[there]]] == ids[there]
     copies = atr.Copies(order[places[there]], np.ascontiguousarray(origins[there]))
-    rows, numbers = items.rows, items.ids
-    if of.largest:
-        own = np.setdiff1d(np.arange(len(numbers)), copies.positions)
-        rows, numbers = np.ascontiguousarray(rows[own]), numbers[own]
-        copies = atr.Copies(copies.positions[:0], copies.origins[:0])
-        if len(rows) > of.largest:
-            raise ConfigError(
-                f"we would put in {len(rows):,} indicators, and {of.largest:,} are the most agreed on",
-                code="set-too-large", hint="everybody has to state a larger --largest",
-            )  # fmt: skip
-    return Ours(rows, numbers, copies, size_class(len(rows)))
+    if of.largest and len(items.rows) > of.largest:
+        raise ConfigError(
+            f"we would put in {len(items.rows):,} indicators, and {of.largest:,} are the most agreed on",
+            code="set-too-large", hint="everybody has to state a larger --largest",
+        )  # fmt: skip
+    return Ours(items.rows, items.ids, copies, size_class(len(items.rows)))

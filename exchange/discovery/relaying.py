@@ -116,13 +116,12 @@ class Relaying(Keeping):
                 raise SessionRefused("the batches are on their way already", code="too-late")
             return
         if kept is None or kept.state is State.BROKEN:
-            new = kept is None
             if kept is not None:
                 self.shelf.empty(of.context, stage)
             now = self.desk.clock()
             kept = Kept(round=of, stage=stage, began=now, closes=now)
-            if new and stage is Stage.BATCHES:
-                self.convene(of)
+        if stage is Stage.BATCHES:
+            self.convene(of)
         others = self.shelf.deposits(of.context, stage)
         others.pop(caller, None)
         if deposit.digest in others.values():  # a list that names a batch twice would be taken for our lie
@@ -141,6 +140,7 @@ class Relaying(Keeping):
         of, stage = kept.round, kept.stage
         digests = list(self.shelf.deposits(of.context, stage).values())
         if stage is Stage.BATCHES and len(digests) < of.least:
+            self.broken(of, TOO_FEW)
             self.shelf.empty(of.context, stage)
             closed = replace(kept, state=State.BROKEN, code=TOO_FEW)
         else:
@@ -193,12 +193,10 @@ class Relaying(Keeping):
         if not {digest for digest, _ in outcome.blamed} <= set(whose):
             raise PeerMisbehaved("the counter blames a batch that there is none of", code="bad-count")
         culprits = tuple((whose[digest], code) for digest, code in outcome.blamed)
+        if stage is Stage.BATCHES:
+            self.counted(of, outcome, {who for who, _ in culprits})
         done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature)
         self.shelf.put_outcome(done, said.outcome)
-        if stage is Stage.BATCHES:
-            what = outcome.entry(of)
-            named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
-            self.write("counted", of, what, **named)
         for who, code in culprits:
             self.office.refused(who, code, of.session)
 

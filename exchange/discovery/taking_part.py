@@ -5,7 +5,7 @@ Whatever leaves is written down before, and is kept: run again, it goes on where
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import sha256
 from secrets import token_bytes
 from time import monotonic, perf_counter
@@ -25,7 +25,7 @@ from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
 from exchange.discovery import signing, words
-from exchange.discovery.deciding import allowed, bring, join
+from exchange.discovery.books import Books
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
@@ -37,7 +37,6 @@ from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
-from exchange.ledger.document import Document
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -74,20 +73,27 @@ class _Member:
         self._desk = office.desk
         self._search = search
         self._own = own
+        self._books = Books(office.desk, own)
         self._progress = progress
         self._lines = Lines(office)
         self._crypto_s = 0.0
         self._asked = 0
         self._culprits: list[tuple[str, str]] = []
+        self._told_all = 0
 
     async def run(self) -> Found:
         start = perf_counter()
+        await in_thread(self._books.close_cut_off)
+        with self._own.taking_part():
+            return await self._run(start)
+
+    async def _run(self, start: float) -> Found:
         await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
         plan = await in_thread(plan_of, self._office, self._search)
-        policy = await in_thread(allowed, self._desk, plan)
+        policy = await in_thread(self._books.allowed, plan)
         of = await self._with_keys(plan)
         ours = await in_thread(ours_of, self._desk, policy, of)
-        await in_thread(join, self._desk, of, ours.padded)
+        await in_thread(self._books.joined, of, ours.padded)
         try:
             outputs = await self._outputs(of, ours.rows, ours.padded)
             outcome = await self._counted(of, outputs, ours)
@@ -95,10 +101,16 @@ class _Member:
             if of.learns is Learns.ALL:
                 found = await self._told(of, found, outcome)
         except PeerMisbehaved as e:
-            named = [(e.member, e.code)] if isinstance(e, PartMisbehaved) else []
-            await in_thread(self._broken, of, e.code, named)
+            named = [e.member] if isinstance(e, PartMisbehaved) else []
+            await in_thread(self._books.broken, of, e.code, named, by="us")
             raise
-        await in_thread(self._close, of, outcome)
+        except CosightError as e:
+            by = "peer" if isinstance(e, PeerRefused) or e.code == TOO_FEW else "us"
+            await in_thread(self._books.broken, of, e.code, by=by)
+            raise
+        told = {"told": self._told_all} if of.learns is Learns.ALL else {}
+        culprits = [who for who, _ in self._culprits]
+        await in_thread(self._books.counted, of, outcome.entry(of) | told, culprits)
         return Found(
             round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
             padded=ours.padded, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
@@ -137,7 +149,7 @@ class _Member:
     async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> Outcome:
         """Bring our batch, and check what relay and counter say of all of them."""
         sealed = await self._sealed(of, outputs, ours)
-        await in_thread(bring, self._desk, of)
+        await in_thread(self._books.brought, of)
         said = await self._collected(of, Stage.BATCHES, sealed)
         return await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
 
@@ -152,6 +164,7 @@ class _Member:
     async def _told(self, of: Round, found: Shared | None, outcome: Outcome) -> Shared:
         """Say what we recognised, and learn what others did, checked against the outcome."""
         assert found is not None
+        self._told_all = len(found.indicators)
         sealed = await in_thread(self._own.batch, of.context, Stage.WORDS)
         if sealed is None:
             text = words.encode(found.indicators)
@@ -264,7 +277,7 @@ class _Member:
                 f"fewer than {of.least} members took part", code="too-few-batches",
                 hint="agree on a time with the others, and run the same again",
             )  # fmt: skip
-        self._broken(of, said.code, said.culprits)
+        self._books.broken(of, said.code, [who for who, _ in said.culprits], by="peer")
         named = ", ".join(f"{who} ({why})" for who, why in said.culprits)
         blamed = f"; to blame: {named}" if named else ""
         raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
@@ -287,32 +300,6 @@ class _Member:
         if len({who for who, _ in said.culprits}) < len({digest for digest, _ in outcome.blamed}):
             self._culprits.append((of.parts.relay, "nameless-batch"))  # it took one from nobody
         return outcome
-
-    def _close(self, of: Round, outcome: Outcome) -> None:
-        if self._is_open(of):
-            self._write("counted", of, outcome.entry(of), self._culprits)
-
-    def _broken(self, of: Round, code: str, culprits: Sequence[tuple[str, str]]) -> None:
-        if self._is_open(of):
-            self._write("broken", of, {"reason": code, "by": "peer"}, culprits)
-
-    def _is_open(self, of: Round) -> bool:
-        run = self._desk.ledger.runs().joined(of.session)
-        return run is not None and not run.ended
-
-    def _write(
-        self,
-        kind: str,
-        of: Round,
-        what: dict[str, Any],
-        culprits: Sequence[tuple[str, str]] = (),
-        documents: Sequence[Document] = (),
-    ) -> None:
-        named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
-        self._desk.ledger.append(
-            kind, now=self._desk.clock(), documents=documents, session=of.session, peer=of.parts.relay,
-            what=what, **named,
-        )  # fmt: skip
 
     async def _timed(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         start = perf_counter()

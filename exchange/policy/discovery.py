@@ -4,14 +4,15 @@ None looks at what we hold: everybody sees whether we take part, so that must sa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from exchange.aggregation.round import Round
 from exchange.indicators import IndicatorType
 from exchange.ledger.runs import DISCOVER, Runs
 from exchange.policy import alliance
+from exchange.policy.admission import Admission
 from exchange.policy.budget import DAY
 from exchange.policy.model import Policy
 from exchange.policy.rule import Objection, Rule, listed
@@ -39,7 +40,7 @@ class Searching:
 
     @property
     def types(self) -> tuple[IndicatorType, ...]:
-        """Types of indicators that are asked for; of ours, what may go in does: see ``going_in``."""
+        """Types of indicators that are asked for; of ours, what may go in does: see ``entering``."""
         return self.of.types
 
 
@@ -109,16 +110,31 @@ def offered(policy: Policy, part: str, now: datetime) -> Decision:
     return by_rules(PARTS, Offered(policy, policy.discover or Discover(), Part(part), now), Offered.table)
 
 
-def going_in(policy: Policy, of: Round, now: datetime) -> tuple[IndicatorType, ...]:
-    """Return the types of which ours may enter: those that are asked for and allowed.
+class Entering(NamedTuple):
+    """What of ours goes in.
+
+    Attributes:
+        types: of these types, those that are asked for and allowed.
+        admission: under this.
+    """
+
+    types: tuple[IndicatorType, ...]
+    admission: Admission
+
+
+def entering(policy: Policy, of: Round, now: datetime) -> Entering:
+    """Return what of ours goes in, where ``decide`` lets us take part.
 
     Whoever asks for all types does not know our policy. So what it does not let in stays out, and refuses
-    nothing; personal data too, without a legal basis that holds.
+    nothing; personal data too, without a legal basis that holds. Into a strict discovery go our own sightings
+    alone: its tables have no room for whose report a copy is of.
     """
     terms = policy.discover or Discover()
     basis = policy.legal_bases.get(terms.legal_basis or "")
     kept = frozenset() if basis is not None and basis.validity.covers(now) else policy.personal_data
-    return tuple(kind for kind in of.types if kind in terms.types - kept)
+    types = tuple(kind for kind in of.types if kind in terms.types - kept)
+    admission = terms.admission()
+    return Entering(types, replace(admission, own=True) if of.largest else admission)
 
 
 def _case(policy: Policy, asked: Searching, history: Before, now: datetime) -> Case:

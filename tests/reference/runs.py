@@ -19,6 +19,9 @@ def order(export: Export, entry: Map) -> None:
         return
     mine = [e for e in export.entries if e["kind"] in RUNS and e["session"] == session]
     mine = [e for e in mine if e.get("peer") == entry.get("peer")]
+    if mine and mine[0]["what"]["measure"] == "discover":  # what was given up begins anew
+        ends = [place for place, e in enumerate(mine, 1) if e["kind"] == "broken"]
+        mine = mine[ends[-1] :] if ends and kind in {"joined", "convened"} else mine[_last(mine) :]
     said = {e["kind"] for e in mine}
     given_up = [e for e in export.entries if session in abandons(e)]
     if kind == "convened" or "peer" not in entry:
@@ -38,6 +41,11 @@ def order(export: Export, entry: Map) -> None:
         for before in export.entries:
             if before["kind"] == "joined" and alike(before["what"], entry["what"]):
                 need(not in_the_way(export, before, abandons(entry)), "the window was used", seq=seq)
+
+
+def _last(mine: list[Map]) -> int:
+    """Where the last attempt begins."""
+    return max(place for place, e in enumerate(mine) if e["kind"] in {"joined", "convened"})
 
 
 def abandons(entry: Map) -> list[str]:

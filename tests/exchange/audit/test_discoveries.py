@@ -16,11 +16,12 @@ from exchange.audit.verify import audit
 from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import write_atomic
-from exchange.discovery.deciding import bring, join
+from exchange.discovery.books import Books
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind, Leaf
 from exchange.node import Node
 from exchange.store.alliance import Alliance, node_keys
+from exchange.store.discovery.member import Asked
 from tests.exchange.audit.world import Clock, Files, exported, rewritten
 from tests.exchange.disclosure.desks import Set
 from tests.exchange.policy.searching import searching
@@ -46,10 +47,11 @@ def world() -> tuple[Files, Ed25519PrivateKey, Round]:
         )  # fmt: skip
         of = plan.with_keys((b"c" * 64, b"d" * 64), b"b" * 32)
         with Node(homes[0], items=Set(["a"]), clock=clock) as node:
-            join(node.desk, of, 32)
-            bring(node.desk, of)
-            bring(node.desk, of)  # gone on with
-            node.ledger.append("counted", now=clock(), session=of.session, peer="umbra", what=SEEN)
+            books = Books(node.desk, Asked(homes[0]))
+            books.joined(of, 32)
+            books.brought(of)
+            books.brought(of)  # gone on with
+            books.counted(of, SEEN, [])
         return exported(homes[0], Path(folder) / "x", clock), node_keys(homes[0]).log, of
 
 

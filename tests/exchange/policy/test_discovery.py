@@ -9,7 +9,7 @@ import pytest
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind
 from exchange.policy import parse
-from exchange.policy.discovery import PARTS, RULES, Searching, decide, explain, going_in, offered
+from exchange.policy.discovery import PARTS, RULES, Searching, decide, entering, explain, offered
 from exchange.policy.rules import OBJECTS, PASSES
 from tests.exchange.policy.cases import NOW
 from tests.exchange.policy.searching import (
@@ -71,11 +71,18 @@ def test_nothing_that_is_asked_depends_on_what_we_hold() -> None:
 
 
 def test_what_goes_in_is_of_the_types_that_are_allowed_and_no_personal_data_without_a_basis() -> None:
-    assert going_in(parse(searching()), ROUND, NOW) == BOTH
+    assert entering(parse(searching()), ROUND, NOW).types == BOTH
     for lapsed in (searching(legal_basis=None), searching(basis="valid_until = 2026-02-01")):
-        assert going_in(parse(lapsed), ROUND, NOW) == BOTH[:1]
+        assert entering(parse(lapsed), ROUND, NOW).types == BOTH[:1]
         assert decide(parse(lapsed), Alone().request(), history(), NOW).allowed
-    assert going_in(parse("version = 1"), ROUND, NOW) == ()
+    assert entering(parse("version = 1"), ROUND, NOW).types == ()
+
+
+def test_under_what_it_goes_in() -> None:
+    policy = parse(searching(pap='"AMBER"'))
+    admission = entering(policy, ROUND, NOW).admission
+    assert (str(admission.tlp), str(admission.pap), admission.own) == ("AMBER", "AMBER", False)
+    assert entering(policy, replace(ROUND, largest=9), NOW).admission == replace(admission, own=True)
 
 
 class TestADay:

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from exchange.config import Home
 from exchange.counting.books import MembersBooks
-from exchange.discovery.deciding import bring, join
+from exchange.discovery.books import Books
 from exchange.errors import LedgerError, PolicyRefusal
 from exchange.policy import Policy, parse
 from exchange.policy.aggregation import Together, decide, meeting
+from exchange.store.discovery.member import Asked
 from exchange.store.ledger import LedgerStore, head
 from tests.exchange.aggregation.openings import OPENING, opening
-from tests.exchange.disclosure.desks import Side
+from tests.exchange.disclosure.desks import KEYS, Side
 from tests.exchange.discovery.alliance import ROSTER
 from tests.exchange.discovery.test_words import KEYED
 from tests.exchange.policy.cases import NOW
@@ -76,7 +78,8 @@ def test_one_entry_is_not_counted_twice_by_two_that_join_at_once(store: LedgerSt
     assert len(store.runs()) == 1
 
 
-def test_what_is_allowed_once_a_day_is_brought_once_by_two_that_search_at_once() -> None:
+def test_what_is_allowed_once_a_day_is_brought_once_by_two_that_search_at_once(tmp_path: Path) -> None:
+    home = Home.init(tmp_path, "erin", keys=KEYS["erin"].to_pem())
     side, both = Side("erin", ["a.example"]), Both()
     purposes = '["weekly", "another"]'
     policy = parse(searching(relays='["*"]', purposes=purposes, types='["domain"]', legal_basis=None))
@@ -88,9 +91,9 @@ def test_what_is_allowed_once_a_day_is_brought_once_by_two_that_search_at_once()
     desk = replace(side.desk, roster=lambda: (ROSTER.epoch, ROSTER.hash), policy=lambda: policy)
     rounds = [KEYED, replace(KEYED, purpose="another")]
     for of in rounds:
-        join(desk, of, 32)
-    slow = replace(desk, policy=decided)
-    errors = [e for e in at_once(*(lambda of=of: bring(slow, of) for of in rounds)) if e is not None]
+        Books(desk, Asked(home)).joined(of, 32)
+    slow = Books(replace(desk, policy=decided), Asked(home))
+    errors = [e for e in at_once(*(lambda of=of: slow.brought(of) for of in rounds)) if e is not None]
     assert [getattr(e, "rule", e) for e in errors] == ["d8-per-day"]
     assert side.books.kinds().count("brought") == 1
     assert sum(bool(run.left) for run in side.books.runs()) == 1
