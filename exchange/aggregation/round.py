@@ -164,6 +164,7 @@ class Round:
             "last": day,
             "members": len(self.members),
             "threshold": self.threshold,
+            "plan": self.plan.hex(),
             "visibility": str(self.learns),
             "protocol": "atr-1s" if self.largest else "atr-1",
         }

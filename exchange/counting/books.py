@@ -45,8 +45,9 @@ class MembersBooks:
             PolicyRefusal: our policy does not allow it.
             LedgerError: another run is in the way, or the ledger cannot be written.
         """
-        if self._run(opening) is None:
-            self._write(entries.joined(opening, self.decide().hash))
+        with self.ledger.turn():
+            if self._run(opening) is None:
+                self._write(entries.joined(opening, self.decide().hash))
 
     def masked(self, opening: Opening, put_in: Input) -> None:
         """Before our vector leaves: from here on the window is used.

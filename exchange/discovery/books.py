@@ -1,7 +1,8 @@
 """What a member's ledger says of the discoveries that it takes part in: every beginning, and its end.
 
-A discovery that was given up may be begun again, with the batch that is kept: then it is joined anew. Where
-we were killed, the next process of the home writes the end.
+Our policy is asked before, and what it allows is written down in the same step. What was given up
+may be begun again, with the batch that is kept: then it is joined anew. Where we were killed, the next process
+of the home writes the end.
 """
 
 import json
@@ -11,10 +12,12 @@ from typing import Any
 from exchange.aggregation.round import Round
 from exchange.disclosure.desk import Desk
 from exchange.discovery.kept import Own
-from exchange.discovery.permit import Permit
 from exchange.discovery.world import Stage
+from exchange.errors import PolicyRefusal
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import CUT_OFF, DISCOVER
+from exchange.policy import Policy
+from exchange.policy.discovery import Before, Searching, decide, entering
 
 ENTERED = "entered"
 """What went into our batch of a session, in numbers, among what we keep."""
@@ -32,12 +35,45 @@ class Books:
         self._desk = desk
         self._own = own
 
-    def joined(self, of: Round, permit: Permit, padded: int) -> None:
-        """We take part: before anything that depends on our set leaves."""
-        if self._is_open(of):
-            return  # another process of this home is at it
-        what = of.asked() | self._entered(of, permit, padded)
-        self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
+    def allowed(self, of: Round) -> Policy:
+        """Ask our policy whether we take part; a refusal is written down.
+
+        Raises:
+            PolicyRefusal: it does not allow it.
+        """
+        desk, now = self._desk, self._desk.clock()
+        policy, (epoch, roster_hash) = desk.policy(), desk.roster()
+        asked = Searching(of=of, us=desk.member, roster_epoch=epoch, roster_hash=roster_hash)
+        decision = decide(policy, asked, Before(desk.ledger.runs(), self._quarantined(of)), now)
+        if not decision.allowed:
+            what = {"by": "us", "reason": "policy-refused", "rule": decision.rule}
+            self._append("refused", peer=of.parts.relay, direction="initiator", what=what)
+            raise PolicyRefusal(decision.explanation, code="policy-refused", rule=decision.rule)
+        return policy
+
+    def joined(self, of: Round, padded: int) -> None:
+        """We take part: before anything that depends on our set leaves.
+
+        Raises:
+            PolicyRefusal: our policy does not allow it.
+        """
+        with self._desk.ledger.turn():
+            run = self._desk.ledger.runs().joined(of.session)
+            if run is not None and not run.again:
+                return  # it came to its end before, or another process of this home is at it
+            what = of.asked() | self._entered(of, self.allowed(of), padded)
+            self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
+
+    def brought(self, of: Round) -> None:
+        """Our batch leaves: before it does. From here on the discovery counts.
+
+        Raises:
+            PolicyRefusal: our policy does not allow it any more.
+        """
+        with self._desk.ledger.turn():
+            run = self._desk.ledger.runs().joined(of.session)
+            if run is None or not run.brought:
+                self._write("brought", of, {"policy": self.allowed(of).hash.hex()})
 
     def counted(self, of: Round, what: dict[str, Any], culprits: Collection[str]) -> None:
         """It came to its end."""
@@ -55,15 +91,23 @@ class Books:
                     what = {"reason": CUT_OFF, "by": "us"}
                     self._append("broken", session=run.session, peer=run.coordinator, what=what)
 
-    def _entered(self, of: Round, permit: Permit, padded: int) -> dict[str, Any]:
+    def _quarantined(self, of: Round) -> dict[str, str]:
+        """Who of those that have a part is in quarantine with us, and why."""
+        now, ledger = self._desk.clock(), self._desk.ledger
+        others = {of.parts.relay, of.parts.counter, *of.parts.helpers} - {self._desk.member}
+        found = {name: ledger.history(name, now).quarantined for name in others}
+        return {name: reason for name, reason in found.items() if reason}
+
+    def _entered(self, of: Round, policy: Policy, padded: int) -> dict[str, Any]:
         """What goes in: of a batch that is kept, what went in when it was made."""
         if self._own.batch(of.context, Stage.BATCHES) is None:
             now = self._desk.clock()
-            offer = self._desk.items.offer(permit.types, now=now, admission=permit.admission)
+            types, admission = entering(policy, of, now)
+            offer = self._desk.items.offer(types, now=now, admission=admission)
             told = json.dumps(offer.as_json() | {"padded": padded}).encode()
             self._own.keep_batch(of.context, ENTERED, told)
         kept: dict[str, Any] = json.loads(self._own.batch(of.context, ENTERED) or b"{}")
-        return kept | {"policy": self._desk.policy().hash.hex()}
+        return kept | {"policy": policy.hash.hex()}
 
     def _end(self, kind: str, of: Round, what: dict[str, Any], culprits: Collection[str]) -> None:
         if self._is_open(of):

@@ -14,9 +14,10 @@ from exchange.agreement import size_class
 from exchange.disclosure.desk import Desk
 from exchange.discovery.modes import strict_of
 from exchange.discovery.office import Office
-from exchange.discovery.permit import Permit
 from exchange.discovery.search import Search
 from exchange.errors import ConfigError, PolicyRefusal
+from exchange.policy import Policy
+from exchange.policy.discovery import entering
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +68,16 @@ def plan_of(office: Office, search: Search) -> Round:
     return plan
 
 
-def ours_of(desk: Desk, permit: Permit, of: Round) -> Ours:
+def ours_of(desk: Desk, policy: Policy, of: Round) -> Ours:
     """What of ours goes in.
 
     Raises:
         ConfigError: it is more than a strict discovery was agreed on for.
     """
-    now, admission = desk.clock(), permit.admission
-    items = desk.items.item_set(permit.types, now=now, admission=admission)
-    ids, origins = desk.items.copies(permit.types, now=now, admission=admission)
+    now = desk.clock()
+    types, admission = entering(policy, of, now)
+    items = desk.items.item_set(types, now=now, admission=admission)
+    ids, origins = desk.items.copies(types, now=now, admission=admission)
     order = np.argsort(items.ids)
     places = np.searchsorted(items.ids, ids, sorter=order)
     there = places < len(order)

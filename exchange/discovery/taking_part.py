@@ -6,8 +6,6 @@ Whatever leaves is written down before, and is kept: run again, it goes on where
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
 from hashlib import sha256
 from secrets import token_bytes
 from time import monotonic, perf_counter
@@ -32,15 +30,13 @@ from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash
-from exchange.discovery.permit import Asked, Permit, decide
 from exchange.discovery.preparing import Ours, ours_of, plan_of
 from exchange.discovery.relaying import TOO_FEW
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
-from exchange.ledger.runs import DISCOVER
+from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -94,10 +90,10 @@ class _Member:
     async def _run(self, start: float) -> Found:
         await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
         plan = await in_thread(plan_of, self._office, self._search)
-        permit = await in_thread(self._permit, plan)
+        policy = await in_thread(self._books.allowed, plan)
         of = await self._with_keys(plan)
-        ours = await in_thread(ours_of, self._desk, permit, of)
-        await in_thread(self._books.joined, of, permit, ours.padded)
+        ours = await in_thread(ours_of, self._desk, policy, of)
+        await in_thread(self._books.joined, of, ours.padded)
         try:
             outputs = await self._outputs(of, ours.rows, ours.padded)
             outcome = await self._counted(of, outputs, ours)
@@ -121,36 +117,6 @@ class _Member:
             sent=self._lines.sent, received=self._lines.received, crypto_s=self._crypto_s,
             total_s=perf_counter() - start,
         )  # fmt: skip
-
-    def _permit(self, of: Round) -> Permit:
-        """Ask our policy; a refusal is written down."""
-        question = Asked(
-            types=of.types, threshold=of.threshold, purpose=of.purpose, learns=of.learns,
-            members=len(of.members), parts=of.parts, joined=self._joined(),
-            quarantined=self._quarantined(of),
-        )  # fmt: skip
-        now = self._desk.clock()
-        try:
-            permit = decide(self._desk.policy(), question, now)
-        except PolicyRefusal as e:
-            self._desk.ledger.append(
-                "refused", now=now, peer=of.parts.relay, direction="initiator",
-                what={"by": "us", "reason": e.code, "rule": e.rule},
-            )  # fmt: skip
-            raise
-        # Tables have no room for whose report a copy is of: our own sightings alone go into these.
-        return replace(permit, admission=replace(permit.admission, own=True)) if of.largest else permit
-
-    def _quarantined(self, of: Round) -> list[str]:
-        """Those who have a part and are in quarantine with us."""
-        now, ledger = self._desk.clock(), self._desk.ledger
-        parts = {of.parts.relay, of.parts.counter, *of.parts.helpers} - {self._desk.member}
-        return [name for name in parts if ledger.history(name, now).quarantined]
-
-    def _joined(self) -> list[datetime]:
-        """When we joined earlier discoveries."""
-        runs = self._desk.ledger.runs()
-        return [datetime.fromisoformat(run.time) for run in runs if run.key.measure == DISCOVER]
 
     async def _with_keys(self, plan: Round) -> Round:
         """The same with the keys that everybody who has a part announces."""
@@ -183,6 +149,7 @@ class _Member:
     async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> Outcome:
         """Bring our batch, and check what relay and counter say of all of them."""
         sealed = await self._sealed(of, outputs, ours)
+        await in_thread(self._books.brought, of)
         said = await self._collected(of, Stage.BATCHES, sealed)
         return await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
 

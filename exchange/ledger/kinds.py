@@ -41,6 +41,7 @@ class Kind(StrEnum):
     SEAL = "seal"
     CONVENED = "convened"
     JOINED = "joined"
+    BROUGHT = "brought"
     MASKED = "masked"
     SHARED = "shared"
     COUNTED = "counted"
@@ -49,8 +50,10 @@ class Kind(StrEnum):
     ERASED = "erased"
 
 
-RUNS = frozenset({Kind.CONVENED, Kind.JOINED, Kind.MASKED, Kind.SHARED, Kind.COUNTED, Kind.BROKEN})
-"""What is written of a run in which an alliance counts together."""
+RUNS = frozenset(
+    {Kind.CONVENED, Kind.JOINED, Kind.BROUGHT, Kind.MASKED, Kind.SHARED, Kind.COUNTED, Kind.BROKEN}
+)
+"""What is written of a run in which an alliance counts or searches together."""
 RESULTS = frozenset({Kind.DISCLOSED, Kind.ABORTED})
 
 Check = Callable[[object], bool]
@@ -192,6 +195,7 @@ _WHAT: dict[str, Check] = {
     "minimum": is_count,
     "reporters": is_count,
     "threshold": is_count,
+    "plan": is_hash,
     "visibility": _word,
     "base": is_hash,
     "abandons": _ascending(is_hash, _MAX_ABANDONS),
@@ -257,6 +261,7 @@ SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
     Kind.SEAL: (_fields("key", "seal", "what"), _what("size", "root")),
     Kind.CONVENED: (_fields("session", "what"), _ASKED),
     Kind.JOINED: (_fields(*_RUN), _ASKED),
+    Kind.BROUGHT: (_fields(*_RUN), _what("policy")),
     Kind.MASKED: (_fields(*_RUN), _what("entered")),
     Kind.SHARED: (_fields(*_RUN), _what("survivors")),
     Kind.COUNTED: (_fields("session", "what", optional=("peer", "culprits")), _what("survivors", "digest")),

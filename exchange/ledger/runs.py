@@ -56,6 +56,9 @@ class Run:
         time: when it was joined or convened, RFC 3339.
         key: what it counts.
         types: types of the indicators in its dictionary.
+        plan: of a discovery, what is asked of whom, under whatever keys: a hash in hex.
+        left: of a discovery, when our batch left last, RFC 3339; ``""`` where none has.
+        brought: whether one has left since it was begun, or begun anew.
         epsilon_milli: privacy loss of its noise, in thousandths; 0 for exact numbers.
         masked: whether the masked vector has left.
         shared: whether shares have left with which the sum can be opened.
@@ -69,6 +72,9 @@ class Run:
     time: str
     key: Key
     types: tuple[str, ...] = ()
+    plan: str = ""
+    left: str = ""
+    brought: bool = False
     epsilon_milli: int = 0
     masked: bool = False
     shared: bool = False
@@ -219,7 +225,7 @@ class Runs:
         run = self._joined.get(leaf.session)
         if run is None or run.coordinator != leaf.peer:
             return "the entry is of a run that was not joined with this coordinator"
-        fault, after = _next(run, leaf.kind)
+        fault, after = _next(run, leaf)
         if not fault:
             self._joined[run.session] = after
         return fault
@@ -253,7 +259,8 @@ class Runs:
         for session in abandons:
             if (before := self._joined.get(session)) is not None:
                 self._joined[session] = replace(before, abandoned=True)
-        self._joined[leaf.session] = _begun(leaf)
+        earlier = "" if joined is None else joined.left
+        self._joined[leaf.session] = replace(_begun(leaf), left=earlier)
         return ""
 
 
@@ -264,7 +271,7 @@ def _begun(leaf: Leaf) -> Run:
     assert isinstance(epsilon, int)
     return Run(
         session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key_of(leaf), types=tuple(types),
-        epsilon_milli=epsilon,
+        plan=str(leaf.what.get("plan", "")), epsilon_milli=epsilon,
     )  # fmt: skip
 
 
@@ -281,17 +288,33 @@ def abandons_of(leaf: Leaf) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _next(run: Run, kind: Kind) -> tuple[str, Run]:
+def _next(run: Run, leaf: Leaf) -> tuple[str, Run]:
     """What is wrong with an entry that follows in a run, and the run after it."""
-    if kind is Kind.BROKEN:
+    if leaf.kind is Kind.BROKEN:
         return ("the run has an end already" if run.counted or run.broken else ""), replace(run, broken=True)
     if run.ended:
         why = "was abandoned" if run.abandoned else "has an end already"
         return f"the run {why}", run
-    if kind is Kind.MASKED:
+    return (_searched if run.key.measure == DISCOVER else _counted)(run, leaf)
+
+
+def _searched(run: Run, leaf: Leaf) -> tuple[str, Run]:
+    """The same of a discovery that goes on."""
+    if leaf.kind is Kind.BROUGHT:
+        return ("the batch left already" if run.brought else ""), replace(run, brought=True, left=leaf.time)
+    if leaf.kind is Kind.COUNTED:
+        return ("" if run.brought else "no batch has left in this run"), replace(run, counted=True)
+    return "nothing is masked in a discovery", run
+
+
+def _counted(run: Run, leaf: Leaf) -> tuple[str, Run]:
+    """The same of a run that goes on in which something is counted."""
+    if leaf.kind is Kind.BROUGHT:
+        return "nothing is brought in a run that counts", run
+    if leaf.kind is Kind.MASKED:
         return ("the masked vector left already" if run.masked else ""), replace(run, masked=True)
-    if not run.masked and run.key.measure != DISCOVER:
+    if not run.masked:
         return "no masked vector has left in this run", run
-    if kind is Kind.SHARED:
+    if leaf.kind is Kind.SHARED:
         return ("shares left already" if run.shared else ""), replace(run, shared=True)
     return "", replace(run, counted=True)

@@ -112,3 +112,9 @@ class Discover(Shared):
     threshold: int = 0
     learns: frozenset[str] = frozenset()
     quota: float = 1.1
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that this node may be drawn for."""
+        may = {"relay": self.relay, "counter": self.counter, "helper": self.helper}
+        return frozenset(part for part, is_so in may.items() if is_so)

@@ -80,7 +80,6 @@ def _counting(table: Aggregate) -> Iterator[str]:
 
 
 def _finding(table: Discover) -> Iterator[str]:
-    parts = [word for word in ("relay", "counter", "helper") if getattr(table, word)]
     if not (table.relays and table.learns and table.purposes and table.per_day and table.threshold):
         yield "nothing may be looked for together"
     else:
@@ -89,7 +88,11 @@ def _finding(table: Discover) -> Iterator[str]:
             f"{table.per_day} times a day at most, for: {list_of(table.purposes)}"
         )
         yield f"{_who(table.relays)} may relay and count; what is found is learned: {list_of(table.learns)}"
-    yield f"this node may be drawn as {list_of(parts)}" if parts else "this node serves no part of it"
+    yield (
+        f"this node may be drawn as {list_of(table.parts)}"
+        if table.parts
+        else "this node serves no part of it"
+    )
     if table.helper:
         yield f"as a helper it answers {table.quota:g} times what a member declares, and no more"
 

@@ -62,6 +62,7 @@ def _facts(leaves: Sequence[Leaf], us: str, called: Mapping[str, str]) -> dict[s
         "ended": "" if end is None else end.time,
         "outcome": "open" if end is None else _ENDS[end.kind],
         "asked": {name: first.what.get(name) for name in _ASKED},
+        "brought": Kind.BROUGHT in by_kind,
         "entered": None if masked is None else dict(_counts(masked.what["entered"])),
         "withheld": {} if masked is None else dict(_counts(masked.what.get("withheld", {}))),
         "clipped": None if masked is None else masked.what.get("clipped"),
@@ -95,8 +96,10 @@ def _words(run: dict[str, Any], us: str) -> list[str]:
 
 
 def _put_in(run: dict[str, Any], us: str) -> list[str]:
+    if run["asked"]["measure"] == DISCOVER:
+        return [f"A batch of {us} left." if run["brought"] else f"No batch of {us} left."]
     if run["entered"] is None:
-        return [f"Nothing of {us} left."] if run["asked"]["measure"] != DISCOVER else []
+        return [f"Nothing of {us} left."]
     total = sum(run["entered"].values())
     held = sum(sum(types.values()) for types in run["withheld"].values())
     said = [

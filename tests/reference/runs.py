@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from tests.reference.ledger import Export, Map, need, reading, verify
 
-RUNS = {"convened", "joined", "masked", "shared", "counted", "broken"}
+RUNS = {"convened", "joined", "brought", "masked", "shared", "counted", "broken"}
 SAME = ("dictionary", "purpose", "measure")
 ASKED = (
     "measure types profile purpose dictionary entries first last members minimum reporters visibility"
@@ -32,9 +32,11 @@ def order(export: Export, entry: Map) -> None:
     need(kind == "broken" or not given_up, "it was abandoned", seq=seq)
     need(not said & ({"counted", "broken"}), "it is over", seq=seq)
     need(kind not in said, "said already", seq=seq)
+    discovery = bool(mine) and mine[0]["what"]["measure"] == "discover"
     if kind in {"shared", "counted"}:
-        discovery = mine[0]["what"]["measure"] == "discover"
-        need("masked" in said or discovery, "nothing was masked", seq=seq)
+        need(("brought" if discovery else "masked") in said, "nothing left before", seq=seq)
+    if kind in {"brought", "masked", "shared"}:
+        need((kind == "brought") == discovery, "not in a run of this kind", seq=seq)
     if kind == "joined":
         for before in export.entries:
             if before["kind"] == "joined" and alike(before["what"], entry["what"]):

@@ -118,7 +118,8 @@ class Alliance:
     def _member(self, name: str) -> Member:
         home = Home.init(self.folder / name, name, keys=KEYS[name].to_pem())
         side = Side(name, list(self.held.get(name, ())))
-        office = Office(side.desk, lambda: ROSTER, lambda peer: self._line(name, peer))
+        desk = replace(side.desk, roster=lambda: (ROSTER.epoch, ROSTER.hash))
+        office = Office(desk, lambda: ROSTER, lambda peer: self._line(name, peer))
         engine = open_tables(home)
         asked = Asked(home)
         service = Service(office, HelperBooks(home, engine), Stages(home, engine), asked)

@@ -18,10 +18,10 @@ def alliance(tmp_path):
 async def test_what_our_own_policy_refuses_is_on_record(alliance):
     erin = alliance.members["erin"]
     erin.side.policy_text = "version = 1"
-    with pytest.raises(PolicyRefusal, match="d0-table"):
+    with pytest.raises(PolicyRefusal, match="d1-table"):
         await alliance.ask("erin")
     told = [(entry.fields["direction"], entry.peer, entry.what) for entry in erin.told("refused")]
-    what = {"by": "us", "reason": "policy-refused", "rule": "d0-table"}
+    what = {"by": "us", "reason": "policy-refused", "rule": "d1-table"}
     assert told == [("initiator", "alice", what)]
     assert not erin.told("joined")
 

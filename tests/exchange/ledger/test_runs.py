@@ -21,6 +21,10 @@ def joined(session: str, *abandons: str, **what: Any) -> tuple[Kind, dict[str, A
     return Kind.JOINED, {"session": session, "what": ASKED | given | what}
 
 
+def brought(session: str) -> tuple[Kind, dict[str, Any]]:
+    return Kind.BROUGHT, {"session": session}
+
+
 def masked(session: str) -> tuple[Kind, dict[str, Any]]:
     return Kind.MASKED, {"session": session}
 
@@ -83,16 +87,36 @@ class TestOrder:
     def test_a_discovery_masks_nothing(self) -> None:
         entry = (Kind.JOINED, {"session": OLD, "what": DISCOVERY})
         again = (Kind.JOINED, {"session": NEW, "what": DISCOVERY})
-        assert Log(entry, again, counted(OLD)).problems() == []
+        assert Log(entry, again, brought(OLD), counted(OLD)).problems() == []
+        for before, wrong, fault in (
+            ((), counted(OLD), "no batch has left"),
+            ((), masked(OLD), "nothing is masked"),
+            ((brought(OLD),), shared(OLD), "nothing is masked"),
+            ((brought(OLD),), brought(OLD), "left already"),
+            ((brought(OLD), broken(OLD)), brought(OLD), "has an end"),
+        ):
+            (found_,) = Log(entry, *before, wrong).problems()
+            assert fault in found_
+        run = runs(entry, brought(OLD)).joined(OLD)
+        assert run is not None
+        assert run.left == leaf(Kind.BROUGHT).time
+
+    def test_a_run_that_counts_brings_nothing(self) -> None:
+        (found,) = Log(joined(OLD), brought(OLD)).problems()
+        assert "nothing is brought" in found
 
     def test_a_discovery_that_was_given_up_is_begun_anew_and_one_that_was_counted_is_not(self) -> None:
         entry = (Kind.JOINED, {"session": OLD, "what": DISCOVERY})
-        assert Log(entry, broken(OLD), entry, counted(OLD)).problems() == []
-        for before in ((), (broken(OLD), entry, counted(OLD))):
+        assert Log(entry, broken(OLD), entry, brought(OLD), counted(OLD)).problems() == []
+        for before in ((), (broken(OLD), entry, brought(OLD), counted(OLD))):
             assert "joined already" in Log(entry, *before, entry).problems()[0]
         assert "an end already" in Log(entry, broken(OLD), counted(OLD)).problems()[0]
         assert [run.session for run in runs(entry, broken(OLD), entry).going()] == [OLD]
         assert runs(entry, broken(OLD)).going() == []
+        anew = runs(entry, brought(OLD), broken(OLD), entry).joined(OLD)
+        assert anew is not None
+        assert anew.left  # that a batch has left is not forgotten
+        assert not anew.brought
 
     def test_the_same_holds_of_one_that_is_relayed_or_counted(self) -> None:
         found = Runs()

@@ -134,9 +134,13 @@ def test_a_discovery_and_who_was_left_out(tmp_path: Path) -> None:
     session = {"session": "d0" * 32, "peer": "umbra"}
     with book(tmp_path) as b:
         b.store.append("joined", now=NOW, what=asked, **session)
+        (before,) = made(b, of_period()).content["together"]
+        b.store.append("brought", now=NOW, what={"policy": "90" * 32}, **session)
         b.store.append("counted", now=NOW, what={"survivors": 4, "digest": "d1" * 32}, **session)
         (run,) = made(b, of_period()).content["together"]
-    first, second = run["words"]
+    assert before["words"][1] == "No batch of acme left."
+    first, left, second = run["words"]
+    assert left == "A batch of acme left."
     assert first.endswith(
         "umbra asked 5 members: which indicators many members hold, from 1 March 2026 to 1 March 2026 (ipv4)."
     )
