@@ -15,12 +15,12 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from crypto.psi import PROTOCOLS
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.indicators.readers import read
 from exchange.indicators.warninglists import WarningLists
 from exchange.ledger import Kind, Leaf
+from exchange.local.alliance import found
 from exchange.planning import Measured, machine
 from exchange.store import Store
 from exchange.store.ledger import LedgerReader

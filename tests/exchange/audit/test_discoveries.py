@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns, Round, day_of
 from exchange.audit.verify import audit
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import write_atomic
 from exchange.discovery.books import Books
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind, Leaf
+from exchange.local.alliance import found
 from exchange.node import Node
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.discovery.member import Asked
