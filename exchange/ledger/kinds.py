@@ -19,6 +19,7 @@ _MAX_COUNT = 2**53  # every JSON reader keeps it exact
 _MAX_TYPES = 32
 _MAX_CULPRITS = 100
 _MAX_ABANDONS = 16
+_MAX_PARTS = 4
 
 
 class Kind(StrEnum):
@@ -197,6 +198,7 @@ _WHAT: dict[str, Check] = {
     "threshold": is_count,
     "plan": is_hash,
     "visibility": _word,
+    "parts": _ascending(_word, _MAX_PARTS),
     "base": is_hash,
     "abandons": _ascending(is_hash, _MAX_ABANDONS),
     "clipped": is_count,
