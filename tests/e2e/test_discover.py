@@ -40,11 +40,21 @@ def test_each_member_learns_which_of_its_own_enough_hold(five, threshold):
     for home in five:
         kinds = [str(e.kind) for e in entries(home) if e.session == found["alice"]["session"] and e.peer]
         assert kinds == ["joined", "counted"]
-        assert cosight(home, "ledger", "verify")["ok"]
+        verified = cosight(home, "ledger", "verify")
+        assert (verified["ok"], verified["runs"]) == (True, 1)
+        roles = found[home.member]["roles"]
+        ours = {part for part in ("relay", "counter") if roles[part] == home.member}
+        ours |= {"helper"} if home.member in roles["helpers"] else set()
+        reported = cosight(home, "report", found["alice"]["session"][:12])
+        [run] = reported["runs"]
+        assert (set(run["roles"]), run["outcome"]) == ({"member", *ours}, "counted")
+        assert sum(run["entered"].values()) == len(HELD[home.member])
+        assert run["released"] == len(expected)
     alice = five[0]
     account, session = alice.path / "account", found["alice"]["session"]
     cosight(alice, "ledger", "export", str(account))
-    assert homeless("verify", str(account))["ok"]
+    audited = homeless("verify", str(account))
+    assert (audited["ok"], audited["runs"], audited["discoveries"]) == (True, 1, 1)
     (account / "documents" / session).unlink()  # what all agreed on
     problems = homeless("verify", str(account), code=1)["problems"]
     assert any(session in str(problem) for problem in problems)
