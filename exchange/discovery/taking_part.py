@@ -26,12 +26,12 @@ from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
 from exchange.discovery import signing, words
 from exchange.discovery.books import Books
+from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash
 from exchange.discovery.preparing import Ours, ours_of, plan_of
-from exchange.discovery.relaying import TOO_FEW
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
@@ -272,9 +272,9 @@ class _Member:
     def _check_going_on(self, of: Round, said: Collected) -> None:
         if said.state is not State.BROKEN:
             return
-        if said.code == TOO_FEW:
+        if said.code == TOO_FEW and not said.listed:
             raise CosightError(
-                f"fewer than {of.least} members took part", code="too-few-batches",
+                f"fewer than {of.minimum} members took part", code=TOO_FEW,
                 hint="agree on a time with the others, and run the same again",
             )  # fmt: skip
         self._books.broken(of, said.code, [who for who, _ in said.culprits], by="peer")
@@ -291,7 +291,11 @@ class _Member:
             raise PartMisbehaved(
                 f"{of.parts.relay} left our batch out", of.parts.relay, code="batch-left-out"
             )
+        if len(said.listed) < of.minimum:
+            raise PartMisbehaved(f"{of.parts.relay} passed on too few batches", of.parts.relay, code=TOO_FEW)
         outcome = Outcome.decode(said.outcome)
+        if outcome.counted < of.minimum:
+            raise PartMisbehaved(f"{of.parts.counter} counted too few", of.parts.counter, code=TOO_FEW)
         if outcome.listed != list_hash(said.listed) or outcome.counted > len(said.listed):
             raise PartMisbehaved(
                 f"{of.parts.counter} counted other batches", of.parts.counter, code="bad-count"

@@ -101,6 +101,8 @@ class Discover(Shared):
         counter: whether it may be drawn to count.
         helper: whether it may be drawn to hold a part of the key.
         threshold: the least number of members that must hold what is found; 0 refuses.
+        least: the least number of members whose batches are counted; 0 for
+            ``exchange.aggregation.round.usual_minimum``.
         learns: who may learn what is found: ``individual``, ``all``, ``collective``.
         quota: how many times its declared size a member may ask a helper within an epoch.
     """
@@ -110,6 +112,7 @@ class Discover(Shared):
     counter: bool = False
     helper: bool = False
     threshold: int = 0
+    least: int = 0
     learns: frozenset[str] = frozenset()
     quota: float = 1.1
 

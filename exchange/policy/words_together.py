@@ -87,6 +87,10 @@ def _finding(table: Discover) -> Iterator[str]:
             f"what at least {table.threshold} of at least {table.members} members hold may be found, "
             f"{table.per_day} times a day at most, for: {list_of(table.purposes)}"
         )
+        so_many = (
+            f"nothing is counted before {table.least or 'more than two thirds'} of them have brought a batch"
+        )
+        yield f"{so_many}, always one more than must hold it"
         yield f"{_who(table.relays)} may relay and count; what is found is learned: {list_of(table.learns)}"
     yield (
         f"this node may be drawn as {list_of(table.parts)}"

@@ -36,8 +36,9 @@ def test_what_may_be_counted() -> None:
 
 
 def test_what_may_be_found() -> None:
-    assert said(FULL_POLICY, "discover")[:4] == [
+    assert said(FULL_POLICY, "discover")[:5] == [
         "what at least 4 of at least 5 members hold may be found, 2 times a day at most, for: weekly search",
+        "nothing is counted before 5 of them have brought a batch, always one more than must hold it",
         "every member may relay and count; what is found is learned: individual",
         "this node may be drawn as counter, helper, relay",
         "as a helper it answers 1.5 times what a member declares, and no more",
