@@ -90,7 +90,7 @@ transcripts: build  ## what commands print in the documents, written anew
 	$(BIN)/python -m tests.cli.transcript README.md docs/tutorial.md
 
 test-python: build
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist worksteal
 
 test-rust: build
 	cd $(NATIVE) && cargo test --release --locked --quiet --lib

@@ -32,7 +32,8 @@ MAX_MEMBERS = 100
 MAX_ROUND_BYTES = 1 << 14
 LEAST_THRESHOLD = 2
 MAX_LARGEST = 1 << 22
-_FIRST = date(1970, 1, 1)
+FIRST_DAY = date(1970, 1, 1)
+"""Days and epochs are counted from here."""
 
 
 class Learns(StrEnum):
@@ -153,7 +154,7 @@ class Round:
 
     def asked(self) -> dict[str, Any]:
         """What an entry of a ledger says that is asked."""
-        day = (_FIRST + timedelta(days=self.day)).isoformat()
+        day = (FIRST_DAY + timedelta(days=self.day)).isoformat()
         purpose = labels.DISCOVERY_PURPOSE.encode() + b"\0" + self.purpose.encode()
         return {
             "measure": DISCOVER,
@@ -202,7 +203,7 @@ def usual_minimum(members: int, threshold: int) -> int:
 
 def day_of(now: datetime) -> int:
     """Days since 1970-01-01, UTC."""
-    return (now.astimezone(UTC).date() - _FIRST).days
+    return (now.astimezone(UTC).date() - FIRST_DAY).days
 
 
 _KINDS: dict[str, type] = {

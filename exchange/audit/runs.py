@@ -30,6 +30,7 @@ class RunPapers:
     Attributes:
         named: hashes of the documents that entries of runs name.
         tallies: by run, its result and survivors as one text, and the entry that says so.
+        signed: by run, whose signatures stand on its tally, all of them checked.
     """
 
     def __init__(self, log: Log) -> None:
@@ -38,6 +39,7 @@ class RunPapers:
         self._decided: dict[str, list[Leaf]] = {}
         self.named: set[str] = set()
         self.tallies: dict[str, tuple[str, int]] = {}
+        self.signed: dict[str, frozenset[str]] = {}
 
     def entry(self, leaf: Leaf) -> Iterator[Found]:
         """Look at one entry."""
@@ -170,6 +172,8 @@ class RunPapers:
             yield LEAVES, "the result is one that this member is no part of"
         if fault := self._signatures(tally, opening):
             yield LEAVES, fault
+        else:
+            self.signed[leaf.session] = frozenset(opening.members[place] for place in tally.signatures)
 
     def _signatures(self, tally: Tally, opening: Opening) -> str:
         roster = self._roster(opening)

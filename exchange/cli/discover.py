@@ -11,7 +11,7 @@ from exchange.aggregation.round import LEAST_THRESHOLD, MAX_LARGEST, MAX_MEMBERS
 from exchange.cli import SHARE, app
 from exchange.cli.home import check_purpose, open_home
 from exchange.cli.match import TYPES
-from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, waiting
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, size, stderr, telling
 from exchange.discoveries import take_part
 from exchange.discovery.leaks import leaks
 from exchange.discovery.search import Found, Search
@@ -90,7 +90,7 @@ def discover(
         largest=largest if strict else 0,
         max_seconds=max_seconds,
     )
-    with Node(open_home(home)) as node, waiting("joining a discovery", as_json) as progress:
+    with Node(open_home(home)) as node, telling("joining a discovery") as progress:
         found = asyncio.run(take_part(node.home, node.alliance, node.desk, search, progress=progress))
     emit(as_json, as_result(found), lambda: _show(found))
 

@@ -35,6 +35,7 @@ from exchange.indicators import IndicatorType
 from exchange.node import Node
 from exchange.planning import AUTO, Plan
 from exchange.policy import EVERYTHING, Condition
+from exchange.together.closing import close
 
 TYPES = ", ".join(IndicatorType)
 
@@ -67,6 +68,7 @@ def serve(
 
     async def run() -> None:
         with Node(open_home(home), items=items) as node:
+            close(node)
             stop = asyncio.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -113,6 +113,28 @@ def waiting(what: str, as_json: bool) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
+def telling(what: str) -> Iterator[Callable[[str], None]]:
+    """What is being done, on stderr, also where nobody looks on: then each step, and each change, is a line.
+
+    What follows a colon only counts on: it is no change.
+    """
+    if stderr.is_terminal:
+        with waiting(what, as_json=False) as progress:
+            yield progress
+        return
+    last = ""
+
+    def told(now: str) -> None:
+        nonlocal last
+        step = now.partition(": ")[0]
+        if step != last:
+            last = step
+            say((step, "dim"), on=stderr)
+
+    yield told
+
+
+@contextmanager
 def steps(total: int, as_json: bool, *, bar: bool = True) -> Iterator[Callable[[str], None]]:
     """A bar over a known number of steps; call the yielded function as each begins, with what it is.
 

@@ -87,6 +87,23 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """A message that was not taken, because it shows that somebody lies.
+
+    Attributes:
+        step: in which step.
+        position: who said it.
+        code: what is wrong.
+        culprits: positions of those who are to blame.
+    """
+
+    step: int
+    position: int
+    code: str
+    culprits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How an aggregation ended.
 
@@ -180,6 +197,12 @@ class Folder(Protocol):
 
     def closed(self, step: int) -> Closing | None:
         """How a step was closed, if it was."""
+
+    def blame(self, fault: Fault) -> None:
+        """Write down that a message shows who lies."""
+
+    def faults(self) -> list[Fault]:
+        """All that were written down."""
 
     def finish(self, counted: Counted, /) -> None:
         """Keep what came of it."""

@@ -1,8 +1,8 @@
 """What a member's ledger says of the discoveries that it takes part in: every beginning, and its end.
 
-Our policy is asked before, and what it allows is written down in the same step. A discovery that was given up
-may be begun again, with the batch that is kept: then it is joined anew. Where we were killed, the next
-process of the home writes the end.
+Our policy is asked before, and what it allows is written down in the same step. What was given up may be
+begun again, with the batch that is kept: then it is joined anew. Where we were killed, the next process of
+the home writes the end.
 """
 
 import json

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from hashlib import sha256
 from secrets import token_bytes
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,11 +23,12 @@ from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Learns, Round, day_of
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
-from exchange.disclosure.patience import patiently
 from exchange.discovery import signing, words
 from exchange.discovery.books import Books
+from exchange.discovery.bringing import bring
 from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.kept import Lines, Own
+from exchange.discovery.meeting import catch_up, explained, meet
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash
@@ -36,11 +37,13 @@ from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
+from exchange.errors import ConfigError, CosightError, PeerMisbehaved, PeerRefused
+from exchange.policy import Policy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-POLL_S = 20
+MOST_ROSTERS = 3
+"""How often a newer roster is begun with again."""
 SEED, TOKEN = "seed", "token"
 """What our token of a session is drawn from, and the token, among what we keep."""
 
@@ -76,21 +79,44 @@ class _Member:
         self._books = Books(office.desk, own)
         self._progress = progress
         self._lines = Lines(office)
+        self._began = perf_counter()
         self._crypto_s = 0.0
         self._asked = 0
         self._culprits: list[tuple[str, str]] = []
         self._told_all = 0
 
     async def run(self) -> Found:
-        start = perf_counter()
         await in_thread(self._books.close_cut_off)
         with self._own.taking_part():
-            return await self._run(start)
+            await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
+            plan, policy = await self._planned()
+            try:
+                return await self._taken_part(plan, policy)
+            except PeerRefused as e:
+                raise explained(e, plan) from e
 
-    async def _run(self, start: float) -> Found:
-        await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
-        plan = await in_thread(plan_of, self._office, self._search)
-        policy = await in_thread(self._books.allowed, plan)
+    async def _planned(self) -> tuple[Round, Policy]:
+        """What is asked of whom, allowed by our policy, under the roster that all who have a part hold."""
+        for _ in range(MOST_ROSTERS):
+            try:
+                plan = await in_thread(plan_of, self._office, self._search)
+            except CosightError as e:
+                if e.code in {"too-few-members", "bad-discovery"} and await catch_up(self._lines):
+                    continue  # there are more members than we knew of
+                raise
+            policy = await in_thread(self._books.allowed, plan)
+            try:
+                await meet(self._lines, plan, self._search.wait_s, self._progress)
+            except PeerRefused as e:
+                raise explained(e, plan) from e
+            if self._office.roster().hash == plan.roster_hash:
+                return plan, policy
+        raise ConfigError(
+            "a newer roster came whenever we began", code="roster-mismatch", hint="run the same again"
+        )
+
+    async def _taken_part(self, plan: Round, policy: Policy) -> Found:
+        """All that comes after our policy allowed it."""
         of = await self._with_keys(plan)
         ours = await in_thread(ours_of, self._desk, policy, of)
         await in_thread(self._books.joined, of, ours.padded)
@@ -115,7 +141,7 @@ class _Member:
             round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
             padded=ours.padded, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
             sent=self._lines.sent, received=self._lines.received, crypto_s=self._crypto_s,
-            total_s=perf_counter() - start,
+            total_s=perf_counter() - self._began,
         )  # fmt: skip
 
     async def _with_keys(self, plan: Round) -> Round:
@@ -134,7 +160,7 @@ class _Member:
 
     async def _outputs(self, of: Round, rows: Rows, declared: int | None, *, always: bool = False) -> Rows:
         """Indicators under the helpers' keys."""
-        what = "asking the key helpers"
+        what = f"asking the key helpers {' and '.join(of.parts.helpers)}"
         self._progress(what)
 
         def progress(count: int) -> None:
@@ -247,35 +273,18 @@ class _Member:
             round=of, stage=stage, digest=digest, size=len(data), wait_s=self._search.wait_s,
             signature=signing.sign_batch(self._desk.identity, of, stage, digest),
         )  # fmt: skip
-        self._progress(f"bringing {stage} to the relay")
-        end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, False
-
-        async def bring_and_wait() -> Collected:
-            nonlocal brought
-            async with self._lines.to(of.parts.relay) as line:
-                if not brought:
-                    await line.deposit(deposit, pieces(data))
-                    brought = True
-                while monotonic() < end:
-                    said = await line.collect(of, stage, POLL_S)
-                    if said.state is State.DONE:
-                        return said
-                    self._check_going_on(of, said)
-                    self._progress(f"waiting for the others: {said.came} of {len(of.members)} are there")
-            raise CosightError(
-                "the others, or the counter, did not come in time", code="discovery-waits",
-                hint="run the same again: what we brought is kept",
-            )  # fmt: skip
-
-        return await patiently(bring_and_wait, until=lambda: end)
+        return await bring(
+            self._lines, deposit, lambda: pieces(data), progress=self._progress,
+            check=lambda said: self._check_going_on(of, said),
+        )  # fmt: skip
 
     def _check_going_on(self, of: Round, said: Collected) -> None:
         if said.state is not State.BROKEN:
             return
         if said.code == TOO_FEW and not said.listed:
             raise CosightError(
-                f"fewer than {of.minimum} members took part", code=TOO_FEW,
-                hint="agree on a time with the others, and run the same again",
+                f"fewer than {of.minimum} of {len(of.members)} members asked the same in time",
+                code=TOO_FEW, hint=_TOO_FEW_HINT.format(session=of.session[:16]),
             )  # fmt: skip
         self._books.broken(of, said.code, [who for who, _ in said.culprits], by="peer")
         named = ", ".join(f"{who} ({why})" for who, why in said.culprits)
@@ -311,3 +320,9 @@ class _Member:
             return await in_thread(work, *args, **kwargs)
         finally:
             self._crypto_s += perf_counter() - start
+
+
+_TOO_FEW_HINT = (
+    "run the same again, all at one time or with a longer --wait; compare with the others the options and"
+    " this session, {session}: who states another purpose, type or threshold is in another one"
+)

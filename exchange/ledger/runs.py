@@ -149,6 +149,17 @@ class Runs:
         """Say whether a run was joined on the promise to say nothing in this one, joined or not."""
         return session in self._abandoned
 
+    @property
+    def sessions(self) -> set[str]:
+        """The contexts of all runs that were joined or convened, in hex."""
+        return {*self._joined, *self._convened}
+
+    @property
+    def discoveries(self) -> set[str]:
+        """Those of them that look for what many hold."""
+        runs = (*self._joined.values(), *self._convened.values())
+        return {run.session for run in runs if run.key.measure == DISCOVER}
+
     def going(self) -> list[Run]:
         """Return the runs that were joined and have no end yet, oldest first."""
         return [run for run in self._joined.values() if not run.ended]
@@ -156,6 +167,15 @@ class Runs:
     def convening(self) -> list[Run]:
         """Return the runs that this member convened and that have no end yet, oldest first."""
         return [run for run in self._convened.values() if not run.ended]
+
+    def attempts(self, key: Key) -> list[Run]:
+        """Return the runs over the same that were joined or convened here, however they ended, oldest first.
+
+        Others may have joined one of them, and wait for its end: until it is given up, their logs refuse the
+        next one. So none is left out because this member itself is done with it.
+        """
+        known = (*self._convened.values(), *self._joined.values())
+        return sorted((run for run in known if run.key.overlaps(key)), key=lambda run: run.time)
 
     def in_the_way(self, key: Key, abandons: Collection[str] = ()) -> list[InTheWay]:
         """Return the runs because of which a run over this key may not be joined.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from exchange.config import Home, read_file, sync_directory, write_once
-from exchange.counting.world import Closing, Counted, Ending
+from exchange.counting.world import Closing, Counted, Ending, Fault
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
 from exchange.store.counted import CONTEXT_BYTES, is_context, read_counted, write_counted
@@ -123,6 +123,28 @@ class Folder:
             return None
         told = _table(path, members=list, at=int)
         return Closing(step, tuple(told["members"]), _time(told["at"]))
+
+    def blame(self, fault: Fault) -> None:
+        """Write down that a message shows who lies.
+
+        Raises:
+            ConfigError: the disk is full.
+        """
+        told = {"code": fault.code, "culprits": list(fault.culprits)}
+        write_once(self.path / f"fault-{fault.step}-{fault.position:03d}", encoding.encode(told))
+
+    def faults(self) -> list[Fault]:
+        """All that were written down.
+
+        Raises:
+            StoreError: a file that says so is damaged.
+        """
+        found = []
+        for path in sorted(self.path.glob("fault-?-???")):
+            told = _table(path, code=str, culprits=list)
+            _, step, position = path.name.split("-")
+            found.append(Fault(int(step), int(position), told["code"], tuple(told["culprits"])))
+        return found
 
     def counted(self) -> Counted | None:
         """What came of it; None if nothing did.

@@ -9,7 +9,7 @@ from crypto import labels
 from crypto.errors import ParameterError
 from crypto.secagg.base import LEAST, threshold
 from exchange.aggregation.dictionary import Dictionary
-from exchange.aggregation.opening import SUM_WIDTH, Measure, Opening, Visibility, noise_of
+from exchange.aggregation.opening import MAX_ABANDONS, SUM_WIDTH, Measure, Opening, Visibility, noise_of
 from exchange.aggregation.release import strays
 from exchange.counting.books import CoordinatorsBooks
 from exchange.errors import InputError, PeerMisbehaved, PolicyRefusal
@@ -155,9 +155,15 @@ def _opening(
 
 
 def _after(node: Node, opening: Opening) -> Opening:
-    """The same with the earlier attempts that it gives up."""
-    key, given_up = rules.key_of(opening), set[bytes]()
-    store = Aggregations(node.home)
+    """The same with the earlier attempts that it gives up.
+
+    The ledger knows them all; folders, which go some days after their end, tell what is running.
+    """
+    key, given_up, store = rules.key_of(opening), set[str](), Aggregations(node.home)
+    for run in node.ledger.runs().attempts(key):
+        if run.counted or run.shared:
+            raise _counted(run.session)
+        given_up.add(run.session)
     for context in store.contexts():
         folder = store.find(context)
         if folder is None or not rules.key_of(Opening.decode(folder.opening)).overlaps(key):
@@ -170,12 +176,13 @@ def _after(node: Node, opening: Opening) -> Opening:
             )  # fmt: skip
         if not ending.code:
             raise _counted(context.hex())
-        given_up.add(context)
-    for found in node.ledger.runs().in_the_way(key):  # what we took part in, whoever asked
-        if found.reason != "unfinished":
-            raise _counted(found.run.session)
-        given_up.add(bytes.fromhex(found.run.session))
-    return replace(opening, abandons=tuple(sorted(given_up)))
+        given_up.add(context.hex())
+    if len(given_up) > MAX_ABANDONS:
+        raise InputError(
+            f"{len(given_up)} attempts to count this window have failed, {MAX_ABANDONS} may be given up",
+            code="aggregation-malformed", hint="choose days that were not tried",
+        )  # fmt: skip
+    return replace(opening, abandons=tuple(sorted(map(bytes.fromhex, given_up))))
 
 
 def _counted(session: str) -> InputError:

@@ -21,6 +21,7 @@ from exchange.rpc.coordinator_link import CoordinatorLink
 from exchange.store.contributions import Contribution, Contributions
 from exchange.store.home import open_store
 from exchange.store.journal import Journal
+from exchange.together.closing import close
 from exchange.together.deciding import decided
 
 WHOLE_BYTES = 64 << 20
@@ -56,6 +57,7 @@ class Joining:
         self._home = node.home
         self._kept = Contributions(node.home)
         self._kept.tidy()
+        close(node)
 
     async def asked(self, coordinator: str, *, address: str | None = None) -> list[Asked]:
         """What a coordinator asks us to take part in.

@@ -1,7 +1,6 @@
 """An alliance counts together: real processes, real files, one coordinator."""
 
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ from exchange.store.aggregations import Aggregations
 from exchange.store.alliance import node_keys
 from exchange.store.contributions import SECRETS, Contributions
 from exchange.store.journal import Journal
-from tests.e2e.nodes import COSIGHT, cosight, entries, import_values, members, serve, until
+from tests.e2e.nodes import cosight, entries, import_values, members, serve, until
+from tests.e2e.process import Process
 from tests.e2e.tap import Tap
 
 NAMES = ("alice", "bob", "carol", "dave")
@@ -61,12 +61,10 @@ class Beside:
     def __init__(self, home: Home, where: str, *words: str) -> None:
         self.home = home
         words = ("aggregate", *words, "--address", where, "--home", str(home.path), "--json")
-        self.process = subprocess.Popen(
-            [*COSIGHT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self.process = Process(*words)
 
     def ends(self, code: int = 0) -> dict[str, Any]:
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate()
         assert self.process.returncode == code, f"{self.home.member}: {self.process.returncode}\n{out}\n{err}"
         found: dict[str, Any] = json.loads(out)
         return found
@@ -86,7 +84,7 @@ def beside(
         yield begun
     finally:
         for one in begun.values():
-            if one.process.poll() is None:
+            if one.process.returncode is None:
                 one.kill()
 
 
