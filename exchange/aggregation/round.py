@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from crypto import labels
+from crypto.secagg.base import threshold as two_thirds
 from crypto.secagg.discovery import Setup
 from exchange.aggregation.lots import LEAST_MEMBERS, Parts, epoch_of
 from exchange.agreement import is_text
@@ -58,6 +59,8 @@ class Round:
         day: days since 1970-01-01, UTC.
         types: of indicators, ascending.
         threshold: how many members must hold an indicator.
+        minimum: of how many members batches must have come before anything is counted, and told: a member
+            hides among so many, less those that work together.
         purpose: why, or ``""``.
         learns: who learns the outcome.
         largest: where the counter must not see the counts below the threshold, the most indicators that any
@@ -76,6 +79,7 @@ class Round:
     day: int
     types: tuple[IndicatorType, ...]
     threshold: int
+    minimum: int
     purpose: str
     learns: Learns
     largest: int
@@ -124,11 +128,6 @@ class Round:
         """The epoch of the helpers' keys."""
         return epoch_of(self.day)
 
-    @property
-    def least(self) -> int:
-        """Fewest batches that are counted."""
-        return max(LEAST_MEMBERS, self.threshold)
-
     def with_keys(self, keys: tuple[bytes, ...], box: bytes) -> Self:
         """The same, once the keys are known."""
         return replace(self, keys=keys, box=box)
@@ -169,6 +168,7 @@ class Round:
             "plan": self.plan.hex(),
             "visibility": str(self.learns),
             "protocol": "atr-1s" if self.largest else "atr-1",
+            "minimum": self.minimum,
         } | ({"parts": parts} if parts else {})
 
     def check(self, roster: Roster, now: datetime) -> None:
@@ -186,6 +186,22 @@ class Round:
             raise SessionRefused("the discovery is for another day")
 
 
+def fewest(members: int, threshold: int) -> int:
+    """The fewest batches that should be counted, whatever is stated: one more than must hold an item.
+
+    Of an item that as many hold as have come, everybody knows who does.
+    """
+    return min(members, max(LEAST_MEMBERS, threshold + 1))
+
+
+def usual_minimum(members: int, threshold: int) -> int:
+    """The fewest batches that are counted, where nobody states it: of more than two thirds of the members.
+
+    So no two sets of batches are counted under one plan, as long as one helper gives each member one token.
+    """
+    return max(fewest(members, threshold), two_thirds(members))
+
+
 def day_of(now: datetime) -> int:
     """Days since 1970-01-01, UTC."""
     return (now.astimezone(UTC).date() - FIRST_DAY).days
@@ -193,8 +209,8 @@ def day_of(now: datetime) -> int:
 
 _KINDS: dict[str, type] = {
     "version": int, "alliance": str, "roster_epoch": int, "roster_hash": bytes, "members": list, "day": int,
-    "types": list, "threshold": int, "purpose": str, "learns": str, "largest": int, "profile": str,
-    "relay": str, "counter": str, "helpers": list, "keys": list, "box": bytes,
+    "types": list, "threshold": int, "minimum": int, "purpose": str, "learns": str, "largest": int,
+    "profile": str, "relay": str, "counter": str, "helpers": list, "keys": list, "box": bytes,
 }  # fmt: skip
 
 
@@ -225,6 +241,9 @@ def _fault(r: Round) -> str:
         ),
         f"the threshold is {LEAST_THRESHOLD} at least, and at most the number of members": (
             LEAST_THRESHOLD <= r.threshold <= len(r.members)
+        ),
+        "the minimum is at least three and the threshold, and at most the number of members": (
+            max(LEAST_MEMBERS, r.threshold) <= r.minimum <= len(r.members)
         ),
         "a part is given to nobody on the roster": (
             {r.parts.relay, r.parts.counter, *r.parts.helpers} <= set(r.members)

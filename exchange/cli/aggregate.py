@@ -12,6 +12,7 @@ import typer
 from crypto.secagg.base import Step
 from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import MAX_STEP_S, MEMBERS, Measure, Opening, Visibility
+from exchange.aggregation.release import released_from
 from exchange.cli import SHARE, app
 from exchange.cli.aggregate_view import (
     BEGINNING,
@@ -123,10 +124,19 @@ def open_(
     )
     with Node(open_home(home)) as node:
         opening = convene(node, plan)
-    told = as_opening(opening) | {"abandons": [context.hex() for context in opening.abandons]}
+    least = released_from(opening)
+    told = as_opening(opening) | {
+        "abandons": [context.hex() for context in opening.abandons],
+        "released_from": least,
+    }
 
     def show() -> None:
         show_opening(opening)
+        if opening.epsilon_milli:
+            n = len(opening.members)
+            often = f"is released more often than not if {least} members saw it"
+            rarely = f"; there are {n}: mostly nothing will be released" if least > n else f", of {n}"
+            say(("look", "yellow"), f"  with this noise, an entry {often}{rarely}", on=stderr)
         say(
             "members join it with: cosight aggregate join ",
             (f"{opening.coordinator} {opening.name[:BEGINNING]}", "bold"),

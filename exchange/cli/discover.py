@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.aggregation.lots import Parts
+from exchange.aggregation.lots import LEAST_MEMBERS, Parts
 from exchange.aggregation.round import LEAST_THRESHOLD, MAX_LARGEST, MAX_MEMBERS, Learns
 from exchange.cli import SHARE, app
 from exchange.cli.home import check_purpose, open_home
@@ -35,6 +35,14 @@ def discover(
             help="How many members must hold an indicator.",
         ),
     ],
+    minimum: Annotated[
+        int | None,
+        typer.Option(
+            min=LEAST_MEMBERS,
+            max=MAX_MEMBERS,
+            help="Of how many members batches must have come. Default: of more than two thirds.",
+        ),
+    ] = None,
     types: Annotated[
         list[IndicatorType] | None,
         typer.Option(
@@ -73,6 +81,7 @@ def discover(
     check_purpose(purpose)
     search = Search(
         threshold=threshold,
+        minimum=minimum,
         types=tuple(sorted(set(types or IndicatorType))),
         purpose=purpose,
         learns=learn,
@@ -112,6 +121,7 @@ def as_result(found: Found) -> dict[str, Any]:
     return {
         "session": of.session,
         "threshold": of.threshold,
+        "minimum": of.minimum,
         "types": [str(t) for t in of.types],
         "learn": str(of.learns),
         "strict": bool(of.largest),

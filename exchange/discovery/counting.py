@@ -20,7 +20,7 @@ from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import signing, words
 from exchange.discovery.helping import Helping, box_key
-from exchange.discovery.keeping import GIVE_UP, MAX_GOING, Keeping
+from exchange.discovery.keeping import GIVE_UP, MAX_GOING, TOO_FEW, Keeping
 from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
@@ -87,6 +87,9 @@ class Counting(Keeping):
             return
         try:
             outcome = await (self._counted(kept) if stage is Stage.BATCHES else self._heard(kept))
+            if outcome.counted < kept.round.minimum:
+                await self.give_up(kept, TOO_FEW)
+                return
         except PeerRefused as e:
             await self.give_up(kept, "helper-refused" if e.code != "busy" else "helper-busy")
         except StoreError as e:
@@ -115,6 +118,9 @@ class Counting(Keeping):
         if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
             raise SessionRefused("counting would take longer than we allow", code="too-large")
         signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.signature)
+        if len(deposit.listed) < of.minimum:
+            self.office.refused(caller, TOO_FEW, of.session)
+            raise SessionRefused("the relay passes on fewer batches than all agreed on", code=TOO_FEW)
 
     def _put(self, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage

@@ -22,6 +22,7 @@ MAX_EACH = 64
 """Discoveries that are kept to which one member may have brought a batch: they take room on our disk."""
 MAX_GOING = 64
 """Discoveries that one node counts at once."""
+TOO_FEW = "too-few-batches"
 RETRY_S = 2.0
 GIVE_UP = timedelta(hours=1)
 """How long after its end a stage is tried to be brought further."""

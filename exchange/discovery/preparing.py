@@ -9,7 +9,7 @@ from crypto.rows import Rows
 from crypto.secagg import discovery as atr
 from crypto.secagg.strict import TooCostly, check_cost
 from exchange.aggregation.lots import draw
-from exchange.aggregation.round import Round, day_of
+from exchange.aggregation.round import Round, day_of, usual_minimum
 from exchange.agreement import size_class
 from exchange.disclosure.desk import Desk
 from exchange.discovery.modes import strict_of
@@ -55,6 +55,7 @@ def plan_of(office: Office, search: Search) -> Round:
         plan = Round(
             alliance=roster.alliance, roster_epoch=roster.epoch, roster_hash=roster.hash,
             members=tuple(m.id for m in roster.members), day=day, types=types, threshold=search.threshold,
+            minimum=search.minimum or usual_minimum(len(roster.members), search.threshold),
             purpose=search.purpose, learns=search.learns, largest=search.largest, parts=parts,
         )  # fmt: skip
     except ValueError as e:

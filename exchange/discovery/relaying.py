@@ -13,7 +13,7 @@ from pathlib import Path
 from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import signing
-from exchange.discovery.keeping import GIVE_UP, MAX_EACH, Keeping
+from exchange.discovery.keeping import GIVE_UP, MAX_EACH, TOO_FEW, Keeping
 from exchange.discovery.outcome import Outcome, list_hash
 from exchange.discovery.sizes import largest_deposit
 from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Kept, PartMisbehaved, Stage, State
@@ -21,7 +21,6 @@ from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, SessionRe
 
 log = logging.getLogger(__name__)
 PART = "relay"
-TOO_FEW = "too-few-batches"
 POLL_S = 20
 LEAST_WAIT_S = 5
 """For so long others are waited for, whatever the first one says."""
@@ -139,7 +138,7 @@ class Relaying(Keeping):
         """Take nothing more, and list what there is."""
         of, stage = kept.round, kept.stage
         digests = list(self.shelf.deposits(of.context, stage).values())
-        if stage is Stage.BATCHES and len(digests) < of.least:
+        if len(digests) < of.minimum:  # of words too: those of one alone would say what it holds
             self.broken(of, TOO_FEW)
             self.shelf.empty(of.context, stage)
             closed = replace(kept, state=State.BROKEN, code=TOO_FEW)
@@ -216,7 +215,9 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 
 
 def _check_not_over(kept: Kept | None) -> None:
-    if kept is not None and kept.state is State.BROKEN and kept.code != TOO_FEW:
+    # What never went on to the counter begins anew.
+    anew = kept is None or (kept.code == TOO_FEW and not kept.listed)
+    if kept is not None and kept.state is State.BROKEN and not anew:
         raise SessionRefused("this discovery is over", code="too-late")
 
 

@@ -17,6 +17,7 @@ class Search:
 
     Attributes:
         threshold: how many members must hold an indicator.
+        minimum: of how many members batches must have come; None for more than two thirds of them.
         types: of indicators.
         purpose: why, or ``""``.
         learns: who is to learn it.
@@ -28,6 +29,7 @@ class Search:
     """
 
     threshold: int
+    minimum: int | None = None
     types: tuple[IndicatorType, ...] = tuple(sorted(IndicatorType))
     purpose: str = ""
     learns: Learns = Learns.INDIVIDUAL

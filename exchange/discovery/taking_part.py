@@ -26,13 +26,13 @@ from exchange.disclosure.drive import in_thread
 from exchange.discovery import signing, words
 from exchange.discovery.books import Books
 from exchange.discovery.bringing import bring
+from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.meeting import catch_up, explained, meet
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash
 from exchange.discovery.preparing import Ours, ours_of, plan_of
-from exchange.discovery.relaying import TOO_FEW
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
 from exchange.discovery.tagging import asked_of
@@ -281,10 +281,10 @@ class _Member:
     def _check_going_on(self, of: Round, said: Collected) -> None:
         if said.state is not State.BROKEN:
             return
-        if said.code == TOO_FEW:
+        if said.code == TOO_FEW and not said.listed:
             raise CosightError(
-                f"fewer than {of.least} of {len(of.members)} members asked the same in time",
-                code="too-few-batches", hint=_TOO_FEW_HINT.format(session=of.session[:16]),
+                f"fewer than {of.minimum} of {len(of.members)} members asked the same in time",
+                code=TOO_FEW, hint=_TOO_FEW_HINT.format(session=of.session[:16]),
             )  # fmt: skip
         self._books.broken(of, said.code, [who for who, _ in said.culprits], by="peer")
         named = ", ".join(f"{who} ({why})" for who, why in said.culprits)
@@ -300,7 +300,11 @@ class _Member:
             raise PartMisbehaved(
                 f"{of.parts.relay} left our batch out", of.parts.relay, code="batch-left-out"
             )
+        if len(said.listed) < of.minimum:
+            raise PartMisbehaved(f"{of.parts.relay} passed on too few batches", of.parts.relay, code=TOO_FEW)
         outcome = Outcome.decode(said.outcome)
+        if outcome.counted < of.minimum:
+            raise PartMisbehaved(f"{of.parts.counter} counted too few", of.parts.counter, code=TOO_FEW)
         if outcome.listed != list_hash(said.listed) or outcome.counted > len(said.listed):
             raise PartMisbehaved(
                 f"{of.parts.counter} counted other batches", of.parts.counter, code="bad-count"

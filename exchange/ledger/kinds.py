@@ -225,7 +225,7 @@ _WHAT: dict[str, Check] = {
 _TOGETHER = (
     ("peer_epoch", "peer_set", "peer_set_padded"),
     ("log_size", "log_root"),
-    ("dictionary", "entries", "minimum", "reporters"),
+    ("dictionary", "entries", "reporters"),
 )
 """What is said of one thing is all said, or nothing is."""
 

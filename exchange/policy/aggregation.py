@@ -22,7 +22,17 @@ from exchange.policy.terms import ANYONE
 from exchange.policy.together import Aggregate
 from exchange.policy.who import in_force, personal_data
 
-__all__ = ["RULES", "Convening", "Together", "decide", "explain", "key_of", "meeting"]
+__all__ = [
+    "RULES",
+    "Convening",
+    "Together",
+    "abandons",
+    "decide",
+    "explain",
+    "key_of",
+    "may_convene",
+    "meeting",
+]
 
 TABLE = "aggregate"
 _DICTIONARY = Pending("the dictionary is looked at once every other rule has passed")
@@ -36,6 +46,15 @@ def decide(policy: Policy, asked: Convening, history: Together, now: datetime) -
 def explain(policy: Policy, asked: Convening, history: Together, now: datetime) -> tuple[Verdict, ...]:
     """Say what every rule says, in the order in which they are asked; the first that objects decides."""
     return tuple(verdicts_of(RULES, _case(policy, asked, history, now), Case.table))
+
+
+def may_convene(policy: Policy, asked: Convening, history: Together, now: datetime) -> Decision:
+    """Decide whether we ask others to join a run: only if we would join it ourselves.
+
+    Where we take no part, nothing of ours goes in: then it is asked whether we may convene anything.
+    """
+    rules = RULES if asked.us in asked.opening.members else RULES[:_ON_CONVENING]
+    return by_rules(rules, _case(policy, asked, history, now), Case.table)
 
 
 def _case(policy: Policy, asked: Convening, history: Together, now: datetime) -> Case:
@@ -242,11 +261,12 @@ def _unburied(case: Case) -> Objection | None:
 
 def _per_day(case: Case) -> Objection | None:
     since = (case.now - DAY).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    runs = (run for run in case.history.runs if run.key.measure != DISCOVER)
+    runs = (run for run in case.history.runs if run.key.measure != DISCOVER and not run.harmless)
     joined, allowed = sum(run.time >= since for run in runs), case.terms.per_day
     if joined < allowed:
         return None
-    reason = f"{joined} runs were joined in the last 24 hours, {allowed} are allowed"
+    reason = f"{joined} runs that may tell something were joined in the last 24 hours"
+    reason = f"{reason}, {allowed} are allowed"
     return Objection(reason, f"per_day = {joined + 1}")
 
 
@@ -279,3 +299,5 @@ RULES: tuple[Rule[Case], ...] = (
     Rule("a14-repeated", "its entries were not counted before on days of the window", _repeated),
 )
 """In the order in which they are asked; ``p`` numbers are those of the compliance catalogue's controls."""
+_ON_CONVENING = 1 + [rule.id for rule in RULES].index("a1-coordinator")
+"""So many of them, the first ones, look at who convenes and when, not at what goes in."""

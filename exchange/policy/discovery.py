@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar, NamedTuple
 
-from exchange.aggregation.round import Round
+from exchange.aggregation.round import Round, fewest, usual_minimum
 from exchange.indicators import IndicatorType
 from exchange.ledger.runs import DISCOVER, Runs
 from exchange.policy import alliance
@@ -198,6 +198,16 @@ def _types(case: Case) -> Objection | None:
     return Objection("nothing of the types that are asked for may go in", remedy)
 
 
+def _minimum(case: Case) -> Objection | None:
+    """Object to counting the batches of fewer members than we hide among: all see that we came."""
+    of, n = case.asked, len(case.asked.members)
+    least = max(case.terms.least or usual_minimum(n, of.threshold), fewest(n, of.threshold))
+    if of.minimum >= least:
+        return None
+    reason = f"the batches of {of.minimum} members are counted, and at least {least} of {n} are needed"
+    return Objection(reason, f"least = {of.minimum}" if of.minimum >= fewest(n, of.threshold) else "")
+
+
 def _threshold(case: Case) -> Objection | None:
     asked, least = case.asked.threshold, case.terms.threshold
     if least and asked >= least:
@@ -233,6 +243,7 @@ RULES: tuple[Rule[Case], ...] = (
     Rule("d5-types", "only these types go in", _types),
     Rule("p4-tlp", "a ceiling is stated for the markings of what goes in", alliance.tlp),
     Rule("d6-members", "so many members are asked", alliance.members),
+    Rule("d6-minimum", "the batches of so many members are counted, and of no fewer", _minimum),
     Rule("d7-threshold", "what so many hold is asked, and of no fewer", _threshold),
     Rule("d8-per-day", "no more than so many discoveries in 24 hours", _per_day),
 )

@@ -37,6 +37,7 @@ STATUS: dict[str, grpc.StatusCode] = {
     "spoken-otherwise": grpc.StatusCode.ALREADY_EXISTS,
     "state-unknown": grpc.StatusCode.NOT_FOUND,
     "step-over": grpc.StatusCode.FAILED_PRECONDITION,
+    "too-few-batches": grpc.StatusCode.FAILED_PRECONDITION,
     "too-large": grpc.StatusCode.OUT_OF_RANGE,
     "too-late": grpc.StatusCode.FAILED_PRECONDITION,
 }
@@ -70,6 +71,7 @@ WHY = {
     "second-batch": "we brought another batch to this discovery before",
     "second-token": "we asked for another token in this discovery before",
     "step-over": "this step of the aggregation is over without us",
+    "too-few-batches": "fewer batches came to this discovery than all agreed on",
     "too-large": "the declared size or deadline is over its limit",
     "too-late": "the batches of this discovery are counted already",
 }

@@ -12,12 +12,14 @@ from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import MAX_ABANDONS, SUM_WIDTH, Measure, Opening, Visibility, noise_of
 from exchange.aggregation.release import strays
 from exchange.counting.books import CoordinatorsBooks
-from exchange.errors import InputError, PeerMisbehaved
+from exchange.errors import InputError, PeerMisbehaved, PolicyRefusal
 from exchange.identity import keys
 from exchange.indicators import PROFILE
 from exchange.node import Node
 from exchange.policy import aggregation as rules
 from exchange.store.aggregations import Aggregations
+from exchange.store.contributions import Contributions
+from exchange.together.deciding import decided
 from exchange.together.outcome import Outcome, result
 
 SLOTS = 8
@@ -64,7 +66,8 @@ def convene(node: Node, plan: Plan) -> Opening:
     """Open an aggregation; ``cosight serve`` of this home coordinates it from now on.
 
     Raises:
-        InputError: what is planned cannot be counted, or its window was counted.
+        InputError: what is planned cannot be counted, or its window was counted, or nothing would come of it.
+        PolicyRefusal: our own policy would not join it.
         ConfigError: the disk is in the way.
         LedgerError: the ledger cannot be written.
     """
@@ -75,18 +78,39 @@ def convene(node: Node, plan: Plan) -> Opening:
     members = tuple(sorted(set(plan.members))) or everybody
     if unknown := [name for name in members if name not in roster.by_id]:
         raise InputError(f"{unknown[0]} is not on the roster", hint="see: cosight alliance roster")
-    try:
-        opening, dictionary = _planned(node, plan, members, count)
-        node.setup(opening)
-    except (PeerMisbehaved, ParameterError) as e:
-        raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
-    signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
-    books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
-    Aggregations(node.home).convene(
-        opening.context, opening.encoded, signature, dictionary.encoded,
-        now=now, before=lambda: books.convened(opening),
-    )  # fmt: skip
+    with node.ledger.turn():
+        try:
+            opening, dictionary = _planned(node, plan, members, count)
+            node.setup(opening)
+        except (PeerMisbehaved, ParameterError) as e:
+            raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
+        _check(node, opening, dictionary)
+        signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
+        books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
+        Aggregations(node.home).convene(
+            opening.context, opening.encoded, signature, dictionary.encoded,
+            now=now, before=lambda: books.convened(opening),
+        )  # fmt: skip
     return opening
+
+
+def _check(node: Node, opening: Opening, dictionary: Dictionary) -> None:
+    """Ask nobody for what we would refuse ourselves, or for what comes to nothing.
+
+    Raises:
+        PolicyRefusal: our own policy does not allow it.
+        InputError: no number would be released.
+    """
+    decision = decided(node, opening, dictionary, Contributions(node.home).all(), convening=True).decision
+    if not decision.allowed:
+        raise PolicyRefusal(decision.explanation, code="policy-refused", rule=decision.rule)
+    n = len(opening.members)
+    if opening.noise is not None and opening.reporters >= n:
+        raise InputError(
+            f"with noise no number is released that has to have all {n} members behind it",
+            code="nothing-to-release",
+            hint="ask more members, for fewer --reporters, or without --epsilon for exact numbers",
+        )
 
 
 def _planned(

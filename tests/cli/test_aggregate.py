@@ -9,6 +9,7 @@ from crypto.secagg.base import Step
 from exchange.cli.aggregate import told_of
 from exchange.config import Home
 from exchange.counting.world import Progress
+from exchange.store.ledger import LedgerReader
 from tests.cli.command import Done, cosight
 from tests.cli.test_contract import documented
 from tests.e2e.nodes import members
@@ -45,11 +46,38 @@ def test_open_says_what_is_asked(homes: tuple[Home, ...], dictionary: Path) -> N
 
 
 def test_people_are_told_too(homes: tuple[Home, ...], dictionary: Path) -> None:
-    words = ("aggregate", "open", "--window", WINDOW, "--purpose", "another", "--dictionary", dictionary)
-    done = cosight(*words, "--epsilon", "0.5", home=homes[0].path)
+    words = (
+        "aggregate",
+        "open",
+        "--window",
+        WINDOW,
+        "--purpose",
+        "demonstration",
+        "--dictionary",
+        dictionary,
+    )
+    done = cosight(*words, "--epsilon", "0.5", "--reporters", "2", home=homes[0].path)
     assert done.code == 0
     assert "with noise of epsilon 0.5" in done.err
+    assert "if 31 members saw it; there are 3: mostly nothing will be released" in done.err
     assert "cosight aggregate join alice" in done.err
+
+
+def test_what_our_own_policy_would_not_join_is_not_asked(homes: tuple[Home, ...], dictionary: Path) -> None:
+    """With the rule and what would allow it; and nothing is there for others to join."""
+    before = sorted(homes[1].path.rglob("aggregations/*"))
+    done = opened(homes[1], "--dictionary", dictionary, purpose="secret")
+    assert (done.code, done.error["code"]) == (1, "policy-refused")
+    assert "refused by a3-purpose" in done.error["message"]
+    assert 'purposes = ["demonstration", "secret"]' in done.error["message"]
+    assert sorted(homes[1].path.rglob("aggregations/*")) == before
+    with LedgerReader.open_read_only(homes[1].ledger_file) as ledger:
+        assert not {"convened", "refused"} & {str(leaf.kind) for leaf in ledger.entries()}
+
+
+def test_noise_that_lets_no_number_out_is_refused(homes: tuple[Home, ...], dictionary: Path) -> None:
+    done = opened(homes[1], "--dictionary", dictionary, "--epsilon", "1", "--reporters", "3")
+    assert done.error["code"] == "nothing-to-release"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def plan(member: Member, parts: Parts = RELAYED, **lies: Any) -> Round:
     honest: dict[str, Any] = {
         "alliance": roster.alliance, "roster_epoch": roster.epoch, "roster_hash": roster.hash,
         "members": tuple(m.id for m in roster.members), "day": day_of(utc_now()),
-        "types": (IndicatorType.DOMAIN,), "threshold": 2, "purpose": os.urandom(8).hex(),
+        "types": (IndicatorType.DOMAIN,), "threshold": 2, "minimum": 3, "purpose": os.urandom(8).hex(),
         "learns": Learns.INDIVIDUAL, "largest": 0, "parts": parts,
     }  # fmt: skip
     return Round(**(honest | lies))
@@ -297,7 +297,7 @@ async def test_a_relay_that_lies_to_the_counter(house: House) -> None:
     async with house.caller() as caller:
         of, data = await keyed(caller, COUNTED), os.urandom(4000)
         identity = node_keys(caller.member.home).identity
-        listed = sorted([sha256(data).digest(), os.urandom(32)])
+        listed = sorted([sha256(data).digest(), os.urandom(32), os.urandom(32)])
 
         def head(digests: list[bytes], **lies: Any) -> pb.DepositRequest:
             signature = signing.sign_list(identity, of, Stage.BATCHES, digests)
@@ -310,11 +310,11 @@ async def test_a_relay_that_lies_to_the_counter(house: House) -> None:
             await bring(caller, head(listed, signature=b"s" * 64), *pieces(data))
         with refused("aborted"):
             await bring(caller, head([sha256(data).digest()] * 2), *pieces(data))
+        with refused("too-few-batches"):
+            await bring(caller, head([sha256(data).digest(), os.urandom(32)]), *pieces(data))
         await bring(caller, head(listed), *pieces(data))
         with refused("second-batch"):
-            await bring(
-                caller, head(listed[:1] if listed[0] == sha256(data).digest() else listed[1:]), *pieces(data)
-            )
+            await bring(caller, head([sha256(data).digest(), os.urandom(32), os.urandom(32)]), *pieces(data))
         async with house.caller(house.honest) as honest:
             with refused("not-drawn"):
                 await bring(honest, head(listed), *pieces(data))

@@ -41,8 +41,8 @@ def world() -> tuple[Files, Ed25519PrivateKey, Round]:
         roster = Alliance(homes[0], node_keys(homes[0]), utc_now).current()
         plan = Round(
             alliance=roster.alliance, roster_epoch=roster.epoch, roster_hash=roster.hash, members=MEMBERS,
-            day=day_of(clock.now), types=(IndicatorType.DOMAIN,), threshold=3, purpose="weekly search",
-            learns=Learns.INDIVIDUAL, largest=0,
+            day=day_of(clock.now), types=(IndicatorType.DOMAIN,), threshold=3, minimum=4,
+            purpose="weekly search", learns=Learns.INDIVIDUAL, largest=0,
             parts=Parts(relay="umbra", counter="hooli", helpers=("acme", "globex")),
         )  # fmt: skip
         of = plan.with_keys((b"c" * 64, b"d" * 64), b"b" * 32)

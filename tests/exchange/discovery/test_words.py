@@ -19,8 +19,8 @@ from tests.exchange.discovery.alliance import NAMES, PARTS, ROSTER
 
 ROUND = Round(
     alliance=ROSTER.alliance, roster_epoch=1, roster_hash=ROSTER.hash, members=NAMES, day=day_of(NOON),
-    types=(IndicatorType.DOMAIN, IndicatorType.URL), threshold=3, purpose="weekly", learns=Learns.INDIVIDUAL,
-    largest=0, parts=PARTS,
+    types=(IndicatorType.DOMAIN, IndicatorType.URL), threshold=3, minimum=4, purpose="weekly",
+    learns=Learns.INDIVIDUAL, largest=0, parts=PARTS,
 )  # fmt: skip
 KEYED = ROUND.with_keys((b"c" * 64, b"d" * 64), b"b" * 32)
 LIES = {
@@ -31,6 +31,7 @@ LIES = {
     "day": -1,
     "types": (IndicatorType.URL, IndicatorType.DOMAIN),
     "threshold": 6,
+    "minimum": 6,
     "purpose": "two\nlines",
     "largest": -1,
     "keys": (b"c" * 64,),
@@ -58,6 +59,7 @@ def test_whatever_is_asked_differently_is_another_session() -> None:
             {"day": ROUND.day + 1},
             {"types": (IndicatorType.URL,)},
             {"threshold": 2},
+            {"minimum": 3},
             {"purpose": "daily"},
             {"learns": Learns.ALL},
             {"largest": 10},

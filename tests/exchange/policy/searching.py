@@ -30,7 +30,7 @@ BASIS = '[legal_bases.security]\nbasis = "other"\n'
 ROUND = Round(
     alliance="threats.example", roster_epoch=4, roster_hash=b"r" * 32,
     members=("acme", "globex", "hooli", "initech", "umbra"), day=day_of(NOW),
-    types=(IndicatorType.DOMAIN, IndicatorType.IPV4, IndicatorType.URL), threshold=3,
+    types=(IndicatorType.DOMAIN, IndicatorType.IPV4, IndicatorType.URL), threshold=3, minimum=4,
     purpose="weekly search", learns=Learns.INDIVIDUAL, largest=0,
     parts=Parts(relay="umbra", counter="initech", helpers=("globex", "hooli")),
 )  # fmt: skip
@@ -108,6 +108,12 @@ REFUSED: dict[str, list[Alone]] = {
     "d5-types": [Alone({"types": None}), Alone(asked={"types": (IndicatorType.URL,)})],
     "p4-tlp": [Alone({"tlp": None})],
     "d6-members": [Alone({"members": None}), Alone({"members": "6"})],
+    "d6-minimum": [
+        Alone({"least": "5"}),
+        Alone({"least": "3"}, {"minimum": 3}),
+        Alone(asked={"minimum": 3}),
+        Alone({"threshold": "2"}, {"threshold": 2, "minimum": 3}),
+    ],
     "d7-threshold": [Alone({"threshold": None}), Alone({"threshold": "4"})],
     "d8-per-day": [
         Alone({"per_day": None}),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from exchange.aggregation.lots import Parts
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind
 from exchange.policy import parse
@@ -24,6 +25,7 @@ from tests.exchange.policy.searching import (
     searching,
 )
 
+THREE = Parts(relay="acme", counter="hooli", helpers=("acme", "globex"))
 BOTH = (IndicatorType.DOMAIN, IndicatorType.IPV4)
 
 
@@ -33,6 +35,20 @@ def test_the_usual_discovery_is_allowed() -> None:
     assert decision.explanation == "allowed: no rule objects to it under [discover]"
     assert Alone({"relays": '["*"]'}).decision().allowed
     assert Alone({"purposes": None}, {"purpose": ""}).decision().allowed
+
+
+@pytest.mark.parametrize(
+    ("n", "threshold", "stated", "least"),
+    [(5, 3, None, 4), (5, 4, None, 5), (5, 5, None, 5), (5, 2, "3", 3), (5, 4, "3", 5), (3, 2, None, 3)],
+)
+def test_so_many_have_to_come(n: int, threshold: int, stated: str | None, least: int) -> None:
+    """Left out, two thirds and one more; always one more than must hold an item, where there are so many."""
+    lines = {"members": "3", "threshold": "2", "least": stated}
+    asked = {"members": ROUND.members[:n], "threshold": threshold, "parts": THREE}
+    for minimum in range(max(3, threshold), n + 1):
+        decision = Alone(lines | {"relays": '["*"]'}, asked | {"minimum": minimum}).decision()
+        assert decision.allowed is (minimum >= least), minimum
+        assert decision.allowed or decision.rule == "d6-minimum"
 
 
 def test_without_a_table_nothing_is_allowed() -> None:
@@ -58,7 +74,7 @@ def test_what_is_printed_as_a_remedy_allows_it(rule: str, case: Alone) -> None:
     *_, remedy = case.decision().explanation.partition("write in policy.toml:\n\n")
     if not remedy:
         by_dates = {"p2-policy-validity", "p22-suspended", "p22-quarantine", "d1-validity"}
-        about_what_is_asked = {"d2-roster", "p23-profile", "d3-purpose", "p16-personal-data"}
+        about_what_is_asked = {"d2-roster", "p23-profile", "d3-purpose", "p16-personal-data", "d6-minimum"}
         assert rule in by_dates | about_what_is_asked
         return
     lines = dict(re.findall(r"^(\w+) = (.*)$", remedy, re.MULTILINE))
