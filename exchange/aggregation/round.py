@@ -152,8 +152,9 @@ class Round:
         except ValueError as e:
             raise SessionRefused(f"the discovery is malformed: {e}") from e
 
-    def asked(self) -> dict[str, Any]:
-        """What an entry of a ledger says that is asked."""
+    def asked(self, us: str) -> dict[str, Any]:
+        """What an entry in the ledger of a member says that is asked, and of its own parts."""
+        parts = sorted(self.parts.of(us))
         day = (FIRST_DAY + timedelta(days=self.day)).isoformat()
         purpose = labels.DISCOVERY_PURPOSE.encode() + b"\0" + self.purpose.encode()
         return {
@@ -168,7 +169,7 @@ class Round:
             "visibility": str(self.learns),
             "protocol": "atr-1s" if self.largest else "atr-1",
             "minimum": self.minimum,
-        }
+        } | ({"parts": parts} if parts else {})
 
     def check(self, roster: Roster, now: datetime) -> None:
         """Check it against the roster in force and the day.

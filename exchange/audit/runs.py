@@ -60,6 +60,9 @@ class RunPapers:
         opening = self._log.opening(leaf.session)
         if opening is not None:
             yield from self._later(leaf, opening)
+        discovery = self._log.round(leaf.session)
+        if discovery is not None and not set(leaf.blamed) <= set(discovery.members):
+            yield LEAVES, "somebody is blamed who is not in the run"
 
     def _opened(self, leaf: Leaf, before: Runs) -> Iterator[Found]:
         self.named.add(leaf.session)
@@ -89,7 +92,7 @@ class RunPapers:
         if found is None:
             yield name_of(leaf.session), "what a discovery was agreed on is missing, or is none"
             return
-        if any(leaf.what.get(name) != value for name, value in found.asked().items()):
+        if any(leaf.what.get(name) != value for name, value in found.asked(self._log.member).items()):
             yield LEAVES, "what the entry says of the discovery is not what was agreed on"
         if leaf.peer not in {"", found.parts.relay}:
             yield LEAVES, "the discovery was joined with somebody who does not relay it"
@@ -149,11 +152,8 @@ class RunPapers:
                 yield LEAVES, "more went in than the dictionary of the run has"
         elif leaf.kind is Kind.COUNTED:
             yield from self._counted(leaf, opening)
-        elif leaf.kind is Kind.BROKEN:
-            culprits = leaf.fields.get("culprits", [])
-            assert isinstance(culprits, list)  # the schema says so
-            if not set(culprits) <= {*opening.members, opening.coordinator}:
-                yield LEAVES, "somebody is blamed who is not in the run"
+        if not set(leaf.blamed) <= {*opening.members, opening.coordinator}:
+            yield LEAVES, "somebody is blamed who is not in the run"
 
     def _counted(self, leaf: Leaf, opening: Opening) -> Iterator[Found]:
         name = str(leaf.what.get("tally", ""))

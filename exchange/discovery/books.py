@@ -61,7 +61,7 @@ class Books:
             run = self._desk.ledger.runs().joined(of.session)
             if run is not None and not run.again:
                 return  # it came to its end before, or another process of this home is at it
-            what = of.asked() | self._entered(of, self.allowed(of), padded)
+            what = of.asked(self._desk.member) | self._entered(of, self.allowed(of), padded)
             self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
 
     def brought(self, of: Round) -> None:

@@ -110,7 +110,7 @@ class Keeping:
         """Write down that we relay or count a discovery, with all that was agreed on: before it is kept."""
         runs, documents = self.desk.ledger.runs(), [Document(DocumentKind.ROUND, of.encoded)]
         if not runs.convened(of.session) or runs.over(of.session):
-            self._write("convened", of.session, of.asked(), documents=documents)
+            self._write("convened", of.session, of.asked(self.desk.member), documents=documents)
 
     def counted(self, of: Round, outcome: Outcome, culprits: Collection[str] = ()) -> None:
         """Write down what came of a discovery that we relay or count, before it is kept."""

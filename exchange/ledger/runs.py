@@ -266,11 +266,11 @@ class Runs:
 
 def _begun(leaf: Leaf) -> Run:
     """The run that begins with an entry."""
-    types, epsilon = leaf.what.get("types", []), leaf.what.get("epsilon_milli", 0)
-    assert isinstance(types, list)  # the schema says so
+    epsilon = leaf.what.get("epsilon_milli", 0)
     assert isinstance(epsilon, int)
+    types = tuple(leaf.listed("types"))
     return Run(
-        session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key_of(leaf), types=tuple(types),
+        session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key_of(leaf), types=types,
         plan=str(leaf.what.get("plan", "")), epsilon_milli=epsilon,
     )  # fmt: skip
 
@@ -283,9 +283,7 @@ def key_of(leaf: Leaf) -> Key:
 
 def abandons_of(leaf: Leaf) -> tuple[str, ...]:
     """Return the contexts, in hex, that were given up with an entry."""
-    found = leaf.what.get("abandons", [])
-    assert isinstance(found, list)  # the schema says so
-    return tuple(found)
+    return tuple(leaf.listed("abandons"))
 
 
 def _next(run: Run, leaf: Leaf) -> tuple[str, Run]:

@@ -6,21 +6,22 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from secrets import randbelow
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from crypto.psi import PROTOCOLS
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.indicators.readers import read
 from exchange.indicators.warninglists import WarningLists
 from exchange.ledger import Kind, Leaf
+from exchange.local.alliance import found
 from exchange.planning import Measured, machine
 from exchange.store import Store
 from exchange.store.ledger import LedgerReader
@@ -109,11 +110,12 @@ def measured() -> bytes:
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
+    """A port that nobody has now, nor is given before it is used: not of those that a system hands out."""
+    while True:
+        port = 10_000 + randbelow(20_000)
+        with socket.socket() as bound, suppress(OSError):
+            bound.bind(("127.0.0.1", port))
+            return port
 
 
 def import_values(home: Home, values: Iterable[str], *, source: str = "feed", own: bool = False) -> None:
@@ -168,7 +170,7 @@ def receipts(home: Home) -> list[bytes]:
     return [receipt for receipt in found if isinstance(receipt, bytes)]
 
 
-def until(condition: Callable[[], T], timeout_s: float = 20) -> T:
+def until(condition: Callable[[], T], timeout_s: float = 60) -> T:
     """Look until the condition gives something true, and return that."""
     end = monotonic() + timeout_s
     while not (result := condition()):

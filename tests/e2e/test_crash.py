@@ -28,7 +28,7 @@ def large(homes):
 def in_the_middle(tap: Tap) -> None:
     """Half of the rows have come through, and the responder has had the time to begin with them."""
     tap.wait_stopped()
-    sleep(0.5)
+    sleep(2)
 
 
 def session_of(home) -> str:
@@ -118,7 +118,7 @@ def test_who_is_asked_to_stop_closes_its_books(large, side):
 
 def test_a_peer_that_falls_silent_is_given_up(large):
     alice, bob = large
-    alice.config_file.write_text(alice.config_file.read_text() + "idle_s = 1\n")
+    alice.config_file.write_text(alice.config_file.read_text() + "idle_s = 5\n")
     with (
         serve(bob) as node,
         Tap(node.address, stop_after=MIDDLE) as tap,

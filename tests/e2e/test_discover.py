@@ -40,11 +40,21 @@ def test_each_member_learns_which_of_its_own_enough_hold(five, threshold):
     for home in five:
         kinds = [str(e.kind) for e in entries(home) if e.session == found["alice"]["session"] and e.peer]
         assert kinds == ["joined", "brought", "counted"]
-        assert cosight(home, "ledger", "verify")["ok"]
+        verified = cosight(home, "ledger", "verify")
+        assert (verified["ok"], verified["runs"]) == (True, 1)
+        roles = found[home.member]["roles"]
+        ours = {part for part in ("relay", "counter") if roles[part] == home.member}
+        ours |= {"helper"} if home.member in roles["helpers"] else set()
+        reported = cosight(home, "report", found["alice"]["session"][:12])
+        [run] = reported["runs"]
+        assert (set(run["roles"]), run["outcome"]) == ({"member", *ours}, "counted")
+        assert sum(run["entered"].values()) == len(HELD[home.member])
+        assert run["released"] == len(expected)
     alice = five[0]
     account, session = alice.path / "account", found["alice"]["session"]
     cosight(alice, "ledger", "export", str(account))
-    assert homeless("verify", str(account))["ok"]
+    audited = homeless("verify", str(account))
+    assert (audited["ok"], audited["runs"], audited["discoveries"]) == (True, 1, 1)
     (account / "documents" / session).unlink()  # what all agreed on
     problems = homeless("verify", str(account), code=1)["problems"]
     assert any(session in str(problem) for problem in problems)
@@ -93,7 +103,7 @@ def test_who_is_away_is_named_on_standard_error_and_in_the_error(five):
     *others, _ = five
     parts = ("--relay", "alice", "--counter", "bob", "--helper", "carol", "--helper", "erin")
     with serving(others), discovering(others[0], "--threshold", "3", "--wait", "1", *parts) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout_s=120)
     error = json.loads(out)["error"]
     assert (error["code"], error["message"]) == ("part-away", "helper erin cannot be reached")
     assert "greeting relay alice, counter bob, helper carol and helper erin" in err

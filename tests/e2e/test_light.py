@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.identity.light import LightMember
 from exchange.light import light_policy, pack, unpack
+from exchange.local.alliance import found
 from tests.e2e.nodes import (
     ALLIANCE,
     Served,

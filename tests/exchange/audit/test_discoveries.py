@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns, Round, day_of
 from exchange.audit.verify import audit
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import write_atomic
 from exchange.discovery.books import Books
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind, Leaf
+from exchange.local.alliance import found
 from exchange.node import Node
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.discovery.member import Asked
@@ -66,7 +66,7 @@ def again(of: Round) -> tuple[Callable[[list[Leaf]], list[Leaf]], dict[str, byte
 
     def edit(leaves: list[Leaf]) -> list[Leaf]:
         mine = [leaf for leaf in leaves if leaf.kind in {Kind.JOINED, Kind.BROUGHT}]
-        changed = {Kind.JOINED: of.asked(), Kind.BROUGHT: {}}
+        changed = {Kind.JOINED: of.asked("acme"), Kind.BROUGHT: {}}
         copies = [
             replace(
                 leaf,

@@ -20,7 +20,6 @@ from crypto.hashing import item_rows
 from crypto.rows import Rows
 from crypto.session import Message, Receive
 from exchange.agreement import Agreement, Rung
-from exchange.cli.local import ALLOW_ALL
 from exchange.config import Limits
 from exchange.disclosure import (
     Answer,
@@ -41,6 +40,7 @@ from exchange.indicators import Indicator, IndicatorType
 from exchange.indicators.context import Context
 from exchange.ledger import Checkpoint, origin
 from exchange.ledger.note import sign
+from exchange.local.alliance import ALLOW_ALL
 from exchange.policy import Offer, parse
 from exchange.store.correlations import Ready
 from exchange.store.epochs import KEPT, Kept

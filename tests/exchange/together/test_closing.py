@@ -11,10 +11,10 @@ from exchange.aggregation import entries
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.tally import Tally
 from exchange.aggregation.vector import Filled
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import write_atomic
 from exchange.counting.world import Counted
+from exchange.local.alliance import found
 from exchange.node import Node
 from exchange.store.contributions import Contribution, Contributions
 from exchange.together.closing import close
