@@ -5,19 +5,19 @@ begun again, with the batch that is kept: then it is joined anew. Where we were 
 the home writes the end.
 """
 
-import json
 from collections.abc import Collection
 from typing import Any
 
 from exchange.aggregation.round import Round
 from exchange.disclosure.desk import Desk
 from exchange.discovery.kept import Own
+from exchange.discovery.search import PutIn
 from exchange.discovery.world import Stage
-from exchange.errors import PolicyRefusal
+from exchange.errors import PolicyRefusal, StoreError
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import CUT_OFF, DISCOVER
 from exchange.policy import Policy
-from exchange.policy.discovery import Before, Searching, decide, entering
+from exchange.policy.discovery import Before, Searching, decide
 
 ENTERED = "entered"
 """What went into our batch of a session, in numbers, among what we keep."""
@@ -51,18 +51,26 @@ class Books:
             raise PolicyRefusal(decision.explanation, code="policy-refused", rule=decision.rule)
         return policy
 
-    def joined(self, of: Round, padded: int) -> None:
+    def joined(self, of: Round, ours: PutIn) -> PutIn:
         """We take part: before anything that depends on our set leaves.
+
+        Args:
+            of: in what.
+            ours: what would go in now.
+
+        Returns:
+            What goes in: of a batch that is kept, what went in when it was made.
 
         Raises:
             PolicyRefusal: our policy does not allow it.
         """
         with self._desk.ledger.turn():
-            run = self._desk.ledger.runs().joined(of.session)
+            run, put_in = self._desk.ledger.runs().joined(of.session), self._put_in(of, ours)
             if run is not None and not run.again:
-                return  # it came to its end before, or another process of this home is at it
-            what = of.asked(self._desk.member) | self._entered(of, self.allowed(of), padded)
+                return put_in  # it came to its end before, or another process of this home is at it
+            what = of.asked(self._desk.member) | put_in.entry() | {"policy": self.allowed(of).hash.hex()}
             self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
+        return put_in
 
     def brought(self, of: Round) -> None:
         """Our batch leaves: before it does. From here on the discovery counts.
@@ -98,16 +106,15 @@ class Books:
         found = {name: ledger.history(name, now).quarantined for name in others}
         return {name: reason for name, reason in found.items() if reason}
 
-    def _entered(self, of: Round, policy: Policy, padded: int) -> dict[str, Any]:
-        """What goes in: of a batch that is kept, what went in when it was made."""
+    def _put_in(self, of: Round, ours: PutIn) -> PutIn:
+        """What went into the batch that is kept; where there is none, what goes into it, kept as well."""
         if self._own.batch(of.context, Stage.BATCHES) is None:
-            now = self._desk.clock()
-            types, admission = entering(policy, of, now)
-            offer = self._desk.items.offer(types, now=now, admission=admission)
-            told = json.dumps(offer.as_json() | {"padded": padded}).encode()
-            self._own.keep_batch(of.context, ENTERED, told)
-        kept: dict[str, Any] = json.loads(self._own.batch(of.context, ENTERED) or b"{}")
-        return kept | {"policy": policy.hash.hex()}
+            self._own.keep_batch(of.context, ENTERED, ours.encode())
+            return ours
+        kept = self._own.batch(of.context, ENTERED)
+        if kept is None:
+            raise StoreError("a batch is kept, but not what went into it; an older version made it")
+        return PutIn.decode(kept)
 
     def _end(self, kind: str, of: Round, what: dict[str, Any], culprits: Collection[str]) -> None:
         if self._is_open(of):

@@ -1,6 +1,8 @@
 """Before anything leaves: what is asked of whom, whether it can be afforded, and what of ours goes in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,11 @@ from exchange.agreement import size_class
 from exchange.disclosure.desk import Desk
 from exchange.discovery.modes import strict_of
 from exchange.discovery.office import Office
-from exchange.discovery.search import Search
+from exchange.discovery.search import PutIn, Search
 from exchange.errors import ConfigError, PolicyRefusal
-from exchange.policy import Policy
-from exchange.policy.discovery import entering
+from exchange.indicators import IndicatorType
+from exchange.policy import Discover, Policy
+from exchange.policy.discovery import PERSONAL_RULE, TYPES_RULE, entering
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,13 @@ class Ours:
         rows: ``(n, 32)`` uint8, distinct items.
         ids: ``(n,)`` the identifier of each.
         copies: which of them others reported first.
-        padded: the size class that is seen.
+        put_in: the same in numbers.
     """
 
     rows: Rows
     ids: NDArray[np.int64]
     copies: atr.Copies
-    padded: int
+    put_in: PutIn
 
 
 def plan_of(office: Office, search: Search) -> Round:
@@ -89,4 +92,23 @@ def ours_of(desk: Desk, policy: Policy, of: Round) -> Ours:
             f"we would put in {len(items.rows):,} indicators, and {of.largest:,} are the most agreed on",
             code="set-too-large", hint="everybody has to state a larger --largest",
         )  # fmt: skip
-    return Ours(items.rows, items.ids, copies, size_class(len(items.rows)))
+    offer = desk.items.offer(types, now=now, admission=admission)
+    put_in = PutIn(
+        at=now, padded=size_class(len(items.rows)), copies=len(copies.positions),
+        barred=_barred(desk, policy, of, types, now), **offer.as_json(),
+    )  # fmt: skip
+    return Ours(items.rows, items.ids, copies, put_in)
+
+
+def _barred(
+    desk: Desk, policy: Policy, of: Round, types: Collection[IndicatorType], now: datetime
+) -> dict[str, int]:
+    """How many that we hold stay out because of their type, by rule."""
+    terms, others = policy.discover or Discover(), set(of.types).difference(types)
+    by_rule = {PERSONAL_RULE: others & terms.types, TYPES_RULE: others - terms.types}
+    found = {
+        rule: desk.items.offer(kinds, now=now, admission=terms.admission()).size
+        for rule, kinds in by_rule.items()
+        if kinds
+    }
+    return {rule: count for rule, count in found.items() if count}

@@ -119,9 +119,10 @@ class _Member:
         """All that comes after our policy allowed it."""
         of = await self._with_keys(plan)
         ours = await in_thread(ours_of, self._desk, policy, of)
-        await in_thread(self._books.joined, of, ours.padded)
+        resumed = await in_thread(self._own.batch, of.context, Stage.BATCHES) is not None
+        put_in = await in_thread(self._books.joined, of, ours.put_in)
         try:
-            outputs = await self._outputs(of, ours.rows, ours.padded)
+            outputs = await self._outputs(of, ours.rows, ours.put_in.padded)
             outcome = await self._counted(of, outputs, ours)
             found = await self._learned(of, ours, outputs, outcome)
             if of.learns is Learns.ALL:
@@ -138,8 +139,8 @@ class _Member:
         culprits = [who for who, _ in self._culprits]
         await in_thread(self._books.counted, of, outcome.entry(of) | told, culprits)
         return Found(
-            round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
-            padded=ours.padded, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
+            round=of, counted=outcome.counted, count=outcome.released, items=found, put_in=put_in,
+            resumed=resumed, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
             sent=self._lines.sent, received=self._lines.received, crypto_s=self._crypto_s,
             total_s=perf_counter() - self._began,
         )  # fmt: skip
@@ -232,7 +233,7 @@ class _Member:
             return kept
         self._progress("sealing our batch")
         token = await self._token(of)
-        sealed = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.padded)
+        sealed = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.put_in.padded)
         await in_thread(self._own.keep_batch, of.context, Stage.BATCHES, sealed)
         return sealed
 

@@ -21,6 +21,8 @@ from exchange.policy.terms import ANYONE
 from exchange.policy.together import Discover
 from exchange.policy.who import in_force, personal_among
 
+PERSONAL_RULE, TYPES_RULE = "p16-personal-data", "d5-types"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Searching:
@@ -237,10 +239,10 @@ RULES: tuple[Rule[Case], ...] = (
     Rule("d1-validity", "the table is in force on this day", alliance.validity),
     Rule("d2-roster", "we are among the members, by the roster in force here", alliance.roster),
     Rule("d3-purpose", "only these purposes are stated", _purpose),
-    Rule("p16-personal-data", "personal data go in on a legal basis that holds", _personal),
+    Rule(PERSONAL_RULE, "personal data go in on a legal basis that holds", _personal),
     Rule("p23-profile", "under the canonical profile of this version", alliance.profile),
     Rule("d4-learns", "what is found is told to these only", _learns),
-    Rule("d5-types", "only these types go in", _types),
+    Rule(TYPES_RULE, "only these types go in", _types),
     Rule("p4-tlp", "a ceiling is stated for the markings of what goes in", alliance.tlp),
     Rule("d6-members", "so many members are asked", alliance.members),
     Rule("d6-minimum", "the batches of so many members are counted, and of no fewer", _minimum),

@@ -12,6 +12,7 @@ import pytest
 from crypto.secagg import batches, helpers
 from crypto.secagg import discovery as atr
 from exchange.discovery import signing, taking_part, words
+from exchange.discovery.books import ENTERED
 from exchange.discovery.outcome import Outcome, released_rows, voices_of
 from exchange.discovery.world import Stage, State, pieces
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
@@ -154,12 +155,12 @@ async def test_replayed_batch_of_another_session(alliance):
         await alliance.ask_all()
         erin = alliance.members["erin"]
         session = bytes.fromhex(erin.told("joined")[0].session)
-        old = erin.asked.batch(session, Stage.BATCHES)
+        old = {name: erin.asked.batch(session, name) for name in (Stage.BATCHES, ENTERED)}
         second = replace(SEARCH, threshold=2)
         own = erin.asked.batch
 
         def replayed(context, name):
-            return old if name == Stage.BATCHES else own(context, name)
+            return old.get(name) or own(context, name)
 
         erin.asked = _With(erin.asked, batch=replayed)
         found = await alliance.ask_all(second)

@@ -200,7 +200,7 @@ async def test_of_a_strict_discovery_copies_are_held_back_and_not_entered(allian
     assert (joined.what["entered"], joined.what["withheld"]) == (
         {"domain": 2}, {"p18-provenance": {"domain": 1}}
     )  # fmt: skip
-    assert found["erin"].ours == 2
+    assert found["erin"].put_in.ours == 2
     assert joined.what["protocol"] == "atr-1s"
     assert all("released" not in leaf.what for leaf in alliance.members["erin"].told("counted"))
 

@@ -7,6 +7,8 @@ import pytest
 from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
 from exchange.errors import PeerRefused, PolicyRefusal
+from exchange.indicators import IndicatorType
+from exchange.policy import Offer
 from tests.exchange.discovery.alliance import NAMES, SEARCH, Alliance, Line, values
 
 
@@ -65,3 +67,33 @@ async def test_helpers_that_are_told_the_values_do_not_see_who_holds_them(tmp_pa
     members = [sorted(sizes) for name, sizes in asked.items() if name != "bob"]  # who counts asks more
     assert all(sizes == members[0] for sizes in members)
     assert len(members[0]) == 2, "about what they hold, and about what they are told"
+
+
+async def test_run_again_it_says_what_went_in_then_and_not_what_we_hold_now(alliance):
+    erin = alliance.members["erin"].side.items
+    async with alliance.serving():
+        found = await alliance.ask_all()
+        erin.words = erin.words[:1]
+        again = await alliance.ask("erin")
+    assert (found["erin"].put_in.ours, found["erin"].resumed) == (2, False)
+    assert (again.put_in, again.resumed) == (found["erin"].put_in, True)
+
+
+async def test_what_stays_out_is_told_with_the_rule(alliance):
+    for member in alliance.members.values():
+        member.side.policy_text = member.side.policy_text.replace('legal_basis = "this-machine"', "")
+    erin, both = alliance.members["erin"].side, (IndicatorType.DOMAIN, IndicatorType.IPV4)
+    offered = erin.items.offer
+    erin.items.offer = lambda types, **how: offered(types, **how) if set(types) == {both[1]} else Offer()
+    async with alliance.serving():
+        found = await alliance.ask_all(replace(SEARCH, types=both))
+    assert found["erin"].put_in.held_back == {"p16-personal-data": 2}
+
+
+async def test_copies_are_told_apart(alliance):
+    erin = alliance.members["erin"].side.items
+    erin.copied = {"a.example": "somebody else"}
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    assert (found["erin"].put_in.ours, found["erin"].put_in.copies) == (2, 1)
+    assert found["dave"].put_in.copies == 0
