@@ -39,7 +39,7 @@ def test_each_member_learns_which_of_its_own_enough_hold(five, threshold):
     assert len({result["session"] for result in found.values()}) == 1
     for home in five:
         kinds = [str(e.kind) for e in entries(home) if e.session == found["alice"]["session"] and e.peer]
-        assert kinds == ["joined", "counted"]
+        assert kinds == ["joined", "brought", "counted"]
         verified = cosight(home, "ledger", "verify")
         assert (verified["ok"], verified["runs"]) == (True, 1)
         roles = found[home.member]["roles"]
@@ -103,7 +103,7 @@ def test_who_is_away_is_named_on_standard_error_and_in_the_error(five):
     *others, _ = five
     parts = ("--relay", "alice", "--counter", "bob", "--helper", "carol", "--helper", "erin")
     with serving(others), discovering(others[0], "--threshold", "3", "--wait", "1", *parts) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout_s=120)
     error = json.loads(out)["error"]
     assert (error["code"], error["message"]) == ("part-away", "helper erin cannot be reached")
     assert "greeting relay alice, counter bob, helper carol and helper erin" in err

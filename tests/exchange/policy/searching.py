@@ -45,7 +45,7 @@ def searching(top: str = "", basis: str = "", **lines: str | None) -> str:
 def discovered(*kinds: Kind, session: str = "d0" * 32, ago: timedelta, of: Round) -> list[Leaf]:
     """The entries of an earlier discovery, joined so long ago."""
     return [
-        entry(kind, session, ago, **(of.asked() if kind is Kind.JOINED else {}))
+        entry(kind, session, ago, **(of.asked("acme") if kind is Kind.JOINED else {}))
         for kind in (Kind.JOINED, *kinds)
     ]
 
