@@ -66,7 +66,7 @@ def again(of: Round) -> tuple[Callable[[list[Leaf]], list[Leaf]], dict[str, byte
 
     def edit(leaves: list[Leaf]) -> list[Leaf]:
         mine = [leaf for leaf in leaves if leaf.kind in {Kind.JOINED, Kind.BROUGHT}]
-        changed = {Kind.JOINED: of.asked(), Kind.BROUGHT: {}}
+        changed = {Kind.JOINED: of.asked("acme"), Kind.BROUGHT: {}}
         copies = [
             replace(
                 leaf,
