@@ -39,7 +39,7 @@ def test_each_member_learns_which_of_its_own_enough_hold(five, threshold):
     assert len({result["session"] for result in found.values()}) == 1
     for home in five:
         kinds = [str(e.kind) for e in entries(home) if e.session == found["alice"]["session"] and e.peer]
-        assert kinds == ["joined", "counted"]
+        assert kinds == ["joined", "brought", "counted"]
         verified = cosight(home, "ledger", "verify")
         assert (verified["ok"], verified["runs"]) == (True, 1)
         roles = found[home.member]["roles"]
