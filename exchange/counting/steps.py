@@ -73,7 +73,10 @@ class Steps:
         came = await in_thread(taken, run)
         closing = Closing(int(run.step), came, self._clock())
         if not await in_thread(run.folder.close, closing):
-            raise StoreError("another process of this home coordinates the same aggregation")
+            run.ending = await in_thread(run.folder.ended)
+            if run.ending is None:
+                raise StoreError("another process of this home coordinates the same aggregation")
+            return  # withdrawn
         try:
             await in_thread(run.coordinator.close)
         except (ProtocolError, TooFew) as e:
@@ -104,7 +107,7 @@ class Steps:
             await self._fail(run, e)
         if run.ending is None and run.step is not Step.DONE and not run.awaited:
             await self.close(run)  # we were killed when all had come, and before we closed the step
-        run.owing = len(run.awaited)
+        run.waits_for()
 
     async def _finish(self, run: Run) -> None:
         """All is said: on record."""

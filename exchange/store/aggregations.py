@@ -14,11 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from crypto.secagg.base import Step
 from exchange.config import Home, read_file, sync_directory, write_once
 from exchange.counting.world import Closing, Counted, Ending, Fault
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
-from exchange.store.counted import CONTEXT_BYTES, is_context, read_counted, write_counted
+from exchange.store.counted import CONTEXT_BYTES, is_context, read_counted, the_one, write_counted
+from exchange.store.lock import alone
 from exchange.store.spool import ARRIVING, Said, Spool, message_file, opened, read_said
 
 KEPT = timedelta(days=7)
@@ -104,13 +106,15 @@ class Folder:
         return read_said(message_file(self.path, step, position))
 
     def close(self, closing: Closing) -> bool:
-        """Close a step for good; whether that was us.
+        """Close a step for good; whether that was us: not where it was closed, or all ended, before.
 
         Raises:
             ConfigError: the disk is full.
         """
         told = {"members": list(closing.members), "at": _micros(closing.at)}
-        return write_once(self.path / f"closed-{closing.step}", encoding.encode(told))
+        with alone(self.path / "lock"):
+            file = self.path / f"closed-{closing.step}"
+            return self.ended() is None and write_once(file, encoding.encode(told))
 
     def closed(self, step: int) -> Closing | None:
         """How a step was closed, if it was.
@@ -170,6 +174,16 @@ class Folder:
         """
         told = {"code": ending.code, "culprits": list(ending.culprits), "at": _micros(ending.at)}
         return write_once(self.path / "ended", encoding.encode(told))
+
+    def withdraw(self, ending: Ending) -> bool:
+        """End it beside the process that coordinates it, as long as no share can have left; whether it did.
+
+        Raises:
+            ConfigError: the disk is full.
+            StoreError: a file is damaged.
+        """
+        with alone(self.path / "lock"):
+            return self.closed(Step.AGREEING) is None and self.end(ending)
 
     def ended(self) -> Ending | None:
         """How it ended, if it has.
@@ -257,6 +271,18 @@ class Aggregations:
         """The folder of one, if there is one."""
         path = self._folder / context.hex()
         return Folder(path) if len(context) == CONTEXT_BYTES and path.is_dir() else None
+
+    def named(self, beginning: str) -> Folder:
+        """The folder of the one whose name begins so.
+
+        Raises:
+            InputError: there is none, or more than one.
+            StoreError: the folder cannot be read.
+        """
+        names = (context.hex() for context in self.contexts())
+        return the_one(
+            [Folder(self._folder / name) for name in names if name.startswith(beginning)], beginning
+        )
 
     def expire(self, now: datetime) -> list[bytes]:
         """Delete what ended long ago; returns the names.

@@ -5,8 +5,6 @@ its messages could be made again, and what we hold of the dictionary be read. Wh
 in stays, sealed, for a result that shows a member its own.
 """
 
-import fcntl
-import os
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -19,11 +17,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from exchange.config import Home, sync_directory, write_once
 from exchange.counting.world import Counted
-from exchange.errors import ConfigError, InputError, StoreError
+from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
-from exchange.store.counted import is_context, read_counted, write_counted
+from exchange.store.counted import is_context, read_counted, the_one, write_counted
 from exchange.store.guard import contributions_key
 from exchange.store.journal import Journal
+from exchange.store.lock import alone
 
 NONCE_BYTES = 12
 SEED_BYTES = 32
@@ -97,18 +96,12 @@ class Contribution:
         Raises:
             ConfigError: another one does.
         """
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigError(
-                    "another process takes part in this aggregation already",
-                    code="aggregation-busy", hint="wait until it is done, or stop it",
-                ) from None  # fmt: skip
+        busy = ConfigError(
+            "another process takes part in this aggregation already",
+            code="aggregation-busy", hint="wait until it is done, or stop it",
+        )  # fmt: skip
+        with alone(self.path / "lock", busy):
             yield
-        finally:
-            os.close(descriptor)
 
     def seed(self) -> bytes:
         """32 bytes from which everything random in this run comes; made at the first call.
@@ -292,13 +285,7 @@ class Contributions:
         Raises:
             InputError: there is none, or more than one.
         """
-        found = [c for c in self.all() if c.context.hex().startswith(beginning)]
-        if len(found) == 1:
-            return found[0]
-        how_many = "more than one aggregation has" if found else "we take part in no aggregation that has"
-        raise InputError(
-            f"{how_many} a name that begins with {beginning!r}", hint="see: cosight aggregate result"
-        )
+        return the_one([c for c in self.all() if c.context.hex().startswith(beginning)], beginning)
 
 
 def _read(path: Path) -> bytes:

@@ -1,21 +1,38 @@
 """The folder and the result of a run, as they are at its coordinator and at its members alike."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from exchange.aggregation.tally import Tally
 from exchange.config import write_atomic
 from exchange.counting.world import Counted
-from exchange.errors import PeerMisbehaved, StoreError
+from exchange.errors import InputError, PeerMisbehaved, StoreError
 from exchange.identity import encoding
 
+T = TypeVar("T")
 CONTEXT_BYTES = 32
 
 
 def is_context(name: str) -> bool:
     """Whether a folder has the name of a run: what else lies beside them is left alone."""
     return len(name) == 2 * CONTEXT_BYTES and set(name) <= set("0123456789abcdef")
+
+
+def the_one(found: Sequence[T], beginning: str) -> T:
+    """The only one of the runs whose names begin so.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    if len(found) == 1:
+        return found[0]
+    how_many = "more than one aggregation has" if found else "we know no aggregation that has"
+    raise InputError(
+        f"{how_many} a name that begins with {beginning!r}", hint="see: cosight aggregate list, or result"
+    )
 
 
 def write_counted(path: Path, counted: Counted) -> None:
