@@ -12,57 +12,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from exchange.config import Home, sync_directory, write_once
 from exchange.counting.world import Counted
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
-from exchange.store.counted import is_context, read_counted, the_one, write_counted
+from exchange.store.counted import Kept, folders, read_counted, read_table, the_one, write_counted
 from exchange.store.guard import contributions_key
 from exchange.store.journal import Journal
 from exchange.store.lock import alone
+from exchange.store.sealed import seal, unseal
 
-NONCE_BYTES = 12
 SEED_BYTES = 32
 SECRETS = ("seed", "vector")
 ABANDONED = "abandoned"
 """How an attempt ends for us that a later one replaces."""
-_MAX_ENDED = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
-    """The folder of one.
+class Contribution(Kept):
+    """The folder of one aggregation at a member.
 
     Args:
-        path: where it is.
-        context: the aggregation.
         key: what secrets in it are sealed under.
     """
 
-    path: Path
-    context: bytes
     key: bytes = field(repr=False)
-
-    @property
-    def opening(self) -> bytes:
-        """The opening, encoded.
-
-        Raises:
-            StoreError: it cannot be read.
-        """
-        return _read(self.path / "opening")
-
-    @property
-    def signature(self) -> bytes:
-        """The coordinator's over it.
-
-        Raises:
-            StoreError: it cannot be read.
-        """
-        return _read(self.path / "signature")
 
     @property
     def dictionary(self) -> bytes:
@@ -80,14 +55,8 @@ class Contribution:
         Raises:
             StoreError: what says so is damaged.
         """
-        path = self.path / "ended"
-        if not path.exists():
-            return None
-        try:
-            told = encoding.table(encoding.decode(_read(path), limit=_MAX_ENDED), code=str, culprits=list)
-        except ValueError as e:
-            raise StoreError(f"{path} is damaged") from e
-        return told["code"], tuple(told["culprits"])
+        told = read_table(self.path / "ended", code=str, culprits=list)
+        return None if told is None else (told["code"], tuple(told["culprits"]))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -187,21 +156,15 @@ class Contribution:
         return [path for name in SECRETS for path in (*self.path.glob(name), *self.path.glob(f".{name}.*"))]
 
     def _seal(self, name: str, secret: bytes) -> None:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = AESGCM(self.key).encrypt(nonce, secret, self.context + name.encode())
-        write_once(self.path / name, nonce + sealed)
+        write_once(self.path / name, seal(self.key, secret, self.context + name.encode()))
 
     def _unseal(self, name: str) -> bytes | None:
         path = self.path / name
         if not path.exists():
             return None
-        content = _read(path)
-        try:
-            return AESGCM(self.key).decrypt(
-                content[:NONCE_BYTES], content[NONCE_BYTES:], self.context + name.encode()
-            )
-        except (InvalidTag, ValueError):
-            raise StoreError(f"{path} is damaged") from None
+        if (secret := unseal(self.key, _read(path), self.context + name.encode())) is None:
+            raise StoreError(f"{path} is damaged")
+        return secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +200,7 @@ class Contributions:
             raise ConfigError(f"cannot make {path}: {e.strerror}") from e
         for name, content in (("dictionary", dictionary), ("signature", signature), ("opening", opening)):
             write_once(path / name, content)
-        return Contribution(path, context, contributions_key(self.home))
+        return Contribution(path, contributions_key(self.home))
 
     def all(self) -> list[Contribution]:
         """Each of them, the newest first.
@@ -245,17 +208,8 @@ class Contributions:
         Raises:
             StoreError: the folder cannot be read.
         """
-        try:
-            paths = list(self._folder.iterdir()) if self._folder.is_dir() else []
-            dated = sorted(
-                ((path / "opening").stat().st_mtime_ns, path)
-                for path in paths
-                if is_context(path.name) and (path / "opening").exists()
-            )
-        except OSError as e:
-            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
         key = contributions_key(self.home)
-        return [Contribution(path, bytes.fromhex(path.name), key) for _, path in reversed(dated)]
+        return [Contribution(path, key) for path in reversed(folders(self._folder))]
 
     def tidy(self) -> None:
         """Delete the secrets of what has ended, where we were killed before they were deleted.

@@ -123,7 +123,7 @@ async def test_a_member_that_is_killed_around_what_it_writes(
         if owner is Journal:
             dying = replace(part, journal=Dying.open(Contributions(run.home("bob")).journal_file))
         else:
-            dying = replace(part, kept=Dying(part.kept.path, part.kept.context, part.kept.key))
+            dying = replace(part, kept=Dying(part.kept.path, part.kept.key))
         with suppress(Cut):
             await taking_part.TakingPart(dying, run.taking_part("bob")._connect).run()
             whose.append("not killed")
