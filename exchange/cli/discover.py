@@ -137,6 +137,7 @@ def as_result(found: Found) -> dict[str, Any]:
             "overlap": of.parts.overlap,
         },
         "culprits": [{"member": who, "reason": why} for who, why in found.culprits],
+        "accused": [{"member": who, "reason": why} for who, why in found.accused],
         "seconds": {"total": round(found.total_s, 4), "crypto": round(found.crypto_s, 4)},
         "bytes": {"sent": found.sent, "received": found.received},
         "leaks": leaks(found),
@@ -175,6 +176,8 @@ def _show(found: Found) -> None:
         say((line, "dim"), on=stderr)
     for who, why in found.culprits:
         say(("alarm", "bold red"), f"  {who} broke the rules: {why}", on=stderr)
+    for who, why in found.accused:
+        say((f"{who} is accused by relay and counter, without proof: {why}", "dim"), on=stderr)
     say(("what this told whom", "bold"), on=stderr)
     for line in leaks(found):
         say((f"- {line}", "dim"), on=stderr)

@@ -11,8 +11,10 @@ from typing import Any
 
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
+from exchange.discovery import proof, signing
 from exchange.discovery.office import Office
-from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
+from exchange.discovery.proof import Split
+from exchange.discovery.world import Collected, Deposit, Kept, Planned, Shelf, Stage, State
 from exchange.errors import CosightError, SessionRefused
 from exchange.ledger.document import Document, DocumentKind
 
@@ -87,23 +89,74 @@ class Keeping:
         async with self.changed:
             self.changed.notify_all()
 
+    def check_stands(self, deposit: Deposit) -> None:
+        """Refuse a second session of one plan: its members would hide among fewer than they think.
+
+        The first one stands, unless it was given up before anything was passed on. A part whose secret is
+        lost announces other keys, and says that they come from another: that is no lie, and begins anew then.
+
+        Raises:
+            SessionRefused: it is a second one, or its keys are not those that were announced.
+        """
+        of, find = deposit.round, self.desk.find
+        signing.check_keys(find, of, deposit.keys)
+        stands = self.shelf.planned(of.plan)
+        if stands is None or stands.context == of.context:
+            return
+        first = self.shelf.kept(stands.context, Stage.BATCHES)
+        over = first is None or (first.state is State.BROKEN and not first.listed)
+        others = proof.differing(of, stands.keys, deposit.keys)
+        lies = [one for one in others if one.holds(find, of)]
+        if over and not lies and not stands.proof:
+            return
+        if lies:
+            self.shelf.plan(of.plan, replace(stands, proof=lies[0].encode()), self.desk.clock())
+        for one in others:
+            self.office.refused(one.member, Split.CODE if one in lies else "keys-changed", of.session)
+        raise SessionRefused("others were shown other keys of this discovery", code=Split.CODE)
+
+    def stand(self, deposit: Deposit) -> None:
+        """The session of a deposit is the one of its plan from now on."""
+        self.check_stands(deposit)  # again: another one may have begun while the bytes came
+        of, stands = deposit.round, self.shelf.planned(deposit.round.plan)
+        if stands is None or stands.context != of.context:
+            planned = Planned(context=of.context, keys=deposit.keys)
+            self.shelf.plan(of.plan, planned, self.desk.clock())
+
     def collected(self, of: Round, stage: Stage, kept: Kept | None) -> Collected:
         """What is said of a stage."""
         came = len(self.shelf.deposits(of.context, stage))
+        lie = self.split(of)
+        culprits = ((lie.member, lie.CODE),) if lie is not None else ()
+        proofs = (lie.encode(),) if lie is not None else ()
         if kept is None:
+            stands = self.shelf.planned(of.plan)
+            if stands is not None and stands.context != of.context:
+                return Collected(state=State.BROKEN, code=Split.CODE, culprits=culprits, proofs=proofs)
             return Collected(state=State.OPEN, came=came)
         outcome = self.shelf.outcome(of.context, stage) if kept.state is State.DONE else b""
         return Collected(
-            state=kept.state, code=kept.code, came=came, culprits=kept.culprits, listed=kept.listed,
-            list_signature=kept.list_signature, outcome=outcome, signature=kept.signature,
+            state=kept.state, code=kept.code, came=came, culprits=(*culprits, *kept.culprits),
+            listed=kept.listed, list_signature=kept.list_signature, outcome=outcome,
+            signature=kept.signature, proofs=(*proofs, *kept.proofs),
         )  # fmt: skip
 
+    def split(self, of: Round) -> Split | None:
+        """Who announced other keys of a plan besides, if we can prove it."""
+        stands = self.shelf.planned(of.plan)
+        found = proof.decode(stands.proof) if stands is not None and stands.proof else None
+        return found if isinstance(found, Split) else None
+
     async def give_up(self, kept: Kept, code: str, culprits: tuple[tuple[str, str], ...] = ()) -> None:
-        """End a stage that cannot be brought further, in our ledger too."""
+        """End a stage that cannot be brought further, in our ledger too, with those that we caught."""
         broken = replace(kept, state=State.BROKEN, code=code, culprits=culprits)
         await in_thread(self.shelf.keep, broken)
-        named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
-        await in_thread(self.write, "broken", kept.round, {"reason": code, "by": "us"}, **named)
+        if kept.stage is Stage.BATCHES:  # what was counted stays counted, whatever becomes of the words
+            named = proof.names({who for who, _ in culprits}, ())
+            await in_thread(self.write, "broken", kept.round, {"reason": code, "by": "us"}, **named)
+        else:
+            for who, why in culprits:
+                await in_thread(self.office.refused, who, why, kept.round.session)
         await self.tell()
 
     def write(self, kind: str, of: Round, what: dict[str, Any], **fields: Any) -> None:

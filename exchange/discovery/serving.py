@@ -17,7 +17,7 @@ from exchange.discovery.keeping import GIVE_UP, KEPT, RETRY_S
 from exchange.discovery.kept import Own
 from exchange.discovery.office import Office
 from exchange.discovery.relaying import Relaying
-from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Stage, State
+from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Signed, Stage, State
 from exchange.errors import CosightError, SessionRefused
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Service:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def keys(self, caller: str, of: Round) -> tuple[bytes, bytes]:
+    async def keys(self, caller: str, of: Round) -> Signed:
         """See ``Helping.keys``."""
         return await self.helping.keys(caller, of)
 

@@ -25,7 +25,8 @@ from exchange.aggregation.round import Learns, Round, day_of
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
-from exchange.discovery import signing, words
+from exchange.discovery import proof, signing, words
+from exchange.discovery.announcing import announced
 from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.modes import mode_of
@@ -33,10 +34,11 @@ from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash
 from exchange.discovery.permit import Asked, Permit, decide
 from exchange.discovery.preparing import Ours, ours_of, plan_of
+from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
-from exchange.discovery.sizes import words_size
+from exchange.discovery.sizes import root_bytes, words_size
 from exchange.discovery.tagging import asked_of
-from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
+from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Signed, Stage, State, pieces
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import DISCOVER
@@ -44,8 +46,8 @@ from exchange.ledger.runs import DISCOVER
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 POLL_S = 20
-SEED, TOKEN = "seed", "token"
-"""What our token of a session is drawn from, and the token, among what we keep."""
+SEED, TOKEN, ROOT = "seed", "token", "root"
+"""Among what we keep: of a plan what our token is drawn from; of a session the token and the root."""
 
 
 async def discover(
@@ -80,14 +82,17 @@ class _Member:
         self._lines = Lines(office)
         self._crypto_s = 0.0
         self._asked = 0
-        self._culprits: list[tuple[str, str]] = []
+        self._keys: tuple[Signed, ...] = ()
+        self._culprits: set[tuple[str, str]] = set()
+        self._accused: set[tuple[str, str]] = set()
 
     async def run(self) -> Found:
         start = perf_counter()
         await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
         plan = await in_thread(plan_of, self._office, self._search)
         permit = await in_thread(self._permit, plan)
-        of = await self._with_keys(plan)
+        self._progress("asking for keys")
+        of, self._keys = await announced(self._office, self._lines, self._own, plan)
         ours = await in_thread(ours_of, self._desk, permit, of)
         await in_thread(self._join, of, permit, ours.padded)
         try:
@@ -97,15 +102,16 @@ class _Member:
             if of.learns is Learns.ALL:
                 found = await self._told(of, found, outcome)
         except PeerMisbehaved as e:
-            named = [(e.member, e.code)] if isinstance(e, PartMisbehaved) else []
-            await in_thread(self._broken, of, e.code, named)
+            if isinstance(e, PartMisbehaved):
+                self._culprits.add((e.member, e.code))
+            await in_thread(self._broken, of, e.code)
             raise
         await in_thread(self._close, of, outcome)
         return Found(
             round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
-            padded=ours.padded, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
-            sent=self._lines.sent, received=self._lines.received, crypto_s=self._crypto_s,
-            total_s=perf_counter() - start,
+            padded=ours.padded, asked=self._asked, culprits=tuple(sorted(self._culprits)),
+            accused=tuple(sorted(self._accused - self._culprits)), sent=self._lines.sent,
+            received=self._lines.received, crypto_s=self._crypto_s, total_s=perf_counter() - start,
         )  # fmt: skip
 
     def _permit(self, of: Round) -> Permit:
@@ -135,20 +141,6 @@ class _Member:
         """When we joined earlier discoveries."""
         runs = self._desk.ledger.runs()
         return [datetime.fromisoformat(run.time) for run in runs if run.key.measure == DISCOVER]
-
-    async def _with_keys(self, plan: Round) -> Round:
-        """The same with the keys that everybody who has a part announces."""
-        self._progress("asking for keys")
-
-        async def announced(member: str) -> signing.Announced:
-            async with self._lines.to(member) as line:
-                return signing.check_announced(self._desk.find, await line.keys(plan), plan, member)
-
-        *theirs, counter = await asyncio.gather(
-            *(announced(member) for member in (*plan.parts.helpers, plan.parts.counter))
-        )
-        keys = tuple(one.helper + one.token for one in theirs)
-        return plan.with_keys(keys, counter.box)
 
     def _join(self, of: Round, permit: Permit, padded: int) -> None:
         """Write down that we take part, before anything that depends on our set leaves."""
@@ -218,7 +210,7 @@ class _Member:
         new = [told[place] for place in places]
         true, voices = await self._timed(mode_of(of).recognise, outputs[places], b"", outcome)
         if len(true) < len(new):  # the counter has asked about each, as we do now
-            self._culprits.append((of.parts.counter, "poisoned-word"))
+            self._culprits.add((of.parts.counter, "poisoned-word"))
         return Shared(
             [*found.indicators, *(new[place] for place in true)], np.concatenate([found.voices, voices])
         )
@@ -230,22 +222,24 @@ class _Member:
             return kept
         self._progress("sealing our batch")
         token = await self._token(of)
-        sealed = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.padded)
+        sealed, root = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.padded)
+        await in_thread(self._own.keep_batch, of.context, ROOT, root)
         await in_thread(self._own.keep_batch, of.context, Stage.BATCHES, sealed)
         return sealed
 
     async def _token(self, of: Round) -> bytes:
         """The token that makes our batch one of a member's, and nobody's in particular: kept, or asked for.
 
-        What it is drawn from is kept first: a helper that answered one question answers no other.
+        What it is drawn from is kept first, for the plan: a helper that answered one question answers no
+        other, whatever the keys of another part have become.
         """
         kept = await in_thread(self._own.batch, of.context, TOKEN)
         if kept is not None:
             return kept
-        seed = await in_thread(self._own.batch, of.context, SEED)
+        seed = await in_thread(self._own.batch, of.plan, SEED)
         if seed is None:
             seed = token_bytes(helpers.NONCE_BYTES)
-            await in_thread(self._own.keep_batch, of.context, SEED, seed)
+            await in_thread(self._own.keep_batch, of.plan, SEED, seed)
         nonce = helpers.random_rows(1, helpers.NONCE_BYTES, seeded(labels.DISCOVERY_NONCE, seed))
         question = await in_thread(helpers.ask, nonce, size=1, rng=seeded(labels.DISCOVERY_BLIND, seed))
 
@@ -267,9 +261,12 @@ class _Member:
     async def _collected(self, of: Round, stage: Stage, data: bytes) -> Collected:
         """Bring what we have to the relay, and wait for what comes of it; go on if the line is lost."""
         digest = sha256(data).digest()
+        kept = await in_thread(self._own.batch, of.context, ROOT) if root_bytes(of, stage) else None
+        root = kept or b""
         deposit = Deposit(
             round=of, stage=stage, digest=digest, size=len(data), wait_s=self._search.wait_s,
-            signature=signing.sign_batch(self._desk.identity, of, stage, digest),
+            signature=signing.sign_batch(self._desk.identity, of, stage, digest, root=root), root=root,
+            keys=self._keys,
         )  # fmt: skip
         self._progress(f"bringing {stage} to the relay")
         end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, False
@@ -278,7 +275,11 @@ class _Member:
             nonlocal brought
             async with self._lines.to(of.parts.relay) as line:
                 if not brought:
-                    await line.deposit(deposit, pieces(data))
+                    try:
+                        await line.deposit(deposit, pieces(data))
+                    except PeerRefused as e:
+                        if e.code != Split.CODE:  # of that the relay has more to say
+                            raise
                     brought = True
                 while monotonic() < end:
                     said = await line.collect(of, stage, POLL_S)
@@ -301,9 +302,11 @@ class _Member:
                 f"fewer than {of.minimum} members took part", code=TOO_FEW,
                 hint="agree on a time with the others, and run the same again",
             )  # fmt: skip
-        self._broken(of, said.code, said.culprits)
-        named = ", ".join(f"{who} ({why})" for who, why in said.culprits)
-        blamed = f"; to blame: {named}" if named else ""
+        self._blame(of, said)
+        self._broken(of, said.code)
+        named = ", ".join(f"{who} ({why})" for who, why in sorted(self._culprits))
+        others = ", ".join(f"{who} ({why})" for who, why in sorted(self._accused - self._culprits))
+        blamed = (f"; to blame: {named}" if named else "") + (f"; accused: {others}" if others else "")
         raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
 
     def _checked(self, of: Round, stage: Stage, sealed: bytes, said: Collected) -> Outcome:
@@ -324,18 +327,24 @@ class _Member:
             raise PartMisbehaved(
                 f"{of.parts.counter} counted other batches", of.parts.counter, code="bad-count"
             )
-        self._culprits += said.culprits
-        if len({who for who, _ in said.culprits}) < len({digest for digest, _ in outcome.blamed}):
-            self._culprits.append((of.parts.relay, "nameless-batch"))  # it took one from nobody
+        self._blame(of, said)
+        named = {who for who, why in said.culprits if why != Split.CODE}
+        if len(named) < len({digest for digest, _ in outcome.blamed}):
+            self._culprits.add((of.parts.relay, "nameless-batch"))  # it took one from nobody
         return outcome
+
+    def _blame(self, of: Round, said: Collected) -> None:
+        """Whom the relay and the counter blame: proven, where what they hand on shows it to us."""
+        self._culprits |= proof.proven(self._desk.find, of, said.proofs)
+        self._accused |= set(said.culprits)
 
     def _close(self, of: Round, outcome: Outcome) -> None:
         if self._is_open(of):
-            self._write("counted", of, outcome.entry(of), self._culprits)
+            self._write("counted", of, outcome.entry(of))
 
-    def _broken(self, of: Round, code: str, culprits: Sequence[tuple[str, str]]) -> None:
+    def _broken(self, of: Round, code: str) -> None:
         if self._is_open(of):
-            self._write("broken", of, {"reason": code, "by": "peer"}, culprits)
+            self._write("broken", of, {"reason": code, "by": "peer"})
 
     def _is_open(self, of: Round) -> bool:
         run = self._desk.ledger.runs().joined(of.session)
@@ -346,10 +355,9 @@ class _Member:
         kind: str,
         of: Round,
         what: dict[str, Any],
-        culprits: Sequence[tuple[str, str]] = (),
         documents: Sequence[Document] = (),
     ) -> None:
-        named = {"culprits": sorted({who for who, _ in culprits})} if culprits else {}
+        named = proof.names({who for who, _ in self._culprits}, {who for who, _ in self._accused})
         self._desk.ledger.append(
             kind, now=self._desk.clock(), documents=documents, session=of.session, peer=of.parts.relay,
             what=what, **named,
