@@ -48,8 +48,7 @@ def plan_of(office: Office, search: Search) -> Round:
     parts = search.parts
     if parts is None:
         reachable = [m.id for m in roster.members if m.address is not None]
-        words = [search.threshold, search.purpose, str(search.learns), search.largest]
-        parts = draw(reachable, roster=roster.hash, day=day, asked=[[str(t) for t in types], *words])
+        parts = draw(reachable, alliance=roster.alliance, before=roster.previous, day=day)
     try:
         plan = Round(
             alliance=roster.alliance, roster_epoch=roster.epoch, roster_hash=roster.hash,
