@@ -115,6 +115,7 @@ class Counting(Keeping):
             raise SessionRefused("the list of batches is malformed")
         if deposit.size > largest_deposit(of, stage, self.desk.limits.max_rows):
             raise SessionRefused("the batch is over our limit", code="too-large")
+        self._check_room(deposit)
         if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
             raise SessionRefused("counting would take longer than we allow", code="too-large")
         signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.signature)
@@ -129,9 +130,18 @@ class Counting(Keeping):
             self.office.refused(caller, "second-list", of.session)
             raise
 
+    def _check_room(self, deposit: Deposit) -> None:
+        """All batches of a discovery are in memory when it is counted, so all together have a limit."""
+        of, stage = deposit.round, deposit.stage
+        if deposit.digest in self.shelf.deposits(of.context, stage).values():
+            return
+        if self.shelf.size(of.context, stage) + deposit.size > self.desk.limits.max_discovery_mib << 20:
+            raise SessionRefused("the batches are over our limit", code="too-large")
+
     def _put(self, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage
         self.stand(deposit)
+        self._check_room(deposit)  # again: others may have come meanwhile
         kept = self.shelf.kept(of.context, stage)
         if kept is None:
             if len(self.shelf.unfinished()) >= MAX_GOING:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import sha256
 from secrets import token_bytes
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
@@ -28,7 +27,7 @@ from exchange.disclosure.patience import patiently
 from exchange.discovery import proof, signing, words
 from exchange.discovery.announcing import announced
 from exchange.discovery.keeping import TOO_FEW
-from exchange.discovery.kept import Lines, Own
+from exchange.discovery.kept import Lines, Own, Parcel, pack, parcel, served
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash
@@ -38,7 +37,7 @@ from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import root_bytes, words_size
 from exchange.discovery.tagging import asked_of
-from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Signed, Stage, State, pieces
+from exchange.discovery.world import Collected, Deposit, Line, PartMisbehaved, Signed, Stage, State, pieces
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import DISCOVER
@@ -46,8 +45,12 @@ from exchange.ledger.runs import DISCOVER
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 POLL_S = 20
-SEED, TOKEN, ROOT = "seed", "token", "root"
-"""Among what we keep: of a plan what our token is drawn from; of a session the token and the root."""
+SEED, TOKEN = "seed", "token"
+"""Among what we keep: of a plan what our token is drawn from, and of a session the token."""
+OVER = {"discovery-broken"}
+"""How a session ends that does not begin again."""
+NEVER = {"too-large", "too-late", "second-batch", Split.CODE}
+"""Refusals after which a relay has not taken what we bring, and never will."""
 
 
 async def discover(
@@ -166,9 +169,18 @@ class _Member:
 
     async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> Outcome:
         """Bring our batch, and check what relay and counter say of all of them."""
-        sealed = await self._sealed(of, outputs, ours)
-        said = await self._collected(of, Stage.BATCHES, sealed)
-        return await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
+        return await self._brought(of, Stage.BATCHES, await self._sealed(of, outputs, ours))
+
+    async def _brought(self, of: Round, stage: Stage, what: Parcel) -> Outcome:
+        """Bring it, and check what comes of it; what cannot be of use any more is not kept."""
+        try:
+            said = await self._collected(of, stage, what)
+        except PeerRefused as e:
+            if e.code in OVER:
+                await in_thread(served, self._own, of, stage, what.digest)
+            raise
+        await in_thread(served, self._own, of, stage, what.digest)
+        return await in_thread(self._checked, of, stage, what.digest, said)
 
     async def _learned(self, of: Round, ours: Ours, outputs: Rows, outcome: Outcome) -> Shared | None:
         """What of the outcome is ours."""
@@ -181,14 +193,13 @@ class _Member:
     async def _told(self, of: Round, found: Shared | None, outcome: Outcome) -> Shared:
         """Say what we recognised, and learn what others did, checked against the outcome."""
         assert found is not None
-        sealed = await in_thread(self._own.batch, of.context, Stage.WORDS)
-        if sealed is None:
+        what = await in_thread(parcel, self._own, of, Stage.WORDS)
+        if what is None:
             text = words.encode(found.indicators)
             size = words_size(len(text), outcome.released)
             sealed = await in_thread(seal_words, text, of.box, of.setup(), size=size)
-            await in_thread(self._own.keep_batch, of.context, Stage.WORDS, sealed)
-        said = await self._collected(of, Stage.WORDS, sealed)
-        heard = await in_thread(self._checked, of, Stage.WORDS, sealed, said)
+            what = await in_thread(pack, self._own, of, Stage.WORDS, sealed)
+        heard = await self._brought(of, Stage.WORDS, what)
         try:
             told = words.decode(heard.body)
         except ValueError as e:
@@ -215,17 +226,15 @@ class _Member:
             [*found.indicators, *(new[place] for place in true)], np.concatenate([found.voices, voices])
         )
 
-    async def _sealed(self, of: Round, outputs: Rows, ours: Ours) -> bytes:
+    async def _sealed(self, of: Round, outputs: Rows, ours: Ours) -> Parcel:
         """Our one batch: the one that we kept, or a new one, kept before it leaves."""
-        kept = await in_thread(self._own.batch, of.context, Stage.BATCHES)
+        kept = await in_thread(parcel, self._own, of, Stage.BATCHES)
         if kept is not None:
             return kept
         self._progress("sealing our batch")
         token = await self._token(of)
         sealed, root = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.padded)
-        await in_thread(self._own.keep_batch, of.context, ROOT, root)
-        await in_thread(self._own.keep_batch, of.context, Stage.BATCHES, sealed)
-        return sealed
+        return await in_thread(pack, self._own, of, Stage.BATCHES, sealed, root)
 
     async def _token(self, of: Round) -> bytes:
         """The token that makes our batch one of a member's, and nobody's in particular: kept, or asked for.
@@ -258,28 +267,16 @@ class _Member:
         await in_thread(self._own.keep_batch, of.context, TOKEN, token)
         return token
 
-    async def _collected(self, of: Round, stage: Stage, data: bytes) -> Collected:
+    async def _collected(self, of: Round, stage: Stage, what: Parcel) -> Collected:
         """Bring what we have to the relay, and wait for what comes of it; go on if the line is lost."""
-        digest = sha256(data).digest()
-        kept = await in_thread(self._own.batch, of.context, ROOT) if root_bytes(of, stage) else None
-        root = kept or b""
-        deposit = Deposit(
-            round=of, stage=stage, digest=digest, size=len(data), wait_s=self._search.wait_s,
-            signature=signing.sign_batch(self._desk.identity, of, stage, digest, root=root), root=root,
-            keys=self._keys,
-        )  # fmt: skip
         self._progress(f"bringing {stage} to the relay")
-        end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, False
+        end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, what.data is None
 
         async def bring_and_wait() -> Collected:
             nonlocal brought
             async with self._lines.to(of.parts.relay) as line:
                 if not brought:
-                    try:
-                        await line.deposit(deposit, pieces(data))
-                    except PeerRefused as e:
-                        if e.code != Split.CODE:  # of that the relay has more to say
-                            raise
+                    await self._bring(line, of, stage, what)
                     brought = True
                 while monotonic() < end:
                     said = await line.collect(of, stage, POLL_S)
@@ -293,6 +290,22 @@ class _Member:
             )  # fmt: skip
 
         return await patiently(bring_and_wait, until=lambda: end)
+
+    async def _bring(self, line: Line, of: Round, stage: Stage, what: Parcel) -> None:
+        assert what.data is not None
+        root = what.root if root_bytes(of, stage) else b""
+        deposit = Deposit(
+            round=of, stage=stage, digest=what.digest, size=len(what.data), wait_s=self._search.wait_s,
+            signature=signing.sign_batch(self._desk.identity, of, stage, what.digest, root=root), root=root,
+            keys=self._keys,
+        )  # fmt: skip
+        try:
+            await line.deposit(deposit, pieces(what.data))
+        except PeerRefused as e:
+            if e.code in NEVER:
+                await in_thread(self._own.drop_batch, of.context, stage)
+            if e.code != Split.CODE:  # of that the relay has more to say
+                raise
 
     def _check_going_on(self, of: Round, said: Collected) -> None:
         if said.state is not State.BROKEN:
@@ -309,12 +322,12 @@ class _Member:
         blamed = (f"; to blame: {named}" if named else "") + (f"; accused: {others}" if others else "")
         raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
 
-    def _checked(self, of: Round, stage: Stage, sealed: bytes, said: Collected) -> Outcome:
+    def _checked(self, of: Round, stage: Stage, digest: bytes, said: Collected) -> Outcome:
         """Check what relay and counter signed."""
         find = self._desk.find
         signing.check_list(find, of, stage, said.listed, said.list_signature)
         signing.check_outcome(find, of, stage, said.outcome, said.signature)
-        if sha256(sealed).digest() not in said.listed or len(said.listed) > len(of.members):
+        if digest not in said.listed or len(said.listed) > len(of.members):
             raise PartMisbehaved(
                 f"{of.parts.relay} left our batch out", of.parts.relay, code="batch-left-out"
             )

@@ -225,6 +225,9 @@ class Shelf(Protocol):
     def deposits(self, context: bytes, stage: Stage) -> dict[str, bytes]:
         """The digest of each batch, by who brought it."""
 
+    def size(self, context: bytes, stage: Stage) -> int:
+        """How many bytes the batches have that are there."""
+
     def brought_by(self, context: bytes, stage: Stage) -> dict[str, Brought]:
         """What came with each batch, by who brought it."""
 

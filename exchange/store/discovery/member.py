@@ -83,6 +83,18 @@ class Asked:
         """
         write_sealed(self.home, KEY, self._folder(context.hex()) / f"own.{name}", batch)
 
+    def drop_batch(self, context: bytes, name: str) -> None:
+        """Delete it, if there is one.
+
+        Raises:
+            StoreError: it cannot be deleted.
+        """
+        path = self._folder(context.hex()) / f"own.{name}"
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot delete {path}: {e.strerror}") from e
+
     def expire(self, before: int) -> None:
         """Delete what was asked in epochs before this one, and what is left of sessions that are long over.
 

@@ -119,6 +119,18 @@ class Stages:
         """
         return {who: one.digest for who, one in self.brought_by(context, stage).items()}
 
+    def size(self, context: bytes, stage: Stage) -> int:
+        """How many bytes the batches have that are there.
+
+        Raises:
+            StoreError: the database refused, or the disk is in the way.
+        """
+        paths = [self.batch(context, stage, digest) for digest in self.deposits(context, stage).values()]
+        try:
+            return sum(path.stat().st_size for path in paths if path.exists())
+        except OSError as e:
+            raise StoreError(f"cannot read {self.room(context)}: {e.strerror}") from e
+
     def brought_by(self, context: bytes, stage: Stage) -> dict[str, Brought]:
         """What came with each batch, by who brought it.
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from crypto.errors import DecodeError
 from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
-from exchange.errors import PeerRefused, PolicyRefusal
-from tests.exchange.discovery.alliance import NAMES, SEARCH, Alliance, Line, values
+from exchange.discovery import taking_part
+from exchange.errors import ConfigError, PeerRefused, PolicyRefusal
+from tests.exchange.discovery.alliance import ALL, NAMES, SEARCH, Alliance, Line, values
 
 
 @pytest.fixture
@@ -65,3 +67,88 @@ async def test_helpers_that_are_told_the_values_do_not_see_who_holds_them(tmp_pa
     members = [sorted(sizes) for name, sizes in asked.items() if name != "bob"]  # who counts asks more
     assert all(sizes == members[0] for sizes in members)
     assert len(members[0]) == 2, "about what they hold, and about what they are told"
+
+
+async def test_what_was_brought_is_kept_until_its_outcome_is_there_and_no_longer(alliance):
+    """Asked again, the same comes of it, and nothing is brought a second time."""
+    async with alliance.serving():
+        found = await alliance.ask_all(ALL)
+        room = alliance.members["erin"].home.path / "discoveries" / found["erin"].round.session
+        left = {path.name: path.stat().st_size for path in room.glob("own.*")}
+        assert {"own.batches", "own.words"}.isdisjoint(left)
+        assert sum(left.values()) < 500
+        alliance.lines["erin", "alice"] = Unwilling
+        again = await alliance.ask("erin", ALL)
+    assert values(again) == values(found["erin"])
+
+
+class Unwilling(Line):
+    """A relay that must not be brought anything."""
+
+    async def deposit(self, _deposit, _chunks):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("code", ["too-large", "too-late", "second-batch", "busy", "not-drawn"])
+async def test_what_a_relay_never_takes_is_not_kept(alliance, monkeypatch, code):
+    class Refusing(Line):
+        async def deposit(self, _deposit, _chunks):
+            raise PeerRefused("it said no", code=code)
+
+    monkeypatch.setattr(patience, "PAUSES_S", (0.01,))
+    monkeypatch.setattr(taking_part, "POLL_S", 0.1)
+    alliance.lines["erin", "alice"] = Refusing
+    async with alliance.serving():
+        with pytest.raises(PeerRefused) as fault:
+            await alliance.ask("erin", replace(SEARCH, wait_s=1))
+    assert fault.value.code == code
+    kept = list(alliance.members["erin"].home.path.glob("discoveries/*/own.batches"))
+    assert len(kept) == (code in {"busy", "not-drawn"})
+
+
+async def test_what_was_brought_goes_when_the_session_is_given_up(alliance, monkeypatch):
+    counter = alliance.members["bob"].service._counting
+
+    def failing(*_):
+        raise DecodeError("no such value")
+
+    monkeypatch.setattr(counter, "_count", failing)
+    async with alliance.serving():
+        assert {result.code for result in (await alliance.ask_all()).values()} == {"discovery-broken"}
+        assert {result.code for result in (await alliance.ask_all()).values()} == {"discovery-broken"}
+    for member in alliance.members.values():
+        assert not list(member.home.path.glob("discoveries/*/own.batches"))
+
+
+async def test_strict_refuses_what_takes_too_much_memory(alliance):
+    """With the number, and before anything is asked or written."""
+    erin = alliance.members["erin"]
+    before = sorted(erin.home.path.rglob("*"))
+    large = replace(SEARCH, largest=1 << 22, max_seconds=1e6)
+    with pytest.raises(ConfigError) as fault:  # no node serves: nobody can have been asked
+        await alliance.ask("erin", large)
+    assert fault.value.code == "too-costly"
+    assert "each batch would have 1,921 MiB, and all of them 9,601 MiB" in str(fault.value)
+    assert [path for path in sorted(erin.home.path.rglob("*")) if path.name != "store.db"] == before
+
+
+async def test_counter_takes_no_more_than_it_can_hold(alliance):
+    """One that all together would not fit is refused before a byte of it comes, whoever relays."""
+    bob = alliance.members["bob"].side
+    object.__setattr__(bob.desk, "limits", replace(bob.desk.limits, max_discovery_mib=0))
+    read = []
+
+    class Counted(Line):
+        async def deposit(self, deposit, chunks):
+            def counted():
+                for chunk in chunks:
+                    read.append(chunk)
+                    yield chunk
+
+            await super().deposit(deposit, counted())
+
+    alliance.lines["alice", "bob"] = Counted
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    assert {result.code for result in found.values()} == {"discovery-broken"}
+    assert read == []
