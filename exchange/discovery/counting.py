@@ -18,6 +18,7 @@ from crypto.secagg.words import open_words
 from exchange.aggregation.round import Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
+from exchange.disclosure.patience import AGAIN
 from exchange.discovery import signing, words
 from exchange.discovery.helping import Helping, box_key
 from exchange.discovery.keeping import GIVE_UP, MAX_GOING, TOO_FEW, Keeping
@@ -94,7 +95,8 @@ class Counting(Keeping):
             await in_thread(self._end, kept, outcome, proofs)
             await self.tell()
         except PeerRefused as e:
-            await self.give_up(kept, "helper-refused" if e.code != "busy" else "helper-busy")
+            if self.desk.clock() > kept.closes + GIVE_UP or e.code not in AGAIN:
+                await self.give_up(kept, "helper-refused" if e.code not in AGAIN else "helper-busy")
         except StoreError as e:
             log.warning("a batch of %s cannot be read: %s", of.session[:16], e)
             await self.give_up(kept, "batch-lost")
@@ -151,9 +153,8 @@ class Counting(Keeping):
                 round=of, stage=stage, began=now, closes=now, listed=deposit.listed,
                 list_signature=deposit.signature,
             )  # fmt: skip
+            self.convene(of)
             self.shelf.keep(kept)
-            if stage is Stage.BATCHES:
-                self.convene(of)
         if kept.listed != deposit.listed:
             self.office.refused(of.parts.relay, "second-list", of.session)
             raise SessionRefused("the relay shows another list of batches than before", code="second-batch")
@@ -283,7 +284,7 @@ class Counting(Keeping):
         of, stage = kept.round, kept.stage
         encoded = outcome.encode()
         signature = signing.sign_outcome(self.desk.identity, of, stage, encoded)
+        if stage is Stage.BATCHES:
+            self.end("counted", of, outcome.entry(of))
         done = replace(kept, state=State.DONE, signature=signature, proofs=proofs)
         self.shelf.put_outcome(done, encoded)
-        if stage is Stage.BATCHES:
-            self.write("counted", of, outcome.entry(of))

@@ -15,7 +15,7 @@ from exchange.discovery import proof, signing
 from exchange.discovery.office import Office
 from exchange.discovery.proof import Split
 from exchange.discovery.world import Collected, Deposit, Kept, Planned, Shelf, Stage, State
-from exchange.errors import CosightError, SessionRefused
+from exchange.errors import SessionRefused, StoreError
 from exchange.ledger.document import Document, DocumentKind
 
 MAX_EACH = 64
@@ -65,7 +65,7 @@ class Keeping:
             _check(deposit, size, came.digest())
         except OSError as e:
             await asyncio.to_thread(path.unlink, missing_ok=True)
-            raise CosightError(f"cannot write {path}: {e.strerror}") from e
+            raise StoreError(f"cannot write {path}: {e.strerror}") from e
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -150,22 +150,27 @@ class Keeping:
     async def give_up(self, kept: Kept, code: str, culprits: tuple[tuple[str, str], ...] = ()) -> None:
         """End a stage that cannot be brought further, in our ledger too, with those that we caught."""
         broken = replace(kept, state=State.BROKEN, code=code, culprits=culprits)
-        await in_thread(self.shelf.keep, broken)
         if kept.stage is Stage.BATCHES:  # what was counted stays counted, whatever becomes of the words
             named = proof.names({who for who, _ in culprits}, ())
-            await in_thread(self.write, "broken", kept.round, {"reason": code, "by": "us"}, **named)
+            await in_thread(self.end, "broken", kept.round, {"reason": code, "by": "us"}, **named)
         else:
             for who, why in culprits:
                 await in_thread(self.office.refused, who, why, kept.round.session)
+        await in_thread(self.shelf.keep, broken)
         await self.tell()
 
-    def write(self, kind: str, of: Round, what: dict[str, Any], **fields: Any) -> None:
-        """Write an entry of a discovery that we relay or count, whatever became of it."""
-        self.desk.ledger.append(kind, now=self.desk.clock(), session=of.session, what=what, **fields)
+    def end(self, kind: str, of: Round, what: dict[str, Any], **fields: Any) -> None:
+        """Write down how a discovery ended that we relay or count: before we keep it, and once."""
+        if not self.desk.ledger.runs().over(of.session):
+            self.desk.ledger.append(kind, now=self.desk.clock(), session=of.session, what=what, **fields)
 
     def convene(self, of: Round) -> None:
-        """Write down that we relay or count a discovery, with all that was agreed on."""
-        self.write("convened", of, of.asked(), documents=[Document(DocumentKind.ROUND, of.encoded)])
+        """Write down that we relay or count a discovery, with all that was agreed on: the same."""
+        if not self.desk.ledger.runs().convened(of.session):
+            documents = [Document(DocumentKind.ROUND, of.encoded)]
+            self.desk.ledger.append(
+                "convened", now=self.desk.clock(), session=of.session, what=of.asked(), documents=documents
+            )
 
 
 def _check(deposit: Deposit, size: int, digest: bytes) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.drive import in_thread
+from exchange.disclosure.patience import AGAIN
 from exchange.discovery import proof, signing
 from exchange.discovery.keeping import GIVE_UP, MAX_EACH, TOO_FEW, Keeping
 from exchange.discovery.outcome import Outcome, list_hash
@@ -126,13 +127,11 @@ class Relaying(Keeping):
             return
         self.stand(deposit)
         if kept is None or kept.state is State.BROKEN:
-            new = kept is None
             if kept is not None:
                 self.shelf.empty(of.context, stage)
             now = self.desk.clock()
             kept = Kept(round=of, stage=stage, began=now, closes=now)
-            if new and stage is Stage.BATCHES:
-                self.convene(of)
+            self.convene(of)
         others = self.shelf.deposits(of.context, stage)
         others.pop(caller, None)
         if deposit.digest in others.values():  # a list that names a batch twice would be taken for our lie
@@ -189,7 +188,7 @@ class Relaying(Keeping):
             named = e.member if isinstance(e, PartMisbehaved) else of.parts.counter
             await self.give_up(kept, e.code, ((named, e.code),))
         except PeerRefused as e:
-            if late or e.code != "busy":
+            if late or e.code not in AGAIN:
                 await self.give_up(kept, "counter-refused")
         except CosightError as e:
             log.warning("the counter %s cannot be brought the batches: %s", of.parts.counter, e)
@@ -215,12 +214,12 @@ class Relaying(Keeping):
         ]  # fmt: skip
         # What does not show a lie is dropped unread: it could tell others what an honest member holds.
         proofs = tuple(one.encode() for one in shown if one.holds(self.desk.find, of))
-        done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature, proofs=proofs)
-        self.shelf.put_outcome(done, said.outcome)
         caught = proof.proven(self.desk.find, of, proofs)
         if stage is Stage.BATCHES:
             named = proof.names({who for who, _ in caught}, {who for who, _ in culprits})
-            self.write("counted", of, outcome.entry(of), **named)
+            self.end("counted", of, outcome.entry(of), **named)
+        done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature, proofs=proofs)
+        self.shelf.put_outcome(done, said.outcome)
         for who, code in sorted(caught):
             self.office.refused(who, code, of.session)
 

@@ -7,8 +7,8 @@ import pytest
 from crypto.errors import DecodeError
 from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
-from exchange.discovery import taking_part
-from exchange.errors import ConfigError, PeerRefused, PolicyRefusal
+from exchange.discovery import tagging, taking_part
+from exchange.errors import ConfigError, PeerRefused, PeerUnavailable, PolicyRefusal
 from tests.exchange.discovery.alliance import ALL, NAMES, SEARCH, Alliance, Line, values
 
 
@@ -152,3 +152,45 @@ async def test_counter_takes_no_more_than_it_can_hold(alliance):
         found = await alliance.ask_all()
     assert {result.code for result in found.values()} == {"discovery-broken"}
     assert read == []
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+async def test_a_question_whose_answer_is_lost_is_counted_once(tmp_path, monkeypatch, fails):
+    """Whichever of its parts that is: a helper that answered it knows it again."""
+    alliance = Alliance(tmp_path, {name: [f"{n}.example" for n in range(70)] for name in NAMES})
+    monkeypatch.setattr(tagging, "AT_ONCE", 32)
+    asked: list[bytes] = []
+
+    class Losing(Line):
+        async def evaluate(self, epoch, declared, blinded):
+            answer = await super().evaluate(epoch, declared, blinded)
+            asked.append(blinded.tobytes())
+            if len(asked) == fails:
+                raise PeerUnavailable("the answer is lost")
+            return answer
+
+    alliance.lines["erin", "dave"] = Losing
+    async with alliance.serving():
+        with pytest.raises(PeerUnavailable):
+            await alliance.ask("erin")
+        found = await alliance.ask_all()
+    assert {result.counted for result in found.values()} == {5}
+    assert asked[fails] == asked[fails - 1]
+    assert len(set(asked)) == len(asked) - 1
+
+
+async def test_what_only_fills_up_is_never_the_same_twice(alliance):
+    """Or a helper would see who asks about nothing new."""
+    asked: dict[str, list[bytes]] = {}
+
+    class Seen(Line):
+        async def evaluate(self, epoch, declared, blinded):
+            asked.setdefault(self.caller, []).extend(row.tobytes() for row in blinded)
+            return await super().evaluate(epoch, declared, blinded)
+
+    alliance.lines["*", "carol"] = Seen
+    async with alliance.serving():
+        await alliance.ask_all(ALL)
+        await alliance.ask_all(replace(ALL, threshold=2))
+    for rows in asked.values():
+        assert len(set(rows)) == len(rows)
