@@ -119,6 +119,8 @@ class ByTags:
         released, voices = voices_of(outcome)
         try:
             atr.check_released(released, voices, setup)
+            if np.any(voices > outcome.counted):
+                raise _lies(self.of, "it counts more holders than there are batches")
         except PeerFault as e:
             raise _lies(self.of, e) from e
         ours, theirs = atr.recognise(atr.pairs(outputs, setup), released)
@@ -169,6 +171,8 @@ class ByTables:
         if len(outcome.body) != start + strict.RELEASED_BYTES * outcome.released:
             raise _lies(self.of, "its rows are not as many as it says")
         points = np.frombuffer(outcome.body[1:start], ">u8").tolist()
+        if len(points) != outcome.counted or not (strict.point_of(token) in points or outcome.blamed):
+            raise _lies(self.of, "it counted other batches than it says")
         released = np.frombuffer(outcome.body, np.uint8, offset=start).reshape(-1, strict.RELEASED_BYTES)
         found = strict.Outcome(released, tuple(points))
         try:

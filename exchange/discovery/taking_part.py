@@ -26,11 +26,12 @@ from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
 from exchange.discovery import proof, signing, words
 from exchange.discovery.announcing import announced
+from exchange.discovery.checking import checked
 from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.kept import Lines, Own, Parcel, pack, parcel, served
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
-from exchange.discovery.outcome import Outcome, list_hash
+from exchange.discovery.outcome import Outcome
 from exchange.discovery.permit import Asked, Permit, decide
 from exchange.discovery.preparing import Ours, ours_of, plan_of
 from exchange.discovery.proof import Split
@@ -323,23 +324,8 @@ class _Member:
         raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
 
     def _checked(self, of: Round, stage: Stage, digest: bytes, said: Collected) -> Outcome:
-        """Check what relay and counter signed."""
-        find = self._desk.find
-        signing.check_list(find, of, stage, said.listed, said.list_signature)
-        signing.check_outcome(find, of, stage, said.outcome, said.signature)
-        if digest not in said.listed or len(said.listed) > len(of.members):
-            raise PartMisbehaved(
-                f"{of.parts.relay} left our batch out", of.parts.relay, code="batch-left-out"
-            )
-        if len(said.listed) < of.minimum:
-            raise PartMisbehaved(f"{of.parts.relay} passed on too few batches", of.parts.relay, code=TOO_FEW)
-        outcome = Outcome.decode(said.outcome)
-        if outcome.counted < of.minimum:
-            raise PartMisbehaved(f"{of.parts.counter} counted too few", of.parts.counter, code=TOO_FEW)
-        if outcome.listed != list_hash(said.listed) or outcome.counted > len(said.listed):
-            raise PartMisbehaved(
-                f"{of.parts.counter} counted other batches", of.parts.counter, code="bad-count"
-            )
+        """Check what relay and counter say, and note whom they blame."""
+        outcome = checked(self._desk.find, of, stage, digest, said)
         self._blame(of, said)
         named = {who for who, why in said.culprits if why != Split.CODE}
         if len(named) < len({digest for digest, _ in outcome.blamed}):

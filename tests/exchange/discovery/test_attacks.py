@@ -214,7 +214,7 @@ async def test_garbage_share(alliance, monkeypatch):
     assert culprits(alliance, "alice", "counted") == ["erin", "erin"]  # as the relay, and as a member
 
 
-@pytest.mark.parametrize("lie", ["invented", "inflated", "suppressed"])
+@pytest.mark.parametrize("lie", ["invented", "inflated", "dropped", "suppressed"])
 async def test_lying_counter(alliance, monkeypatch, lie):
     counter = alliance.members["bob"].service._counting
     count = counter._count
@@ -225,8 +225,10 @@ async def test_lying_counter(alliance, monkeypatch, lie):
         if lie == "invented":
             released = np.concatenate([released, np.full((1, 32), 255, np.uint8)])
             voices = np.append(voices, 3)
-        elif lie == "inflated":
-            voices = voices + 5
+        elif lie == "inflated":  # nobody holds what six of five hold
+            voices = voices + 2
+        elif lie == "dropped":  # it leaves a batch out, and says nothing of it
+            outcome = replace(outcome, counted=outcome.counted - 1)
         else:
             released, voices = released[1:], voices[1:]
         return replace(outcome, released=len(released), body=released_rows(released, voices)), proofs
@@ -358,40 +360,3 @@ async def test_too_few_and_then_enough(alliance):
         found = await alliance.ask_all(search)
     assert {result.count for result in found.values()} == {2}
     assert [str(leaf.kind) for leaf in alliance.members["bob"].told("joined")] == ["joined"]
-
-
-async def test_strict_gives_the_same_and_shows_no_other_count(alliance):
-    strict = replace(SEARCH, largest=64)
-    async with alliance.serving():
-        found = await alliance.ask_all(strict)
-    for name, result in found.items():
-        assert values(result) == alliance.expected() & set(HELD[name])
-        assert result.counted == 5
-
-
-async def test_strict_lying_counter(alliance, monkeypatch):
-    counter = alliance.members["bob"].service._counting
-    count = counter._count
-
-    def lying(of, kept, counted, blamed):
-        """What it releases, it makes up: at places of real cells, hashes of what it does not know."""
-        outcome, proofs = count(of, kept, counted, blamed)
-        start = 1 + 8 * outcome.body[0]
-        rows = np.frombuffer(outcome.body, np.uint8, offset=start).reshape(-1, 24).copy()
-        rows[:, 8:] ^= 255
-        rows = rows[np.lexsort(rows.T[::-1])]
-        return replace(outcome, body=outcome.body[:start] + rows.tobytes()), proofs
-
-    monkeypatch.setattr(counter, "_count", lying)
-    async with alliance.serving():
-        found = await alliance.ask_all(replace(SEARCH, largest=64))
-    assert {frozenset(values(result)) for result in found.values()} == {frozenset()}
-
-
-async def test_strict_refuses_what_takes_too_long(alliance):
-    costly = replace(SEARCH, largest=1 << 22, max_seconds=0.1)
-    async with alliance.serving():
-        with pytest.raises(CosightError, match="the counter would take about") as fault:
-            await alliance.ask("alice", costly)
-    assert fault.value.code == "too-costly"
-    assert not alliance.members["alice"].told("joined")

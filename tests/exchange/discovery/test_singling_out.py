@@ -12,6 +12,7 @@ from exchange.discovery import signing
 from exchange.discovery.announcing import announced
 from exchange.discovery.helping import epoch_key
 from exchange.discovery.kept import Lines
+from exchange.discovery.outcome import voices_of
 from exchange.discovery.proof import WrongShare
 from exchange.discovery.world import Deposit, PartMisbehaved, Stage, pieces
 from exchange.errors import PeerMisbehaved, PeerRefused, PolicyRefusal
@@ -321,12 +322,18 @@ async def test_lying_counter_accuses_an_honest_member(alliance, monkeypatch, evi
 
     def accusing(of, kept, counted, blamed):
         outcome, _ = count(of, kept, counted, blamed)
-        digest, batch = next(iter(counted.items()))
-        setup = of.setup()
-        record = batch.records[:1].copy()
-        shown = counting.Proof(
-            record.tobytes(), bytes(16), len(batch.records), batches.open_root(batch, record, setup)
+        setup, released = of.setup(), voices_of(outcome)[0]
+        secrets = {row[:16].tobytes(): row[16:].tobytes() for row in released}
+        digest, batch, at = next(
+            (digest, batch, at)
+            for digest, batch in counted.items()
+            for at, row in enumerate(batch.records)
+            if row[:16].tobytes() in secrets
         )
+        record = batch.records[at : at + 1].copy()
+        opening = batches.open_root(batch, record, setup)
+        true = record.tobytes(), secrets[record[0, :16].tobytes()]
+        shown = counting.Proof(*true, len(batch.records), opening)
         if evidence == "made up":  # a wrong share of a secret that it chose, in the place of a true record
             secret = np.full((1, 16), 7, np.uint8)
             lie = np.concatenate([tags_of(secret, setup), record[:, 16:]], axis=1)
@@ -339,12 +346,15 @@ async def test_lying_counter_accuses_an_honest_member(alliance, monkeypatch, evi
     monkeypatch.setattr(counter, "_count", accusing)
     async with alliance.serving():
         found = await alliance.ask_all()
+    (honest,) = (name for name, result in found.items() if isinstance(result, PeerMisbehaved))
+    assert found.pop(honest).code == "bad-count", "whoever sealed the batch knows better"
+    assert culprits(alliance, honest, "broken") == ["bob"]
     for name, result in found.items():
-        assert (result.culprits, len(result.accused)) == ((), 1)
+        assert (result.culprits, result.accused) == ((), ((honest, "bad-share"),))
         assert not culprits(alliance, name, "counted")
-        assert len(set(accused(alliance, name, "counted"))) == 1
+        assert set(accused(alliance, name, "counted")) == {honest}
     relayed = alliance.members["alice"].service._relaying.shelf.kept(
-        found["bob"].round.context, Stage.BATCHES
+        next(iter(found.values())).round.context, Stage.BATCHES
     )
     assert relayed.proofs == (), "what proves nothing is handed to nobody"
 

@@ -11,6 +11,7 @@ import pytest
 
 from exchange.aggregation.lots import EPOCH_DAYS, HELPERS, Parts, draw, epoch_of
 from exchange.aggregation.round import Learns, Round, day_of
+from exchange.config import Limits
 from exchange.discovery import words
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, released_rows, voices_of
@@ -112,7 +113,7 @@ def test_lots_are_the_same_for_all_and_fall_on_all() -> None:
 
 def test_whoever_asks_or_drafts_the_roster_cannot_try_until_the_draw_pleases() -> None:
     """Nothing that it states for all, and nothing of the roster that it drafts, changes who is drawn."""
-    desk = SimpleNamespace(clock=lambda: NOON)
+    desk = SimpleNamespace(clock=lambda: NOON, limits=Limits())
     search = Search(threshold=3, types=(IndicatorType.DOMAIN,))
     asked = [
         search,
