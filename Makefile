@@ -10,7 +10,7 @@ KERNEL := $(NATIVE)/Cargo.toml $(NATIVE)/Cargo.lock $(wildcard $(NATIVE)/src/*.r
 PROTOS := $(wildcard proto/exchange/v1/*.proto)
 
 .PHONY: help demo test check build need format lint types stubs imports generated generate docs transcripts \
-        test-python test-rust bench lock clean
+        test-python test-rust bench bench-full counts lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,24 +20,16 @@ demo: build  ## three members with public feeds match privately on this machine
 
 test: test-rust test-python  ## everything the tests need, then cargo test and pytest
 
-check: build format lint types stubs imports generated docs test  ## what CI runs
+check: build format lint types stubs imports generated docs counts test  ## what CI runs
 
-bench: build  ## throughput of the kernel, runs beside openmined-psi, spu and flower, filters and the ledger
-	$(BIN)/python -m benchmarks.oprf
-	$(BIN)/python -m benchmarks.peers
-	$(BIN)/python -m benchmarks.bulk
-	$(BIN)/python -m benchmarks.curve25519
-	$(BIN)/python -m benchmarks.cardinality
-	$(BIN)/python -m benchmarks.estimate
-	$(BIN)/python -m benchmarks.sum
-	$(BIN)/python -m benchmarks.context
-	$(BIN)/python -m benchmarks.masking
-	$(BIN)/python -m benchmarks.delta
-	$(BIN)/python -m benchmarks.filters
-	$(BIN)/python -m benchmarks.askers --askers 100 --seconds 10
-	$(BIN)/python -m benchmarks.noise
-	$(BIN)/python -m benchmarks.ledger
-	$(BIN)/python -m benchmarks.discovery
+bench: build  ## about ten minutes: ours beside other systems, and what runs and files cost; into benchmarks/out
+	$(BIN)/python -m benchmarks.run
+
+bench-full: build  ## the same at all sizes over all links: hours
+	$(BIN)/python -m benchmarks.run --full
+
+counts: build  ## instructions of the kernel's hot functions are those committed (needs valgrind)
+	$(BIN)/python -m benchmarks.instructions --check
 
 need:
 	@command -v $(PYTHON) >/dev/null || { echo "cosight needs Python 3.11 or newer: '$(PYTHON)' is not on the PATH (set PYTHON=...)"; exit 1; }
@@ -90,7 +82,7 @@ transcripts: build  ## what commands print in the documents, written anew
 	$(BIN)/python -m tests.cli.transcript README.md docs/tutorial.md
 
 test-python: build
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist worksteal
 
 test-rust: build
 	cd $(NATIVE) && cargo test --release --locked --quiet --lib

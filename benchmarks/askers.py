@@ -28,14 +28,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
 from crypto import oprf, publishing
 from crypto.filters import Bloom, Filter, Golomb, Sorted
 from crypto.hashing import item_rows
 from crypto.oprf import Blinds
 from crypto.rows import Rows
 from exchange.agreement import Agreement, Rung, size_class
-from exchange.cli.local import found
+from exchange.bench import machine
 from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.disclosure.books import Entry
@@ -46,6 +45,7 @@ from exchange.disclosure.questions import Questions
 from exchange.errors import CosightError
 from exchange.indicators import IndicatorType
 from exchange.indicators.readers import read
+from exchange.local.alliance import found
 from exchange.node import Node
 from exchange.policy import Offer
 from exchange.publication import PROTOCOL

@@ -2,10 +2,7 @@
 
 ``memory``: both parties in one process, on one thread in all. ``grpc``: two processes over loopback gRPC with
 mutual TLS, agreement, policy and ledger, several matches on one server; the peak is above what a party held
-before the first. ``spu``: the command ``cosight psi --transport grpc``, so the first run of fresh processes,
-beside RR22 of spu (without TLS or any of these); from file to result is reading, running and writing, without
-starting processes, imports and building the link for both. These runs alternate (A B A B); the ratio is the
-median of the ratios of neighbours. Each side may use all cores.
+before the first.
 
 Each part and size has a process of its own, whose first run is told apart. Offline is until the last message
 that depends on no item. Half of the items are in common, and every result is compared. Linux only.
@@ -19,7 +16,6 @@ import os
 import re
 import secrets
 import statistics
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -31,25 +27,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import machine
-from benchmarks.environment import interpreter
 from benchmarks.runs import size
 from crypto import session
 from crypto.psi import PROTOCOLS, Params
 from crypto.psi.base import ITEM_BYTES
 from exchange.agreement import Rung, size_class
-from exchange.cli import local
-from exchange.cli.lines import Lines
+from exchange.bench import machine
 from exchange.config import Home, write_atomic
 from exchange.disclosure import Wish
 from exchange.indicators import IndicatorType
+from exchange.local import alliance
+from exchange.local.lines import Lines
 from exchange.node import Node
 
 Figures = dict[str, list[float]]
 """Samples by the name of what was measured, which ends with the unit."""
 
 VOLE = PROTOCOLS["vole"]
-PINNED = "spu==0.9.5"
 LARGE = 1 << 24
 LIMITS = "[limits]\nmax_rows = 33554432\ndeadline_s = 3600\n"
 START_S = 600
@@ -68,7 +62,6 @@ AT_MOST = {
     "grpc 2^24 traffic MB": 600.0,
     "grpc 2^24 both peaks MiB": 5120.0,
 }
-AT_LEAST = {"spu 2^20 protocol x": 4.0, "spu 2^20 file to result x": 7.0}
 
 
 def _sets(n: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
@@ -142,7 +135,7 @@ def _memory(n: int, repeat: int) -> Figures:
 
 def _grpc(n: int, repeat: int) -> Figures:
     """This process receives, a child sends."""
-    local.START_S = START_S
+    alliance.START_S = START_S
     return asyncio.run(_matches(n, repeat))
 
 
@@ -150,8 +143,8 @@ async def _matches(n: int, repeat: int) -> Figures:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cosight-bulk-")))
         a, b, common = _files(folder, n)
-        receiver, sender = map(_roomy, local.found("bulk.local", ("receiver", "sender"), folder))
-        child = await stack.enter_async_context(local.serving(sender, "--lines", str(b)))
+        receiver, sender = map(_roomy, alliance.found("bulk.local", ("receiver", "sender"), folder))
+        child = await stack.enter_async_context(alliance.serving(sender, "--lines", str(b)))
         node = stack.enter_context(Node(receiver, items=Lines.read(a)))
         wish = Wish(rung=Rung.OVERLAP, types=(IndicatorType.DOMAIN,), protocol=VOLE.name)
         pids = {"receiver": os.getpid(), "sender": child["pid"]}
@@ -176,50 +169,7 @@ def _roomy(home: Home) -> Home:
     return Home.open(home.path)
 
 
-def _ours(a: Path, b: Path, common: list[str]) -> tuple[float, float, float]:
-    """Seconds of the protocol, from file to file, and of the whole command."""
-    command: list[str | Path] = [sys.executable, "-m", "exchange", "psi", a, b, "--protocol", VOLE.name]
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out"
-        command += ["--transport", "grpc", "--json", "--out", out]
-        start = perf_counter()
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        wall = perf_counter() - start
-        assert sorted(out.read_text().split()) == common
-    seconds = json.loads(done.stdout)["seconds"]
-    return seconds["total"], seconds["read"] + seconds["total"] + seconds["write"], wall
-
-
-def _theirs(a: Path, b: Path, common: list[str]) -> tuple[float, float]:
-    """Seconds of spu's protocol, and from table to table."""
-    command: list[str | Path] = [interpreter("spu", PINNED), Path(__file__).with_name("spu_psi.py")]
-    command += [a.with_suffix(".csv"), b.with_suffix(".csv")]
-    with tempfile.TemporaryDirectory() as folder:
-        command += ["--out", folder]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        _, *lines = (Path(folder) / "out0.csv").read_text().split()
-        assert sorted(lines) == common
-    result = json.loads(done.stdout)
-    return result["protocol_s"], result["wall_s"]
-
-
-def _spu(n: int, repeat: int) -> Figures:
-    """Ours and theirs in turn, on the same items."""
-    interpreter("spu", PINNED)
-    with tempfile.TemporaryDirectory(prefix="cosight-bulk-") as folder:
-        a, b, positions = _files(Path(folder), n)
-        lines = a.read_text().split()
-        common = sorted(lines[i] for i in positions)
-        pairs = [(_ours(a, b, common), _theirs(a, b, common)) for _ in range(repeat)]
-    figures: Figures = {}
-    for i, what in enumerate(("protocol", "file to result")):
-        figures[f"{what}, ours s"] = [ours[i] for ours, _ in pairs]
-        figures[f"{what}, theirs s"] = [theirs[i] for _, theirs in pairs]
-        figures[f"{what} x"] = [theirs[i] / ours[i] for ours, theirs in pairs]
-    return figures | {"command, ours s": [ours[2] for ours, _ in pairs]}
-
-
-_PARTS = {"memory": _memory, "grpc": _grpc, "spu": _spu}
+_PARTS = {"memory": _memory, "grpc": _grpc}
 
 
 def measure(part: str, n: int, repeat: int) -> Figures:
@@ -237,8 +187,6 @@ def judged(name: str, samples: list[float]) -> dict[str, Any]:
     row: dict[str, Any] = {"median": median, "min": min(samples), "max": max(samples), "samples": samples}
     if name in AT_MOST:
         row |= {"at_most": AT_MOST[name], "met": median <= AT_MOST[name]}
-    if name in AT_LEAST:
-        row |= {"at_least": AT_LEAST[name], "met": median >= AT_LEAST[name]}
     return row
 
 
@@ -248,8 +196,7 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     for name, row in rows.items():
         target = ""
         if "met" in row:
-            bound = f"<= {row['at_most']:g}" if "at_most" in row else f">= {row['at_least']:g}"
-            target = f"  {bound:8}{'met' if row['met'] else 'MISSED'}"
+            target = f"  <= {row['at_most']:<5g}{'met' if row['met'] else 'MISSED'}"
         lines.append(f"{name:34}{row['median']:10.3f}{row['min']:10.3f}{row['max']:10.3f}{target}")
     return "\n".join(lines)
 
@@ -264,18 +211,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=_sizes, default="2^16,2^20")
     parser.add_argument("--large", action="store_true", help="2^24 too")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--no-peer", action="store_true", help="leave out spu")
-    parser.add_argument("--peer-size", type=size, default="2^20")
-    parser.add_argument("--peer-repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     facts = machine.facts()
     parts = [(part, n, args.repeat) for part in ("memory", "grpc") for n in args.sizes + [LARGE] * args.large]
-    parts += [] if args.no_peer else [("spu", args.peer_size, args.peer_repeat)]
     rows = {name: judged(name, samples) for part in parts for name, samples in measure(*part).items()}
     print(f"{machine.describe(facts)}\n\n{table(rows)}")
     if args.json:
-        result = {"machine": facts, "peer": PINNED, "figures": rows}
+        result = {"machine": facts, "figures": rows}
         args.json.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
 from crypto import session
 from crypto.psi import DISCOVERED, Brings, Output, Params
 from crypto.psi.base import ITEM_BYTES
@@ -35,6 +34,7 @@ from crypto.sealing import Sealed, label_class
 from crypto.session import Message, Receive, Role, Send
 from exchange import wire
 from exchange.agreement import size_class
+from exchange.bench import machine
 
 Seconds = dict[str, float]
 

@@ -2,7 +2,7 @@
 
 Functions of ``crypto.curve25519`` on one core, in a child process, as the machine has it and on the path for
 any machine. The rate is that of the best of many short calls, so that other work on the machine counts
-little; the median is beside it. ``benchmarks.cardinality`` measures the protocol on it.
+little; the median is beside it. ``cosight bench psi --protocol cardinality`` measures the protocol on it.
 """
 
 import argparse
@@ -11,9 +11,9 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import machine
 from benchmarks.runs import on_one_core, random_rows, timed
 from crypto import _native, curve25519
+from exchange.bench import machine
 
 CHUNK = 256
 CALLS = 3000

@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
 from crypto import session
 from crypto.epochs import change_level
 from crypto.hashing import item_rows
@@ -35,13 +34,14 @@ from crypto.psi import DISCOVERED, Params
 from crypto.psi.voprf_epoch import Fresh
 from crypto.rows import Rows, join
 from exchange.agreement import size_class
-from exchange.cli.local import found
+from exchange.bench import machine
 from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.indicators import IndicatorType
 from exchange.indicators.readers import read
 from exchange.indicators.warninglists import Mode, shipped_folder
 from exchange.indicators.warninglists.lists import by_name
+from exchange.local.alliance import found
 from exchange.store import Store
 from exchange.store.warninglists import set_modes
 

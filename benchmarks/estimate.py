@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
 from benchmarks.runs import in_child, peak_mib, random_rows, size, whole_run
 from crypto.psi import DISCOVERED, Params
 from crypto.psi.base import ITEM_BYTES
 from crypto.rows import Rows
 from crypto.sketch import sketch
+from exchange.bench import machine
 
 ESTIMATE = DISCOVERED["estimate"]
 AT_MOST_S = 1.0

@@ -21,9 +21,9 @@ import bloom_filter2
 import numpy as np
 import rbloom
 
-from benchmarks import machine
 from crypto.filters import HEAD_BYTES, Bloom, Delta, Golomb, Sorted
 from crypto.rows import Rows
+from exchange.bench import machine
 from exchange.interchange.bloom_filter2 import BloomFilter2
 from exchange.interchange.dcso import DcsoFilter
 

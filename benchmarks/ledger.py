@@ -18,7 +18,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from benchmarks import machine
+from exchange.bench import machine
 from exchange.store.ledger import Draft, LedgerReader, LedgerStore
 
 _KEY = Ed25519PrivateKey.generate()

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
 from benchmarks.environment import interpreter
 from benchmarks.runs import in_child, random_rows, size
 from benchmarks.sum import fastest
 from crypto import _native
 from crypto.secagg import ring, shamir
+from exchange.bench import machine
 
 PEER = "flwr==1.42.0"
 WORDS = (10**5, 10**6)

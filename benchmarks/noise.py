@@ -8,9 +8,9 @@ import argparse
 import json
 from typing import Any
 
-from benchmarks import machine
 from benchmarks.runs import timed
 from crypto.secagg.noise import MOST_SCALE, Noise
+from exchange.bench import machine
 
 WORDS = 1_000_000
 CALLS = 5

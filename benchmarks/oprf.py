@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import describe, facts
 from benchmarks.runs import in_child, random_rows, timed
 from crypto import group, hashing, oprf, rows
 from crypto.oprf import Mode
 from crypto.rows import Rows
+from exchange.bench.machine import describe, facts
 
 RUNS = 5
 ROWS_PER_ITEM = 16

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
 from benchmarks.environment import interpreter
 from benchmarks.runs import on_one_core, peak_mib, random_rows, size, whole_run
 from crypto import elgamal
 from crypto.psi import DISCOVERED, Params, Total
 from crypto.psi.sum import MAX_VALUE
+from exchange.bench import machine
 
 SUM = DISCOVERED["sum"]
 PEERS = {

@@ -69,3 +69,8 @@ def draw_scalars(rng: Rng, count: int) -> bytes | None:
         if _native.oprf_usable(draws):
             return draws
     raise ParameterError("the rng gives nothing but zeros")
+
+
+def backend() -> str:
+    """Name of the instructions that compute in the group on this machine: ``avx2``, ``portable``, ..."""
+    return _native.group_backend()

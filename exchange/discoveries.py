@@ -1,6 +1,7 @@
 """Discoveries at a node: its parts in those of others, and its own part, built out of its home."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from exchange.config import Home
 from exchange.disclosure import Desk
@@ -19,8 +20,12 @@ from exchange.store.discovery.tables import open_tables
 def office(home: Home, alliance: Alliance, desk: Desk) -> Office:
     """Where a node's parts are done; who has one is reached as a peer, our own node too."""
 
-    def reach(member: str) -> DiscoveryLine:
-        return DiscoveryLine(alliance, member, alliance.address(member), idle_s=home.settings.limits.idle_s)
+    @asynccontextmanager
+    async def reach(member: str) -> AsyncIterator[DiscoveryLine]:
+        address = alliance.address(member)
+        async with DiscoveryLine(alliance, member, address, idle_s=home.settings.limits.idle_s) as line:
+            await line.hello()  # newer rosters, and the proof of who it is: TLS shows a name alone
+            yield line
 
     return Office(desk, alliance.current, reach)
 

@@ -108,9 +108,17 @@ class PeerUnavailable(PeerError):
 
 
 class PeerRefused(PeerError):
-    """The peer said no, with a code: its policy, its roster, or its limits."""
+    """The peer said no, with a code: its policy, its roster, or its limits.
+
+    Attributes:
+        peer: who, or ``""`` where the text alone says it.
+    """
 
     default_code = "peer-refused"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str = "", peer: str = "") -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.peer = peer
 
 
 class PeerMisbehaved(PeerError):

@@ -57,16 +57,24 @@ LEAKS = MappingProxyType(
     {
         "helpers": "Each key helper learns how many new items a member asks about, padded to a size class,"
         " and no item. All helpers together can guess items.",
-        "relay": "The relay learns who takes part, when, and how many records each sends, padded as well.",
+        "relay": "The relay learns who takes part, when, and how many records each sends, padded as well; and"
+        " of how many items at least as many members hold as the threshold says.",
         "counter": "The counter learns how many members hold each tag, also below the threshold, which"
         " anonymous batches hold it, and the padded size of each. It cannot tell of what item a tag is.",
         "members": "A member learns which of its own items at least as many members hold as the threshold"
-        " says, and how many do; and of how many items that is true in all.",
-        "counter and relay": "Counter and relay together learn which member sent which batch.",
+        " says, and how many do, by the counter's word; and of how many items that is true in all.",
+        "counter and relay": "Counter and relay together learn which member sent which batch. They can read"
+        " every copy of a sealed batch until the counter deletes its key, when the epoch ends.",
         "counter and a helper": "The counter and a key helper together can tell batches by their size, where"
         " no two members are of one size.",
         "counter and a member": "The counter and a member together learn how many members hold each item"
-        " that the member holds, or guesses within its quota, and in which anonymous batches it is.",
+        " that the member holds, or guesses within its quota, and in which anonymous batches it is, also"
+        " below the threshold; of a report that the member knows, which of them hold the item as its copy.",
+        "members together": "Members that are one fewer than the threshold says, and put in their guesses,"
+        " learn which of these somebody else holds.",
+        "members and relay": "Together with the relay, which can leave batches out, they learn it of as few"
+        " others as may be counted with them, and by leaving out others another time, of fewer. A key helper"
+        " or a counter that announces other keys to some can part members from the rest in the same way.",
         "helpers and counter": "All key helpers and the counter together learn which anonymous batches hold"
         " any item that they can guess, until the helpers delete their keys.",
     }

@@ -59,14 +59,23 @@ LEAKS = MappingProxyType(
     {
         "helpers": "Each key helper learns how many new items a member asks about, padded to a size class,"
         " and no item. All helpers together can guess items.",
-        "relay": "The relay learns who takes part, and when. All send the same number of bytes.",
+        "relay": "The relay learns who takes part, and when, and how many places of the tables show an item."
+        " All send the same number of bytes.",
         "counter": "The counter learns of how many items at least as many members as the threshold says are"
         " holders, and which anonymous batches hold each of them. It learns nothing of any other item.",
         "members": "A member learns which of its own items at least as many members hold as the threshold"
-        " says, and how many do; and of how many items that is true in all.",
-        "counter and relay": "Counter and relay together learn which member sent which batch.",
+        " says, and how many do; and how many places of the tables show an item, which is a bound of how many"
+        " items that is true of in all.",
+        "counter and relay": "Counter and relay together learn which member sent which batch. They can read"
+        " every copy of a sealed batch until the counter deletes its key, when the epoch ends.",
         "counter and a member": "The counter and a member together learn how many members hold each item"
-        " that the member holds, or guesses within its quota, also below the threshold.",
+        " that the member holds, or guesses within its quota, and in which anonymous batches it is, also"
+        " below the threshold.",
+        "members together": "Members that are one fewer than the threshold says, and put in their guesses,"
+        " learn which of these somebody else holds.",
+        "members and relay": "Together with the relay, which can leave batches out, they learn it of as few"
+        " others as may be counted with them, and by leaving out others another time, of fewer. A key helper"
+        " or a counter that announces other keys to some can part members from the rest in the same way.",
         "helpers and counter": "All key helpers and the counter together learn which anonymous batches hold"
         " any item that they can guess, until the helpers delete their keys.",
     }

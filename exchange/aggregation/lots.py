@@ -83,7 +83,9 @@ def draw(reachable: Collection[str], *, alliance: str, before: bytes, day: int) 
         raise ConfigError(
             f"lots need {LEAST_MEMBERS} members with an address in the roster, there are {len(reachable)}",
             code="too-few-members",
-            hint="name them: --relay MEMBER --counter MEMBER --helper MEMBER --helper MEMBER",
+            hint="does `cosight alliance roster` lack members? take up the newest approval: cosight alliance"
+            " join APPROVAL; do they lack addresses? an administrator runs: cosight alliance change --address"
+            " MEMBER=HOST:PORT; or name the parts: --relay, --counter, and --helper twice",
         )
     lot = [alliance, before]
     helpers = _ranked(reachable, [*lot, epoch_of(day), "helpers"])[:HELPERS]

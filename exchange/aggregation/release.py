@@ -83,6 +83,17 @@ def release(opening: Opening, vector: NDArray[Any], survivors: int) -> Released:
     return _counts(opening, words) if opening.noise is None else _noisy(opening, words, survivors)
 
 
+def released_from(opening: Opening) -> int:
+    """Return how many have to have seen an entry for its number to be released more often than not.
+
+    Without noise those are the reporters, always. Noise takes away as often as it adds, so with it these are
+    as many as the smallest number that is released; that can be more than there are members.
+    """
+    if opening.noise is None:
+        return opening.reporters
+    return budget.least(opening.reporters, opening.noise, len(opening.members))
+
+
 def _counts(opening: Opening, words: NDArray[np.int64]) -> Released:
     own = words[:, OWN]
     voices = own + np.count_nonzero(words[:, OWN + 1 :], axis=1)

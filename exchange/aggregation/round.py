@@ -32,7 +32,8 @@ MAX_MEMBERS = 100
 MAX_ROUND_BYTES = 1 << 14
 LEAST_THRESHOLD = 2
 MAX_LARGEST = 1 << 22
-_FIRST = date(1970, 1, 1)
+FIRST_DAY = date(1970, 1, 1)
+"""Days and epochs are counted from here."""
 
 
 class Learns(StrEnum):
@@ -151,9 +152,10 @@ class Round:
         except ValueError as e:
             raise SessionRefused(f"the discovery is malformed: {e}") from e
 
-    def asked(self) -> dict[str, Any]:
-        """What an entry of a ledger says that is asked."""
-        day = (_FIRST + timedelta(days=self.day)).isoformat()
+    def asked(self, us: str) -> dict[str, Any]:
+        """What an entry in the ledger of a member says that is asked, and of its own parts."""
+        parts = sorted(self.parts.of(us))
+        day = (FIRST_DAY + timedelta(days=self.day)).isoformat()
         purpose = labels.DISCOVERY_PURPOSE.encode() + b"\0" + self.purpose.encode()
         return {
             "measure": DISCOVER,
@@ -163,8 +165,11 @@ class Round:
             "last": day,
             "members": len(self.members),
             "threshold": self.threshold,
+            "plan": self.plan.hex(),
+            "visibility": str(self.learns),
+            "protocol": "atr-1s" if self.largest else "atr-1",
             "minimum": self.minimum,
-        }
+        } | ({"parts": parts} if parts else {})
 
     def check(self, roster: Roster, now: datetime) -> None:
         """Check it against the roster in force and the day.
@@ -181,17 +186,25 @@ class Round:
             raise SessionRefused("the discovery is for another day")
 
 
+def fewest(members: int, threshold: int) -> int:
+    """The fewest batches that should be counted, whatever is stated: one more than must hold an item.
+
+    Of an item that as many hold as have come, everybody knows who does.
+    """
+    return min(members, max(LEAST_MEMBERS, threshold + 1))
+
+
 def usual_minimum(members: int, threshold: int) -> int:
     """The fewest batches that are counted, where nobody states it: of more than two thirds of the members.
 
     So no two sets of batches are counted under one plan, as long as one helper gives each member one token.
     """
-    return max(LEAST_MEMBERS, threshold, two_thirds(members))
+    return max(fewest(members, threshold), two_thirds(members))
 
 
 def day_of(now: datetime) -> int:
     """Days since 1970-01-01, UTC."""
-    return (now.astimezone(UTC).date() - _FIRST).days
+    return (now.astimezone(UTC).date() - FIRST_DAY).days
 
 
 _KINDS: dict[str, type] = {

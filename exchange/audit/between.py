@@ -77,8 +77,8 @@ class Between:
 
     def _runs(self, ours: Exam, theirs: Exam) -> None:
         """Everybody that counted in a run has the same result of it, from the same members."""
-        for session, (result, seq) in ours.tallies.items():
-            other, at = theirs.tallies.get(session, (result, None))
+        for session, (result, seq) in ours.runs.tallies.items():
+            other, at = theirs.runs.tallies.get(session, (result, None))
             if other != result:
                 what = f"the run has another result than that of entry {seq} of {ours.log.member}"
                 self._problem(theirs, at, what)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from exchange.audit import sequence
 from exchange.audit.bases import Bases
 from exchange.audit.decisions import Decisions
+from exchange.audit.helping import Helping
 from exchange.audit.log import Log
 from exchange.audit.manifest import NAME, Manifest
 from exchange.audit.papers import FOLDER, LEAVES, Found, Papers, misnamed, name_of
@@ -63,7 +64,7 @@ class Exam:
         log: what the entries say.
         witness: what they say of other logs.
         commitments: the member's own, by epoch: its root in hex and its size class.
-        tallies: hash of the tally of each run that it counted in, in hex, and the entry that says so.
+        runs: what the entries say of runs with the alliance.
     """
 
     def __init__(
@@ -73,7 +74,6 @@ class Exam:
         self.problems: list[Finding] = []
         self.warnings: list[Finding] = []
         self.commitments: dict[int, tuple[str, int]] = {}
-        self.tallies: dict[str, tuple[str, int]] = {}
         self.witness = Witness()
         self._files = files
         self._progress = progress
@@ -84,6 +84,7 @@ class Exam:
         self._entries = Entries(self._log_key())
         documents = {p.removeprefix(f"{FOLDER}/"): files[p] for p in files if p.startswith(f"{FOLDER}/")}
         self.log = Log(self._member(), self._rosters, documents, self._notes, self._entries.history)
+        self.runs, self._helping = RunPapers(self.log), Helping()
         self._add((file, None, what) for file, what in self._rosters.problems)
         if self._rosters.by_epoch and self._rosters.entry(self._member()) is None:
             newest = roster_file(len(self._rosters.by_epoch))
@@ -148,8 +149,7 @@ class Exam:
     def _read_log(self, blamed: dict[str, str]) -> None:
         roots, whole = Roots(None), Findings()
         papers, receipts, decisions = Papers(self.log), Receipts(self.log), Decisions(self.log)
-        seals, bases, runs = Seals(self.log), Bases(self.log), RunPapers(self.log)
-        self.tallies = runs.tallies
+        seals, bases, runs = Seals(self.log), Bases(self.log), self.runs
         faults: dict[str, list[tuple[str, int | None, str]]] = {sort: [] for sort in _SORTS}
         for body, note in paired(self._bodies, _stored(self._notes), whole):
             leaf = self._entries.entry(body, note)
@@ -160,6 +160,7 @@ class Exam:
             faults["papers"] += _at(leaf, papers.entry(leaf, session))
             faults["seals"] += _at(leaf, seals.entry(leaf, note))
             faults["runs"] += _at(leaf, runs.entry(leaf))
+            self._helping.entry(leaf)
             faults["bases"] += _at(leaf, ((LEAVES, what) for what in bases.entry(leaf, session)))
             faults["receipts"] += _at(leaf, ((LEAVES, what) for what in receipts.entry(leaf, session)))
             faults["witness"] += _at(leaf, ((LEAVES, what) for what in self.witness.entry(leaf)))
@@ -205,10 +206,12 @@ class Exam:
             for s in sessions
             if not s.result
         )
+        runs = self.log.history.runs
         self._warn(
             (None, f"the run {run.session[:16]} has no end: it goes on, or was cut off")
-            for run in self.log.history.runs.going()
+            for run in (*runs.going(), *runs.convening())
         )
+        self._warn(self._helping.kept(self._entries.time) if self._entries.time else ())
         self._warn(
             (s.intent.seq, "the session has no receipt")
             for s in sessions if s.result and s.agreement and not s.receipt

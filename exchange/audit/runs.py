@@ -3,10 +3,13 @@
 In which order their entries stand, and that no window is counted twice, are rules of the log itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
 from exchange.aggregation import entries
 from exchange.aggregation.opening import Opening
+from exchange.aggregation.round import Round
 from exchange.aggregation.tally import Tally
 from exchange.audit.log import Log
 from exchange.audit.papers import LEAVES, Found, name_of
@@ -15,6 +18,7 @@ from exchange.errors import PeerMisbehaved
 from exchange.identity.roster import Roster
 from exchange.ledger.leaf import RUNS, Kind, Leaf
 from exchange.ledger.runs import DISCOVER, Runs
+from exchange.policy import Decision, Policy, discovery
 from exchange.policy.aggregation import Convening, Together, decide
 
 _NOTE = "what the entry says of the run is not what its opening says"
@@ -26,6 +30,7 @@ class RunPapers:
     Attributes:
         named: hashes of the documents that entries of runs name.
         tallies: by run, its result and survivors as one text, and the entry that says so.
+        signed: by run, whose signatures stand on its tally, all of them checked.
     """
 
     def __init__(self, log: Log) -> None:
@@ -34,6 +39,7 @@ class RunPapers:
         self._decided: dict[str, list[Leaf]] = {}
         self.named: set[str] = set()
         self.tallies: dict[str, tuple[str, int]] = {}
+        self.signed: dict[str, frozenset[str]] = {}
 
     def entry(self, leaf: Leaf) -> Iterator[Found]:
         """Look at one entry."""
@@ -45,13 +51,18 @@ class RunPapers:
         self._runs.admit(leaf)  # what is wrong with its place is said where the order is looked at
         if leaf.kind in {Kind.CONVENED, Kind.JOINED}:
             if leaf.what["measure"] == DISCOVER:
-                yield from self._discovery(leaf)
+                yield from self._discovery(leaf, before)
             else:
                 yield from self._opened(leaf, before)
             return
+        if leaf.kind is Kind.BROUGHT and (found := self._log.round(leaf.session)) is not None:
+            yield from self._may_search(leaf, found, before)
         opening = self._log.opening(leaf.session)
         if opening is not None:
             yield from self._later(leaf, opening)
+        discovery = self._log.round(leaf.session)
+        if discovery is not None and not set(leaf.blamed) <= set(discovery.members):
+            yield LEAVES, "somebody is blamed who is not in the run"
 
     def _opened(self, leaf: Leaf, before: Runs) -> Iterator[Found]:
         self.named.add(leaf.session)
@@ -74,46 +85,59 @@ class RunPapers:
         if leaf.kind is Kind.JOINED:
             yield from self._allowed(leaf, opening, before)
 
-    def _discovery(self, leaf: Leaf) -> Iterator[Found]:
-        """What was agreed on in a discovery is there, and is what the entry says; the policy was in force."""
+    def _discovery(self, leaf: Leaf, before: Runs) -> Iterator[Found]:
+        """What was agreed on in a discovery is there, and is what the entry says; our policy let us join."""
         self.named.add(leaf.session)
         found = self._log.round(leaf.session)
         if found is None:
             yield name_of(leaf.session), "what a discovery was agreed on is missing, or is none"
             return
-        if any(leaf.what.get(name) != value for name, value in found.asked().items()):
+        if any(leaf.what.get(name) != value for name, value in found.asked(self._log.member).items()):
             yield LEAVES, "what the entry says of the discovery is not what was agreed on"
         if leaf.peer not in {"", found.parts.relay}:
             yield LEAVES, "the discovery was joined with somebody who does not relay it"
         roster = self._log.rosters.at(found.roster_epoch)
         if roster is None or roster.hash != found.roster_hash or tuple(roster.by_id) != found.members:
             yield LEAVES, "the discovery names a roster that is not in the export"
-        if leaf.kind is Kind.JOINED and leaf.what.get("policy") != self._log.history.policy:
-            yield LEAVES, "the discovery names no policy that is in force"
+        if leaf.kind is Kind.JOINED:
+            yield from self._may_search(leaf, found, before)
+
+    def _may_search(self, leaf: Leaf, of: Round, before: Runs) -> Iterator[Found]:
+        """The same as ``_allowed`` of a discovery: when it is joined, and when our batch leaves."""
+        asked = discovery.Searching(of=of, us=self._log.member, **self._here())
+        others = {of.parts.relay, of.parts.counter, *of.parts.helpers} - {self._log.member}
+        found = {name: quarantine_of(self._decided.get(name, ())) for name in others}
+        history = discovery.Before(before, {name: reason for name, reason in found.items() if reason})
+        yield from self._judged(leaf, lambda policy, now: discovery.decide(policy, asked, history, now))
 
     def _allowed(self, leaf: Leaf, opening: Opening, before: Runs) -> Iterator[Found]:
         """The policy that is named was in force, and lets the run be joined, from the entries before it."""
+        asked = Convening(
+            opening=opening,
+            us=self._log.member,
+            given_up={c.hex(): o for c in opening.abandons if (o := self._log.opening(c.hex())) is not None},
+            **self._here(),
+        )
+        history = Together(before, quarantine_of(self._decided.get(leaf.peer, ())))
+        yield from self._judged(leaf, lambda policy, now: decide(policy, asked, history, now))
+
+    def _judged(self, leaf: Leaf, decided: Callable[[Policy, datetime], Decision]) -> Iterator[Found]:
+        """The policy that an entry names was in force, and allowed what it says."""
         name = str(leaf.what.get("policy", ""))
         self.named.add(name)
         policy = self._log.policy(name)
         if policy is None or name != self._log.history.policy:
             yield LEAVES, "the run names no policy that is in force"
             return
-        asked = Convening(
-            opening=opening,
-            us=self._log.member,
-            roster_epoch=self._log.history.epoch,
-            roster_hash=self._hash_in_force(),
-            given_up={c.hex(): o for c in opening.abandons if (o := self._log.opening(c.hex())) is not None},
-        )
-        history = Together(before, quarantine_of(self._decided.get(leaf.peer, ())))
-        decision = decide(policy, asked, history, moment(leaf.time))
+        decision = decided(policy, moment(leaf.time))
         if not decision.allowed:
             yield LEAVES, f"the policy in force refuses this run, by {decision.rule}"
 
-    def _hash_in_force(self) -> bytes:
-        roster = self._log.rosters.at(self._log.history.epoch)
-        return b"" if roster is None else roster.hash
+    def _here(self) -> dict[str, Any]:
+        """The roster in force, as it is asked for."""
+        epoch = self._log.history.epoch
+        roster = self._log.rosters.at(epoch)
+        return {"roster_epoch": epoch, "roster_hash": b"" if roster is None else roster.hash}
 
     def _roster(self, opening: Opening) -> Roster | None:
         roster = self._log.rosters.at(opening.roster_epoch)
@@ -128,11 +152,8 @@ class RunPapers:
                 yield LEAVES, "more went in than the dictionary of the run has"
         elif leaf.kind is Kind.COUNTED:
             yield from self._counted(leaf, opening)
-        elif leaf.kind is Kind.BROKEN:
-            culprits = leaf.fields.get("culprits", [])
-            assert isinstance(culprits, list)  # the schema says so
-            if not set(culprits) <= {*opening.members, opening.coordinator}:
-                yield LEAVES, "somebody is blamed who is not in the run"
+        if not set(leaf.blamed) <= {*opening.members, opening.coordinator}:
+            yield LEAVES, "somebody is blamed who is not in the run"
 
     def _counted(self, leaf: Leaf, opening: Opening) -> Iterator[Found]:
         name = str(leaf.what.get("tally", ""))
@@ -151,6 +172,8 @@ class RunPapers:
             yield LEAVES, "the result is one that this member is no part of"
         if fault := self._signatures(tally, opening):
             yield LEAVES, fault
+        else:
+            self.signed[leaf.session] = frozenset(opening.members[place] for place in tally.signatures)
 
     def _signatures(self, tally: Tally, opening: Opening) -> str:
         roster = self._roster(opening)

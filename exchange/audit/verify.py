@@ -25,6 +25,10 @@ class Examined:
         leaves: number of entries.
         sessions: number of sessions with an intent.
         receipts: how many of them have a receipt.
+        runs: number of runs with the alliance that were joined or convened.
+        discoveries: how many of them looked for what many hold.
+        tallies: how many results of the others were checked with all their signatures.
+        signers: whose signatures these were.
         time: when the export was made, by its own account.
     """
 
@@ -35,6 +39,10 @@ class Examined:
     leaves: int
     sessions: int
     receipts: int
+    runs: int
+    discoveries: int
+    tallies: int
+    signers: frozenset[str]
     time: str
 
 
@@ -77,7 +85,7 @@ def audit(
 
 
 def _examined(exam: Exam) -> Examined:
-    sessions = exam.log.sessions.values()
+    sessions, runs, signed = exam.log.sessions.values(), exam.log.history.runs, exam.runs.signed
     return Examined(
         folder=exam.folder,
         member=exam.log.member,
@@ -86,5 +94,9 @@ def _examined(exam: Exam) -> Examined:
         leaves=exam.leaves,
         sessions=len(sessions),
         receipts=sum(1 for session in sessions if session.receipt is not None),
+        runs=len(runs.sessions),
+        discoveries=len(runs.discoveries),
+        tallies=len(signed),
+        signers=frozenset().union(*signed.values()),
         time="" if exam.manifest is None else exam.manifest.time,
     )

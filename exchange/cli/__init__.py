@@ -30,6 +30,7 @@ TRY, SET_UP, SHARE, ACCOUNT = "See it work", "Set up", "Share", "Account for it"
 MODULES = {
     "demo": "demo",
     "psi": "psi",
+    "bench": "bench",
     "canon": "canon",
     "init": "membership",
     "import": "import_",

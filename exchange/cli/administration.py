@@ -144,7 +144,7 @@ def _publish(alliance: Alliance, signed: SignedRoster, chosen: Path | None, as_j
     def show() -> None:
         if complete:
             say(f"roster {epoch} is in force here; approval written to ", (str(out), "bold"))
-            say("send it to the newcomer, if there is one; nodes pass it on when they greet each other")
+            say("send it to the newcomer, if there is one; nodes pass it on when one dials the other")
         else:
             say(
                 f"proposal for roster {epoch} written to ",

@@ -12,12 +12,12 @@ import typer
 from exchange.agreement import Rung
 from exchange.cli import TRY, app
 from exchange.cli.demo_alliance import count_together
-from exchange.cli.local import found, serving, take_in
 from exchange.cli.match import as_result, held_types
 from exchange.cli.output import JsonOption, emit, say, size, stdout, steps, table
 from exchange.config import Home
 from exchange.data import samples
 from exchange.disclosure import Outcome, Wish
+from exchange.local.alliance import found, serving, take_in
 from exchange.node import Node
 from exchange.store.home import verify_ledger
 

@@ -12,13 +12,13 @@ from typing import Any
 from crypto.secagg.base import Step
 from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import Measure, Opening
-from exchange.cli.local import command, found, serving, take_in
 from exchange.cli.output import emit, say, stdout, steps, table
 from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.data import alliance_samples
 from exchange.indicators import Indicator
 from exchange.indicators.readers import read
+from exchange.local.alliance import command, found, serving, take_in
 from exchange.node import Node
 from exchange.store.aggregations import Aggregations
 from exchange.store.home import verify_ledger

@@ -25,7 +25,9 @@ _MAX_RESULT_BYTES = 512 << 20
 
 @app.command(rich_help_panel=SHARE)
 def export(
-    result: Annotated[Path, typer.Argument(help="What cosight match --json printed; - for standard input.")],
+    result: Annotated[
+        Path, typer.Argument(help="What match --json or discover --json printed; - for standard input.")
+    ],
     form: Annotated[
         Format | None,
         typer.Option("--format", metavar="FORM", help="stix, misp or csv; by the end of --out, else stix."),
@@ -42,7 +44,7 @@ def export(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the result of a match for other tools: what we and the peer say, under the markings of both."""
+    """Write what a match or a discovery found for other tools, under the markings of its sources."""
     if as_json and out is None:
         raise typer.BadParameter("standard output has one JSON object: say --out FILE", param_hint="--json")
     floor, ceiling = marking(tlp, "--tlp"), marking(tlp_ceiling, "--tlp-ceiling")
@@ -101,7 +103,7 @@ def selection(
         said = store.held(result.items)
     finally:
         store.close()
-    attribution = home_policy(home)[1].attribution(result.peer)
+    attribution = home_policy(home)[1].attribution(result.peer) if result.peer else "must-not"
     named = attribution != "must-not"
     made = select(result, said, member=home.member, now=utc_now(), floor=floor, ceiling=ceiling, named=named)
     if attribution == "must" and made.about_peer is None:
@@ -137,7 +139,7 @@ def show_selected(selected: Export) -> None:
     if selected.peer_left_out:
         left = reasons(selected.peer_left_out)
         say(f"what {selected.peer} says is left out: {left}", style="yellow", on=stderr)
-    if selected.about_peer is None:
+    if selected.peer and selected.about_peer is None:
         say(f"{selected.peer} is not named: that would be AMBER", style="dim", on=stderr)
 
 

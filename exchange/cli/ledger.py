@@ -63,13 +63,15 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
         "leaves": found.leaves,
         "sessions": found.sessions,
         "open_intents": list(found.open_intents),
+        "runs": found.runs,
+        "open_runs": list(found.open_runs),
         "problems": [{"seq": p.seq, "what": p.what} for p in found.problems],
         "warnings": [{"seq": p.seq, "what": p.what} for p in found.warnings],
     }
 
     def print_it() -> None:
         verdict = ("verified", "bold green") if found.ok else ("does not verify", "bold red")
-        say(verdict, f": {found.leaves:,} entries, {found.sessions:,} sessions")
+        say(verdict, f": {found.leaves:,} entries, {found.sessions:,} sessions, {found.runs:,} runs")
         for p in found.problems:
             say(("  problem ", "red"), f"{_place(p.seq)}: {p.what}")
         for p in found.warnings:
@@ -79,6 +81,8 @@ def verify(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
                 ("  open ", "yellow"),
                 f"session {session[:16]} has an intent and no result: running, or cut off",
             )
+        for run in found.open_runs:
+            say(("  open ", "yellow"), f"run {run[:16]} has no end: it goes on, or was cut off")
 
     emit(as_json, result, print_it)
     if not found.ok:

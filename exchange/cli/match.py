@@ -13,7 +13,6 @@ from crypto.psi import DISCOVERED, PROTOCOLS, Output
 from exchange.agreement import Rung
 from exchange.cli import SHARE, app
 from exchange.cli.home import check_purpose, open_home
-from exchange.cli.lines import Lines
 from exchange.cli.output import (
     DEFAULT_HOME,
     HomeOption,
@@ -32,9 +31,11 @@ from exchange.disclosure.desk import Delta
 from exchange.errors import ConfigError, CosightError
 from exchange.export import MatchResult
 from exchange.indicators import IndicatorType
+from exchange.local.lines import Lines
 from exchange.node import Node
 from exchange.planning import AUTO, Plan
 from exchange.policy import EVERYTHING, Condition
+from exchange.together.closing import close
 
 TYPES = ", ".join(IndicatorType)
 
@@ -67,6 +68,7 @@ def serve(
 
     async def run() -> None:
         with Node(open_home(home), items=items) as node:
+            close(node)
             stop = asyncio.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)

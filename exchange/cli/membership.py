@@ -74,6 +74,13 @@ def create(
     Alliance.begin(here, [genesis.encode()])
     headline = f"{name} is founded; its root key is {here.key_file(ROOT_KEY)}: back it up, keep it offline"
     _report(Alliance(here, own, utc_now), as_json, headline)
+    if address is None and not as_json:
+        change = f"cosight alliance change --address {here.member}=HOST:PORT"
+        say(
+            "nobody is told where this node is reached: to be dialled, or drawn in a discovery, run",
+            style="dim",
+        )
+        say(f"        {change}")
 
 
 @alliance_app.command()

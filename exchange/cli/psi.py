@@ -18,15 +18,16 @@ import typer
 from crypto import session
 from crypto.psi import DISCOVERED, Brings, Output, Params, Protocol, Reveals
 from exchange.agreement import Rung, size_class
-from exchange.cli import TRY, app, local
+from exchange.cli import TRY, app
 from exchange.cli.home import check_writable
-from exchange.cli.lines import Lines
-from exchange.cli.local import BANDS, EPSILON_MILLI, LABEL_BYTES, serving
 from exchange.cli.output import JsonOption, emit, say, size, waiting
 from exchange.cli.results import as_found, in_words
 from exchange.config import write_atomic
 from exchange.disclosure import Found, Wish, found_of
 from exchange.indicators import IndicatorType
+from exchange.local import alliance
+from exchange.local.alliance import BANDS, EPSILON_MILLI, LABEL_BYTES, serving
+from exchange.local.lines import Lines
 from exchange.node import Node
 
 SIGHTINGS = "sightings"
@@ -121,7 +122,7 @@ def _over_grpc(protocol: str, a: Path, b: Path) -> tuple[dict[str, Any], Found, 
     async def run() -> tuple[dict[str, Any], Found, bytes]:
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cosight-psi-")))
-            receiver, sender = local.found("psi.local", ("receiver", "sender"), folder)
+            receiver, sender = alliance.found("psi.local", ("receiver", "sender"), folder)
             reading = asyncio.create_task(asyncio.to_thread(read))  # while the child starts
             child = await stack.enter_async_context(serving(sender, "--lines", str(b)))
             ours, read_s = await reading

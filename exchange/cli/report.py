@@ -29,12 +29,18 @@ from exchange.store.ledger import LedgerReader
 from exchange.version import SOFTWARE
 
 _SESSION = re.compile(r"[0-9a-f]{8,64}")
+_RUN = (
+    "session", "roles", "coordinator", "began", "ended", "outcome", "reason", "by", "culprits", "accused",
+    "entered", "withheld", "survivors", "released", "told", "words",
+)  # fmt: skip
+"""What ``--json`` says of a run: more is in the report."""
 _COLOURS = {"good": "bold green", "odd": "bold yellow", "bad": "bold red"}
 _MAX_RESULT_BYTES = 512 << 20
 SessionArgument = Annotated[
-    str | None, typer.Argument(metavar="[SESSION]", help="The session's id, or its first 8 or more digits.")
+    str | None,
+    typer.Argument(metavar="[SESSION]", help="The id of a session or run, or its first 8 or more digits."),
 ]
-PeerOption = Annotated[str | None, typer.Option(help="All sessions with this member.")]
+PeerOption = Annotated[str | None, typer.Option(help="All sessions and runs with this member.")]
 DayOption = Annotated[str | None, typer.Option(metavar="DAY", help="From this day on, such as 2026-03-01.")]
 UntilOption = Annotated[str | None, typer.Option(metavar="DAY", help="Up to this day, itself included.")]
 
@@ -60,7 +66,7 @@ def report_(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Report what was disclosed: of one session, with one member, or over a period."""
+    """Report what was disclosed: of one session or run, with one member, or over a period."""
     chosen = [session, peer, since, until]
     if check is not None:
         if any(chosen) or any((html, pdf, out, result)):
@@ -99,6 +105,8 @@ def as_summary(made: Made) -> dict[str, Any]:
         "digest": made.digest,
         "scope": scope,
         "sessions": len(made.content["sessions"]),
+        "runs": [{name: run[name] for name in _RUN} for run in made.content["together"]],
+        "liars": made.content["liars"],
         "entries": integrity["entries"],
         "checkpoint": {"size": integrity["size"], "root": integrity["root"]},
         "unshown": report.unshown(made.json),
@@ -122,8 +130,7 @@ def _scope(home: Home, session: str | None, peer: str | None, since: str, until:
     if not _SESSION.fullmatch(session):
         raise typer.BadParameter("8 to 64 digits of 0-9 and a-f are needed", param_hint="SESSION")
     with LedgerReader.open_read_only(home.ledger_file) as reader:
-        found, other = report.find(reader, session)
-    return Scope(kind=ScopeKind.SESSION, session=found, peer=other)
+        return report.find(reader, session)
 
 
 def _make(home: Home, own: NodeKeys, scope: Scope, result: Path | None) -> tuple[Made, int]:
@@ -195,8 +202,8 @@ def _show(made: Made, entry: int, written: list[Path]) -> None:
     for name, value in page.summary:
         shown.add_row(name, value)
     console.print(shown)
-    if made.content["scope"]["kind"] == ScopeKind.SESSION:
-        for s in made.content["sessions"]:
+    if made.content["scope"]["kind"] in {ScopeKind.SESSION, ScopeKind.RUN}:
+        for s in made.content["sessions"] + made.content["together"]:
             console.print("\n" + " ".join(s["words"]) + "\n")
     if unshown := report.unshown(made.json):
         say((f"{unshown:,} entries are in it by their hash alone: a peer must not be named", "dim"))

@@ -35,10 +35,16 @@ def as_json_object(found: Audit) -> dict[str, Any]:
         "leaves": sum(one.leaves for one in found.exports),
         "sessions": sum(one.sessions for one in found.exports),
         "receipts": sum(one.receipts for one in found.exports),
+        "runs": sum(one.runs for one in found.exports),
+        "discoveries": sum(one.discoveries for one in found.exports),
+        "tallies": sum(one.tallies for one in found.exports),
+        "signers": sorted(frozenset[str]().union(*(one.signers for one in found.exports))),
         "exports": [
             {
                 "folder": one.folder, "member": one.member, "alliance": one.alliance, "genesis": one.genesis,
-                "leaves": one.leaves, "sessions": one.sessions, "receipts": one.receipts, "time": one.time,
+                "leaves": one.leaves, "sessions": one.sessions, "receipts": one.receipts, "runs": one.runs,
+                "discoveries": one.discoveries, "tallies": one.tallies, "signers": sorted(one.signers),
+                "time": one.time,
             }
             for one in found.exports
         ],
@@ -58,6 +64,9 @@ def _show(found: Audit) -> None:
             f" of {one.alliance or 'no alliance'}, exported {one.time[:19]}: ",
         )
         say(f"  {one.leaves:,} entries, {one.sessions:,} sessions, {one.receipts:,} with a receipt")
+        if one.runs:
+            found_by = f"{one.runs:,} runs with the alliance, {one.discoveries:,} of them discoveries"
+            say(f"  {found_by}: {one.tallies:,} results checked, signed by {len(one.signers):,} members")
         if one.genesis:
             say((f"  first roster {one.genesis}: compare it with the alliance's", "dim"))
     say(("verified", "bold green") if found.ok else ("does not verify", "bold red"))

@@ -12,48 +12,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from time import monotonic
-from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from crypto.errors import Blamed, CryptoError, ProtocolError, TooFew
 from crypto.secagg import ring
 from crypto.secagg.base import Setup, Step
 from crypto.secagg.coordinator import Coordinator
 from crypto.session import Message
 from exchange import wire
 from exchange.aggregation.opening import Opening
-from exchange.aggregation.tally import Tally
-from exchange.counting.run import Arriving, Run, again, chunk_of, due, room, taken
-from exchange.counting.world import (
-    PROTOCOL,
-    Closing,
-    Contributed,
-    Convened,
-    Convening,
-    Counted,
-    Ending,
-    Folder,
-    Progress,
-)
+from exchange.counting.run import Arriving, Run, chunk_of, due, room
+from exchange.counting.steps import Books, Steps
+from exchange.counting.world import PROTOCOL, Contributed, Convened, Convening, Folder, Progress
 from exchange.disclosure.drive import in_thread, to_its_end
-from exchange.errors import CosightError, PeerMisbehaved, SessionRefused, StoreError
+from exchange.errors import CosightError, SessionRefused, StoreError
 
 log = logging.getLogger(__name__)
 MAX_LISTED = 64
 IDLE_S = 600
 """How long a run that is over stays in memory after somebody asked about it."""
-
-
-class Books(Protocol):
-    """What of it is written into our ledger."""
-
-    def counted(self, opening: Opening, vector: NDArray[Any], tally: Tally) -> None:
-        """A run came to its end."""
-
-    def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
-        """It did not, why, and who is to blame."""
+MAX_OVER = 4
+"""So many of them at most: their members could ask for all that there were in a week."""
 
 
 class Coordinating:
@@ -75,7 +52,7 @@ class Coordinating:
     ) -> None:
         self._store = store
         self._setup = setup
-        self._books = books
+        self._steps = Steps(books, clock)
         self._clock = clock
         self._runs: dict[bytes, Run] = {}
         self._openings: dict[bytes, Opening] = {}
@@ -100,8 +77,8 @@ class Coordinating:
         Raises:
             SessionRefused: there is none of this name for this member.
         """
-        run, _ = await self._run(peer, session)
-        return await self._convening(session), run.folder
+        folder, _ = await self._folder(peer, session)
+        return await self._convening(session), folder
 
     async def expect(self, peer: str, contributed: Contributed) -> Arriving | None:
         """What a member may send now.
@@ -131,7 +108,7 @@ class Coordinating:
                 ends, or goes on without it.
         """
         # The caller may hang up, which cancels this call: what was begun is ended all the same.
-        with room():
+        with room(), arriving.taken():
             await to_its_end(asyncio.ensure_future(self._take(arriving, message)))
 
     async def _take(self, arriving: Arriving, message: Message) -> None:
@@ -144,7 +121,7 @@ class Coordinating:
             if await in_thread(run.folder.said, contributed.step, position) is not None:
                 raise SessionRefused("a message of this step was taken meanwhile", code="busy")
             with self._as_on_disk(run):
-                fault = await self._accept(run, position, message)
+                fault = await self._steps.accept(run, position, message)
                 if fault is None:
                     body, step = wire.body(PROTOCOL, message), int(run.step)
                     place = step, position, contributed.name, body, contributed.digest
@@ -152,30 +129,10 @@ class Coordinating:
                         raise StoreError("another process of this home coordinates the same aggregation")
                 if run.ending is None:
                     if not run.awaited:
-                        await self._close(run)
+                        await self._steps.close(run)
                     run.notify()
         if fault is not None:
             raise fault
-
-    async def _accept(self, run: Run, position: int, message: Message) -> PeerMisbehaved | None:
-        """Have the scheme take a message; what is to be said of one that it does not take.
-
-        As long as nothing can be opened, who lies ends the run, and it is opened anew without it. After that
-        it would take the window from all: who lies in a message of its own has dropped out.
-        """
-        try:
-            await in_thread(run.coordinator.accept, position, message)
-        except Blamed as e:
-            if run.step < Step.AGREEING:
-                await self._end(run, e.code, e.positions)
-            else:
-                run.faulty.add(position)
-                member = run.opening.members[position]
-                log.warning("aggregation %s goes on without %s: %s", run.opening.name[:16], member, e.code)
-            return PeerMisbehaved(f"{e}", code="blamed")
-        except CryptoError as e:
-            return PeerMisbehaved(f"{e}")
-        return None
 
     @contextmanager
     def _as_on_disk(self, run: Run) -> Iterator[None]:
@@ -251,6 +208,7 @@ class Coordinating:
                 self._faulty.add(context)
             else:
                 self._faulty.discard(context)
+        self._forget_ended()
         if monotonic() - self._expired > IDLE_S:
             self._expired = monotonic()
             for context in await in_thread(self._store.expire, self._clock()):
@@ -265,67 +223,27 @@ class Coordinating:
 
     async def _tick_one(self, context: bytes) -> None:
         run = self._runs.get(context)
-        if run is None:
+        if run is None or run.over:
             return
-        if run.ending is not None or run.step is Step.DONE:
-            if monotonic() - run.used > IDLE_S and not run.turn.locked():
-                del self._runs[context]
+        ended = await in_thread(run.folder.ended)
+        if run.left_s and ended is None:
             return
-        if not run.left_s:
-            async with run.turn:
-                if not run.left_s and run.ending is None and not run.stale:
-                    with self._as_on_disk(run):
-                        await self._close(run)
-                        run.notify()
-
-    async def _close(self, run: Run) -> None:
-        """End a step: who was in it is on the disk before anybody is told."""
-        came = await in_thread(taken, run)
-        closing = Closing(int(run.step), came, self._clock())
-        if not await in_thread(run.folder.close, closing):
-            raise StoreError("another process of this home coordinates the same aggregation")
-        try:
-            await in_thread(run.coordinator.close)
-        except (ProtocolError, TooFew) as e:
-            await self._fail(run, e)
-            return
-        await in_thread(run.tell)
-        log.info("aggregation %s: step %s", run.opening.name[:16], run.step.name)
-        if run.step is Step.DONE:
-            await self._finish(run)
-
-    async def _finish(self, run: Run) -> None:
-        """All is said: on record."""
-        outcome = run.coordinator.outcome
-        assert outcome is not None
-        tally = Tally.of(run.opening.context, outcome)
-        await in_thread(self._books.counted, run.opening, outcome.vector, tally)
-        nothing = np.zeros(run.opening.entries, bool)  # a coordinator puts nothing in, unless as a member
-        await in_thread(run.folder.finish, Counted(outcome.vector, tally, nothing))
-        await in_thread(run.folder.end, Ending("", (), self._clock()))
+        async with run.turn:
+            if run.over or run.stale:
+                return
+            if ended is not None:  # withdrawn, by another process of this home
+                run.ending = ended
+                run.notify()
+            elif not run.left_s:
+                with self._as_on_disk(run):
+                    await self._steps.close(run)
+                    run.notify()
 
     def _drop(self, run: Run) -> None:
         """What is in memory is no longer what is on the disk: the next who asks has it read anew."""
         run.stale = True
         self._runs.pop(run.opening.context, None)
         run.changed.set()
-
-    async def _fail(self, run: Run, error: ProtocolError | TooFew) -> None:
-        """A step cannot be closed: that is the end."""
-        if isinstance(error, Blamed):
-            await self._end(run, error.code, error.positions)
-        else:
-            few = isinstance(error, TooFew)
-            await self._end(run, *(("too-few", tuple(sorted(run.faulty))) if few else ("too-large", ())))
-
-    async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
-        """Break a run off, on record."""
-        run.ending = Ending(code, culprits, self._clock())
-        names = tuple(run.opening.members[position] for position in culprits)
-        log.warning("aggregation %s is broken off: %s %s", run.opening.name[:16], code, ", ".join(names))
-        await in_thread(self._books.broken, run.opening, code, names)
-        await in_thread(run.folder.end, run.ending)
-        run.notify()
 
     async def _run(self, peer: str, session: bytes) -> tuple[Run, int]:
         """A run, and the position of a member in it.
@@ -334,6 +252,14 @@ class Coordinating:
             SessionRefused: there is none of this name, or not for this member; or the disk is full.
             StoreError: its files are damaged.
         """
+        folder, position = await self._folder(peer, session)
+        with room():
+            run = self._runs.get(session) or await self._load(session, folder)
+        run.used = monotonic()
+        return run, position
+
+    async def _folder(self, peer: str, session: bytes) -> tuple[Folder, int]:
+        """Where a run is kept, and the position of a member in it."""
         opening = self._openings.get(session)
         if opening is None:
             await self._look()
@@ -342,10 +268,7 @@ class Coordinating:
         folder = None if position is None else self._store.find(session)
         if position is None or folder is None:
             raise SessionRefused("there is no such aggregation for this member", code="session-unknown")
-        with room():
-            run = self._runs.get(session) or await self._load(session, folder)
-        run.used = monotonic()
-        return run, position
+        return folder, position
 
     async def _load(self, context: bytes, folder: Folder) -> Run:
         async with self._loading:
@@ -355,21 +278,18 @@ class Coordinating:
             setup = await in_thread(self._setup, opening)
             await in_thread(folder.tidy)
             run = Run(opening, folder, setup, Coordinator(setup))
-            run.ending = await in_thread(folder.ended)
-            if run.ending is not None and not run.ending.code:
-                run.ending = None
-            try:
-                await in_thread(again, run)
-                if run.step is Step.DONE and await in_thread(folder.ended) is None:
-                    await self._finish(run)
-            except (ProtocolError, TooFew) as e:
-                if run.ending is None:
-                    await self._fail(run, e)
-            if run.ending is None and run.step is not Step.DONE and not run.awaited:
-                await self._close(run)  # we were killed when all had come, and before we closed the step
-            run.owing = len(run.awaited)
+            await self._steps.resume(run)
             self._runs[context] = run
+            self._forget_ended()
             return run
+
+    def _forget_ended(self) -> None:
+        """Runs that are over are read anew from their files when somebody asks: few are kept at hand."""
+        over = [run for run in self._runs.values() if run.over and not run.turn.locked()]
+        over.sort(key=lambda run: run.used, reverse=True)
+        for place, run in enumerate(over):
+            if place >= MAX_OVER or monotonic() - run.used > IDLE_S:
+                del self._runs[run.opening.context]
 
     async def _look(self) -> None:
         """Take up what was opened since: ``cosight aggregate open`` writes beside us."""

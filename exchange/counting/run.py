@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
 import numpy as np
 
-from crypto.errors import CryptoError
+from crypto.errors import Blamed, CryptoError
 from crypto.rows import Rows
 from crypto.secagg import ring
 from crypto.secagg.base import Chunk, Complaint, Setup, Step
@@ -35,8 +35,11 @@ class Run:
         told: what each member is sent when a step begins, by step.
         began: when the step began that it is in, by ``monotonic``.
         ending: how it ended, once it has.
-        owing: how many members have not said theirs.
+        awaits: which members have not said theirs.
         faulty: whose message of this step was a lie, where the run goes on without it.
+        sending: whose message of this step is on its way, each in one call at most; ending that is how it is
+            given up.
+        taking: whose message has come and is being taken.
         used: when somebody last asked, by ``monotonic``.
         stale: whether the disk did not take what memory holds: then this one is not used any more.
         turn: held while its state changes.
@@ -50,8 +53,10 @@ class Run:
     told: dict[int, list[tuple[Message, ...]]] = field(default_factory=dict)
     began: float = field(default_factory=monotonic)
     ending: Ending | None = None
-    owing: int = 0
+    awaits: tuple[str, ...] = ()
     faulty: set[int] = field(default_factory=set)
+    sending: dict[int, asyncio.Timeout] = field(default_factory=dict)
+    taking: set[int] = field(default_factory=set)
     stale: bool = False
     used: float = field(default_factory=monotonic)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -61,6 +66,11 @@ class Run:
     def step(self) -> Step:
         """The step that it is in."""
         return self.coordinator.step
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is said in it."""
+        return self.ending is not None or self.step is Step.DONE
 
     @property
     def left_s(self) -> float:
@@ -77,13 +87,17 @@ class Run:
         if self.ending is not None:
             culprits = tuple(self.opening.members[position] for position in self.ending.culprits)
             return Progress(self.step, self.ending.code, culprits)
-        return Progress(self.step, left_s=self.left_s, owing=self.owing)
+        return Progress(self.step, left_s=self.left_s, awaited=self.awaits)
 
     def notify(self) -> None:
         """Wake up who waits for a change; only whose turn it is says so."""
-        self.owing = len(self.awaited)
+        self.waits_for()
         self.changed.set()
         self.changed = asyncio.Event()
+
+    def waits_for(self) -> None:
+        """Note whom it waits for, for those who ask while its state changes."""
+        self.awaits = tuple(self.opening.members[position] for position in sorted(self.awaited))
 
     def tell(self) -> None:
         """A step has begun: find out what everybody is sent."""
@@ -109,6 +123,50 @@ class Arriving:
     contributed: Contributed
     want: Receive
     spool: Spool
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """While it comes: the only one of its member.
+
+        A member whose line is dead comes back on another one, and may say its message at once; the call that
+        it left is ended. So a member has room for one message with us, however often it calls.
+
+        Raises:
+            SessionRefused: the member has called again meanwhile, or what it sent before is just being taken.
+        """
+        sending, position = self.run.sending, self.position
+        if position in self.run.taking:
+            raise SessionRefused("a message of this step is being taken", code="busy")
+        try:
+            async with asyncio.timeout(None) as ours:
+                if (before := sending.get(position)) is not None:
+                    before.reschedule(0)
+                sending[position] = ours
+                try:
+                    yield
+                finally:
+                    if sending.get(position) is ours:
+                        del sending[position]
+        except TimeoutError:
+            if not ours.expired():
+                raise
+            raise SessionRefused("the member says it in another call", code="busy") from None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """While it is taken: nothing else of its member is.
+
+        Raises:
+            SessionRefused: something else is.
+        """
+        taking = self.run.taking
+        if self.position in taking:
+            raise SessionRefused("a message of this step is being taken", code="busy")
+        taking.add(self.position)
+        try:
+            yield
+        finally:
+            taking.discard(self.position)
 
 
 @contextmanager
@@ -149,7 +207,7 @@ def again(run: Run) -> None:
     """Bring a run to where its files say that it is.
 
     Raises:
-        ProtocolError, TooFew: the step that was closed last ended the run.
+        ProtocolError, TooFew: the step that was closed last ended the run, or a lie in the one that it is in.
         StoreError: the files are damaged, or contradict each other.
     """
     for step in Step:
@@ -168,9 +226,19 @@ def again(run: Run) -> None:
             except CryptoError as e:  # it was good when it came: nobody is to blame but the disk
                 raise StoreError("a message of an aggregation is not what it was when it came") from e
         if closing is None:
+            _blame(run)
             return
         run.coordinator.close()
         run.tell()
+
+
+def _blame(run: Run) -> None:
+    """Who lied in the step that a run is in stays out of it: see ``Steps.accept``."""
+    for fault in run.folder.faults():
+        if fault.step == run.step:
+            if run.step < Step.AGREEING:
+                raise Blamed(fault.culprits, fault.code)
+            run.faulty.add(fault.position)
 
 
 def chunk_of(run: Run, chunk: int) -> Message:
@@ -182,5 +250,5 @@ def chunk_of(run: Run, chunk: int) -> Message:
         said = run.folder.said(Step.MASKING, position)
         if said is None:
             raise StoreError("a masked vector is gone that was there")
-        rows.append(np.frombuffer(said.rows()[start:end], np.uint8))
+        rows.append(np.frombuffer(said.rows()[start:end], np.uint8).copy())  # holds no file open
     return Chunk(np.stack(rows))

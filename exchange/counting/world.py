@@ -16,6 +16,8 @@ from exchange.aggregation.tally import Tally
 
 PROTOCOL = "masking"
 """The scheme, as its messages are named on the wire."""
+WITHDRAWN = "withdrawn"
+"""Why a run is over that its coordinator has taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,14 @@ class Progress:
         broken: why it was broken off, or ``""``.
         culprits: the members that are to blame, where somebody is.
         left_s: for so long the step still waits, in seconds.
-        owing: for how many members.
+        awaited: for which members.
     """
 
     step: Step
     broken: str = ""
     culprits: tuple[str, ...] = ()
     left_s: float = 0.0
-    owing: int = 0
+    awaited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,23 @@ class Closing:
     step: int
     members: tuple[int, ...]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A message that was not taken, because it shows that somebody lies.
+
+    Attributes:
+        step: in which step.
+        position: who said it.
+        code: what is wrong.
+        culprits: positions of those who are to blame.
+    """
+
+    step: int
+    position: int
+    code: str
+    culprits: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +199,12 @@ class Folder(Protocol):
 
     def closed(self, step: int) -> Closing | None:
         """How a step was closed, if it was."""
+
+    def blame(self, fault: Fault) -> None:
+        """Write down that a message shows who lies."""
+
+    def faults(self) -> list[Fault]:
+        """All that were written down."""
 
     def finish(self, counted: Counted, /) -> None:
         """Keep what came of it."""

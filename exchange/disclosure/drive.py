@@ -1,9 +1,10 @@
 """Drive one role over a channel: computing in a thread, waiting in the event loop."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -15,6 +16,7 @@ from exchange.disclosure.world import Channel
 from exchange.errors import CosightError, PeerMisbehaved
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -73,17 +75,21 @@ async def drive(
     """
     session, start, ahead = Session(role), perf_counter(), bool(offline)
     try:
-        await _compute(progress, session.advance)
+        with _told("compute", "the start"):
+            await _compute(progress, session.advance)
         while (step := session.step) is not None:
             kind = type(step.message) if isinstance(step, Send) else step.kind
             if ahead and kind not in offline:
                 progress.offline_s, ahead = perf_counter() - start, False
+            message = None
             if isinstance(step, Send):
                 progress.messages += 1
-                await channel.send(step.message)
-                await _compute(progress, session.advance)
+                with _told("send", kind.__name__):
+                    await channel.send(step.message)
             else:
-                message = await channel.receive(step)
+                with _told("receive", kind.__name__):
+                    message = await channel.receive(step)
+            with _told("compute", kind.__name__):
                 await _compute(progress, session.advance, message)
     except PeerFault as fault:
         raise PeerMisbehaved(f"the peer broke the protocol: {fault}") from fault
@@ -92,6 +98,14 @@ async def drive(
     finally:
         session.close()
     return session.result
+
+
+@contextmanager
+def _told(what: str, which: str) -> Iterator[None]:
+    """Say how long a step took: ``compute`` is what follows that message. Benchmarks listen."""
+    start = perf_counter()
+    yield
+    log.debug("%s %s: %.6f s", what, which, perf_counter() - start)
 
 
 async def _compute(progress: Progress, work: Callable[..., None], *args: Any) -> None:

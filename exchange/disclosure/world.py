@@ -1,6 +1,7 @@
 """What a disclosure needs from the world, in the words of the use case."""
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -104,6 +105,9 @@ class Ledger(Protocol):
 
     def append(self, kind: str, *, now: datetime, documents: Sequence[Any] = (), **fields: Any) -> int:
         """Write one leaf, durably, with the documents that it names by their hashes."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Decide on a run and write that down as one step: nobody else who takes a turn does meanwhile."""
 
     def append_all(self, drafts: Sequence[Draft], *, now: datetime) -> list[int]:
         """Write several leaves, durably: all or none."""

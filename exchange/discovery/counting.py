@@ -92,11 +92,8 @@ class Counting(Keeping):
             if outcome.counted < kept.round.minimum:
                 await self.give_up(kept, TOO_FEW)
                 return
-            await in_thread(self._end, kept, outcome, proofs)
-            await self.tell()
         except PeerRefused as e:
-            if self.desk.clock() > kept.closes + GIVE_UP or e.code not in AGAIN:
-                await self.give_up(kept, "helper-refused" if e.code not in AGAIN else "helper-busy")
+            await self._put_off(kept, e)
         except StoreError as e:
             log.warning("a batch of %s cannot be read: %s", of.session[:16], e)
             await self.give_up(kept, "batch-lost")
@@ -107,6 +104,16 @@ class Counting(Keeping):
         except (CryptoError, ValueError) as e:  # the same bytes give the same again
             log.warning("%s cannot be counted: %s", of.session[:16], type(e).__name__)
             await self.give_up(kept, "uncountable")
+        else:  # a full disk takes it later
+            await in_thread(self._end, kept, outcome, proofs)
+            await self.tell()
+
+    async def _put_off(self, kept: Kept, refusal: PeerRefused) -> None:
+        """A helper that refuses for now is asked again, for so long."""
+        if refusal.code not in AGAIN:
+            await self.give_up(kept, "helper-refused")
+        elif self.desk.clock() > kept.closes + GIVE_UP:
+            await self.give_up(kept, "helper-busy")
 
     def _check(self, caller: str, deposit: Deposit) -> None:
         of, stage = deposit.round, deposit.stage
@@ -153,7 +160,8 @@ class Counting(Keeping):
                 round=of, stage=stage, began=now, closes=now, listed=deposit.listed,
                 list_signature=deposit.signature,
             )  # fmt: skip
-            self.convene(of)
+            if stage is Stage.BATCHES:
+                self.convene(of)
             self.shelf.keep(kept)
         if kept.listed != deposit.listed:
             self.office.refused(of.parts.relay, "second-list", of.session)
@@ -285,6 +293,6 @@ class Counting(Keeping):
         encoded = outcome.encode()
         signature = signing.sign_outcome(self.desk.identity, of, stage, encoded)
         if stage is Stage.BATCHES:
-            self.end("counted", of, outcome.entry(of))
+            self.counted(of, outcome)
         done = replace(kept, state=State.DONE, signature=signature, proofs=proofs)
         self.shelf.put_outcome(done, encoded)

@@ -90,8 +90,12 @@ class Helping:
 
     def expire(self) -> None:
         """Delete the keys of epochs that are over, and write that down."""
-        for epoch in self._books.erase(epoch_of(day_of(self._desk.clock()) - 1)):
-            self._desk.ledger.append("erased", now=self._desk.clock(), what={"epoch": epoch})
+        now = self._desk.clock()
+
+        def erased(epoch: int) -> None:
+            self._desk.ledger.append("erased", now=now, what={"epoch": epoch})
+
+        self._books.erase(epoch_of(day_of(now) - 1), erased)
 
     def _announce(self, caller: str, of: Round) -> Signed:
         for part in set(of.parts.of(self._desk.member)) & {PART, "counter"}:

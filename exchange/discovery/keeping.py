@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -13,10 +13,12 @@ from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import proof, signing
 from exchange.discovery.office import Office
+from exchange.discovery.outcome import Outcome
 from exchange.discovery.proof import Split
 from exchange.discovery.world import Collected, Deposit, Kept, Planned, Shelf, Stage, State
 from exchange.errors import SessionRefused, StoreError
 from exchange.ledger.document import Document, DocumentKind
+from exchange.ledger.runs import CUT_OFF, DISCOVER
 
 MAX_EACH = 64
 """Discoveries that are kept to which one member may have brought a batch: they take room on our disk."""
@@ -148,29 +150,43 @@ class Keeping:
         return found if isinstance(found, Split) else None
 
     async def give_up(self, kept: Kept, code: str, culprits: tuple[tuple[str, str], ...] = ()) -> None:
-        """End a stage that cannot be brought further, in our ledger too, with those that we caught."""
-        broken = replace(kept, state=State.BROKEN, code=code, culprits=culprits)
-        if kept.stage is Stage.BATCHES:  # what was counted stays counted, whatever becomes of the words
-            named = proof.names({who for who, _ in culprits}, ())
-            await in_thread(self.end, "broken", kept.round, {"reason": code, "by": "us"}, **named)
-        else:
-            for who, why in culprits:
-                await in_thread(self.office.refused, who, why, kept.round.session)
-        await in_thread(self.shelf.keep, broken)
+        """End a stage that cannot be brought further, in our ledger too."""
+        await in_thread(self.broken, kept.round, code, {who for who, _ in culprits})
+        for who, why in culprits if kept.stage is Stage.WORDS else ():  # what was counted has an end already
+            await in_thread(self.office.refused, who, why, kept.round.session)
+        await in_thread(self.shelf.keep, replace(kept, state=State.BROKEN, code=code, culprits=culprits))
         await self.tell()
 
-    def end(self, kind: str, of: Round, what: dict[str, Any], **fields: Any) -> None:
-        """Write down how a discovery ended that we relay or count: before we keep it, and once."""
-        if not self.desk.ledger.runs().over(of.session):
-            self.desk.ledger.append(kind, now=self.desk.clock(), session=of.session, what=what, **fields)
-
     def convene(self, of: Round) -> None:
-        """Write down that we relay or count a discovery, with all that was agreed on: the same."""
-        if not self.desk.ledger.runs().convened(of.session):
-            documents = [Document(DocumentKind.ROUND, of.encoded)]
-            self.desk.ledger.append(
-                "convened", now=self.desk.clock(), session=of.session, what=of.asked(), documents=documents
-            )
+        """Write down that we relay or count a discovery, with all that was agreed on: before it is kept."""
+        runs, documents = self.desk.ledger.runs(), [Document(DocumentKind.ROUND, of.encoded)]
+        if not runs.convened(of.session) or runs.over(of.session):
+            self._write("convened", of.session, of.asked(self.desk.member), documents=documents)
+
+    def counted(
+        self, of: Round, outcome: Outcome, culprits: Collection[str] = (), accused: Collection[str] = ()
+    ) -> None:
+        """Write down what came of a discovery that we relay or count, before it is kept."""
+        self._write_end("counted", of, outcome.entry(of), proof.names(culprits, accused))
+
+    def broken(self, of: Round, code: str, culprits: Collection[str] = ()) -> None:
+        """Write down that one was given up, and why, before that is kept."""
+        self._write_end("broken", of, {"reason": code, "by": "us"}, proof.names(culprits, ()))
+
+    def close_lost(self) -> None:
+        """Give those an end in our ledger of which nothing is kept: we were stopped, and they are over."""
+        for run in self.desk.ledger.runs().convening():
+            kept = self.shelf.kept(bytes.fromhex(run.session), Stage.BATCHES)
+            if run.key.measure == DISCOVER and kept is None:
+                self._write("broken", run.session, {"reason": CUT_OFF, "by": "us"})
+
+    def _write_end(self, kind: str, of: Round, what: dict[str, Any], named: dict[str, list[str]]) -> None:
+        """Write an end, once: killed before it is kept, we come here again."""
+        if not self.desk.ledger.runs().over(of.session):
+            self._write(kind, of.session, what, **named)
+
+    def _write(self, kind: str, session: str, what: dict[str, Any], **fields: Any) -> None:
+        self.desk.ledger.append(kind, now=self.desk.clock(), session=session, what=what, **fields)
 
 
 def _check(deposit: Deposit, size: int, digest: bytes) -> None:

@@ -1,7 +1,7 @@
 """What a member keeps of its own part in discoveries, and how it counts what it sends."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple, Protocol
@@ -26,6 +26,12 @@ class Own(Cache, Protocol):
 
     def drop_batch(self, context: bytes, name: str) -> None:
         """Delete it, if there is one."""
+
+    def taking_part(self) -> AbstractContextManager[None]:
+        """While a process of this home takes part in a discovery."""
+
+    def nobody(self) -> AbstractContextManager[bool]:
+        """Say whether none does; none begins to meanwhile."""
 
     def expire(self, before: int) -> None:
         """Delete what was asked in epochs before this one, and what is left of sessions long over."""

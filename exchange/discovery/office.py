@@ -8,7 +8,8 @@ from exchange.disclosure.desk import Desk
 from exchange.discovery.world import Reach
 from exchange.errors import SessionRefused
 from exchange.identity.roster import Roster
-from exchange.policy import ANYONE, Discover
+from exchange.policy import Discover
+from exchange.policy.discovery import offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,11 @@ class Office:
         Raises:
             SessionRefused: it does not.
         """
-        terms = self.desk.policy().discover
-        if terms is None or terms.suspended or not getattr(terms, part):
-            raise SessionRefused(f"our policy does not let us be a {part}", code="policy-refused")
-        if not terms.validity.covers(self.desk.clock()):
-            raise SessionRefused("our policy on discoveries is not in force", code="policy-refused")
-        return terms
+        policy = self.desk.policy()
+        decision = offered(policy, part, self.desk.clock())
+        if policy.discover is None or not decision.allowed:
+            raise SessionRefused(decision.explanation, code="policy-refused", rule=decision.rule)
+        return policy.discover
 
     def check(self, of: Round, part: str) -> None:
         """Check that a discovery is of our alliance and this day, and that we have a part in it.
@@ -58,8 +58,3 @@ class Office:
             self.desk.ledger.append(
                 "refused", now=now, peer=caller, direction="responder", what=what, **named
             )
-
-
-def may_relay(terms: Discover, member: str) -> bool:
-    """Whether our batches may go through a member, or be counted by it."""
-    return ANYONE in terms.relays or member in terms.relays

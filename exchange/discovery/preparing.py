@@ -1,6 +1,8 @@
 """Before anything leaves: what is asked of whom, whether it can be afforded, and what of ours goes in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +17,11 @@ from exchange.config import Limits
 from exchange.disclosure.desk import Desk
 from exchange.discovery.modes import strict_of
 from exchange.discovery.office import Office
-from exchange.discovery.permit import Permit
-from exchange.discovery.search import Search
+from exchange.discovery.search import PutIn, Search
 from exchange.errors import ConfigError, PolicyRefusal
+from exchange.indicators import IndicatorType
+from exchange.policy import Discover, Policy
+from exchange.policy.discovery import PERSONAL_RULE, TYPES_RULE, entering
 
 MEMORY_RATIO = 6
 """How many times the bytes of all batches a counter needs at most, measured for both modes."""
@@ -31,13 +35,13 @@ class Ours:
         rows: ``(n, 32)`` uint8, distinct items.
         ids: ``(n,)`` the identifier of each.
         copies: which of them others reported first.
-        padded: the size class that is seen.
+        put_in: the same in numbers.
     """
 
     rows: Rows
     ids: NDArray[np.int64]
     copies: atr.Copies
-    padded: int
+    put_in: PutIn
 
 
 def plan_of(office: Office, search: Search) -> Round:
@@ -89,28 +93,43 @@ def _mib(size: int) -> str:
     return f"{-(-size >> 20):,}"
 
 
-def ours_of(desk: Desk, permit: Permit, of: Round) -> Ours:
-    """What of ours goes in. Where copies cannot be told from one another, our own sightings alone do.
+def ours_of(desk: Desk, policy: Policy, of: Round) -> Ours:
+    """What of ours goes in.
 
     Raises:
         ConfigError: it is more than a strict discovery was agreed on for.
     """
-    now, admission = desk.clock(), permit.admission
-    items = desk.items.item_set(permit.types, now=now, admission=admission)
-    ids, origins = desk.items.copies(permit.types, now=now, admission=admission)
+    now = desk.clock()
+    types, admission = entering(policy, of, now)
+    items = desk.items.item_set(types, now=now, admission=admission)
+    ids, origins = desk.items.copies(types, now=now, admission=admission)
     order = np.argsort(items.ids)
     places = np.searchsorted(items.ids, ids, sorter=order)
     there = places < len(order)
     there[there] = items.ids[order[places[there]]] == ids[there]
     copies = atr.Copies(order[places[there]], np.ascontiguousarray(origins[there]))
-    rows, numbers = items.rows, items.ids
-    if of.largest:
-        own = np.setdiff1d(np.arange(len(numbers)), copies.positions)
-        rows, numbers = np.ascontiguousarray(rows[own]), numbers[own]
-        copies = atr.Copies(copies.positions[:0], copies.origins[:0])
-        if len(rows) > of.largest:
-            raise ConfigError(
-                f"we would put in {len(rows):,} indicators, and {of.largest:,} are the most agreed on",
-                code="set-too-large", hint="everybody has to state a larger --largest",
-            )  # fmt: skip
-    return Ours(rows, numbers, copies, size_class(len(rows)))
+    if of.largest and len(items.rows) > of.largest:
+        raise ConfigError(
+            f"we would put in {len(items.rows):,} indicators, and {of.largest:,} are the most agreed on",
+            code="set-too-large", hint="everybody has to state a larger --largest",
+        )  # fmt: skip
+    offer = desk.items.offer(types, now=now, admission=admission)
+    put_in = PutIn(
+        at=now, padded=size_class(len(items.rows)), copies=len(copies.positions),
+        barred=_barred(desk, policy, of, types, now), **offer.as_json(),
+    )  # fmt: skip
+    return Ours(items.rows, items.ids, copies, put_in)
+
+
+def _barred(
+    desk: Desk, policy: Policy, of: Round, types: Collection[IndicatorType], now: datetime
+) -> dict[str, int]:
+    """How many that we hold stay out because of their type, by rule."""
+    terms, others = policy.discover or Discover(), set(of.types).difference(types)
+    by_rule = {PERSONAL_RULE: others & terms.types, TYPES_RULE: others - terms.types}
+    found = {
+        rule: desk.items.offer(kinds, now=now, admission=terms.admission()).size
+        for rule, kinds in by_rule.items()
+        if kinds
+    }
+    return {rule: count for rule, count in found.items() if count}

@@ -131,6 +131,7 @@ class Relaying(Keeping):
                 self.shelf.empty(of.context, stage)
             now = self.desk.clock()
             kept = Kept(round=of, stage=stage, began=now, closes=now)
+        if stage is Stage.BATCHES:
             self.convene(of)
         others = self.shelf.deposits(of.context, stage)
         others.pop(caller, None)
@@ -150,6 +151,7 @@ class Relaying(Keeping):
         of, stage = kept.round, kept.stage
         digests = list(self.shelf.deposits(of.context, stage).values())
         if len(digests) < of.minimum:  # of words too: those of one alone would say what it holds
+            self.broken(of, TOO_FEW)
             self.shelf.empty(of.context, stage)
             closed = replace(kept, state=State.BROKEN, code=TOO_FEW)
         else:
@@ -216,8 +218,7 @@ class Relaying(Keeping):
         proofs = tuple(one.encode() for one in shown if one.holds(self.desk.find, of))
         caught = proof.proven(self.desk.find, of, proofs)
         if stage is Stage.BATCHES:
-            named = proof.names({who for who, _ in caught}, {who for who, _ in culprits})
-            self.end("counted", of, outcome.entry(of), **named)
+            self.counted(of, outcome, {who for who, _ in caught}, {who for who, _ in culprits})
         done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature, proofs=proofs)
         self.shelf.put_outcome(done, said.outcome)
         for who, code in sorted(caught):

@@ -1,7 +1,10 @@
 """What an operator asks in a discovery, and what comes of it."""
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +55,51 @@ class Shared(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutIn:
+    """What is in our batch, in numbers. Kept beside it: run again, a discovery goes on with what it had then.
+
+    Attributes:
+        at: when it was chosen, UTC.
+        entered: how many indicators, by type.
+        withheld: how many are held back, by rule and type.
+        padded: the size class that is seen.
+        copies: how many of those that entered others reported first.
+        barred: how many that we hold stay out because of their type, by rule.
+    """
+
+    at: datetime
+    entered: Mapping[str, int]
+    withheld: Mapping[str, Mapping[str, int]]
+    padded: int
+    copies: int
+    barred: Mapping[str, int]
+
+    @property
+    def ours(self) -> int:
+        """How many indicators."""
+        return sum(self.entered.values())
+
+    @property
+    def held_back(self) -> dict[str, int]:
+        """How many that we hold are not in it, by rule."""
+        return {rule: sum(of_type.values()) for rule, of_type in self.withheld.items()} | dict(self.barred)
+
+    def entry(self) -> dict[str, Any]:
+        """What the ledger says of it."""
+        return {"entered": self.entered, "withheld": self.withheld, "padded": self.padded}
+
+    def encode(self) -> bytes:
+        """As it is kept."""
+        return json.dumps(asdict(self) | {"at": self.at.isoformat()}).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """The inverse."""
+        found = json.loads(data)
+        return cls(**found | {"at": datetime.fromisoformat(found["at"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What came of a discovery.
 
@@ -60,8 +108,8 @@ class Found:
         counted: how many batches were counted.
         count: how many indicators at least so many members hold.
         items: those that we hold, or all of them; None where only their number is told.
-        ours: how many indicators we put in.
-        padded: the size class that was seen.
+        put_in: what we put in.
+        resumed: whether we had put it in before this run.
         asked: how many were asked of the helpers, as they saw it.
         culprits: who broke rules, as we saw or was proven to us, and how.
         accused: who did by the word of relay and counter alone, and how.
@@ -75,8 +123,8 @@ class Found:
     counted: int
     count: int
     items: Shared | None = field(repr=False)
-    ours: int
-    padded: int
+    put_in: PutIn
+    resumed: bool
     asked: int
     culprits: tuple[tuple[str, str], ...]
     accused: tuple[tuple[str, str], ...]

@@ -11,6 +11,7 @@ from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Round, day_of
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import counting, relaying
+from exchange.discovery.books import Books
 from exchange.discovery.counting import Counting
 from exchange.discovery.helping import Helping
 from exchange.discovery.keeping import GIVE_UP, KEPT, RETRY_S
@@ -51,6 +52,7 @@ class Service:
         self.helping = Helping(office, books)
         self._relaying = Relaying(office, shelf)
         self._counting = Counting(office, shelf, self.helping, cache)
+        self._books = Books(office.desk, cache)
         self._going: dict[tuple[bytes, Stage], asyncio.Task[None]] = {}
         self._loop: asyncio.Task[None] | None = None
         self._swept = office.desk.clock() - 2 * SWEEP
@@ -159,7 +161,7 @@ class Service:
             log.warning("%s of %s cannot be given up: %s", kept.stage, kept.round.session[:16], e)
 
     async def _sweep(self) -> None:
-        """Now and then, delete keys and batches whose time is over."""
+        """Now and then, delete keys and batches whose time is over, and close what nobody goes on with."""
         now = self._office.desk.clock()
         if now - self._swept < SWEEP:
             return
@@ -167,3 +169,6 @@ class Service:
         await in_thread(self.helping.expire)
         await in_thread(self._shelf.expire, now - KEPT)
         await in_thread(self._cache.expire, epoch_of(day_of(now) - 1))
+        await in_thread(self._books.close_cut_off)
+        async with self._relaying.turn, self._counting.turn:  # nothing begins that is not kept yet
+            await in_thread(self._relaying.close_lost)

@@ -5,10 +5,9 @@ Whatever leaves is written down before, and is kept: run again, it goes on where
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from secrets import token_bytes
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,29 +22,39 @@ from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Learns, Round, day_of
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
-from exchange.disclosure.patience import patiently
 from exchange.discovery import proof, signing, words
 from exchange.discovery.announcing import announced
+from exchange.discovery.books import Books
+from exchange.discovery.bringing import bring
 from exchange.discovery.checking import checked
 from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.kept import Lines, Own, Parcel, pack, parcel, served
+from exchange.discovery.meeting import catch_up, explained, meet
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome
-from exchange.discovery.permit import Asked, Permit, decide
 from exchange.discovery.preparing import Ours, ours_of, plan_of
 from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import root_bytes, words_size
 from exchange.discovery.tagging import asked_of
-from exchange.discovery.world import Collected, Deposit, Line, PartMisbehaved, Signed, Stage, State, pieces
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
-from exchange.ledger.document import Document, DocumentKind
-from exchange.ledger.runs import DISCOVER
+from exchange.discovery.world import (
+    Collected,
+    Deposit,
+    Line,
+    PartMisbehaved,
+    Signed,
+    Stage,
+    State,
+    pieces,
+)
+from exchange.errors import ConfigError, CosightError, PeerMisbehaved, PeerRefused
+from exchange.policy import Policy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-POLL_S = 20
+MOST_ROSTERS = 3
+"""How often a newer roster is begun with again."""
 SEED, TOKEN = "seed", "token"
 """Among what we keep: of a plan what our token is drawn from, and of a session the token."""
 OVER = {"discovery-broken"}
@@ -82,25 +91,56 @@ class _Member:
         self._desk = office.desk
         self._search = search
         self._own = own
+        self._books = Books(office.desk, own)
         self._progress = progress
         self._lines = Lines(office)
+        self._began = perf_counter()
         self._crypto_s = 0.0
         self._asked = 0
         self._keys: tuple[Signed, ...] = ()
         self._culprits: set[tuple[str, str]] = set()
         self._accused: set[tuple[str, str]] = set()
+        self._told_all = 0
 
     async def run(self) -> Found:
-        start = perf_counter()
-        await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
-        plan = await in_thread(plan_of, self._office, self._search)
-        permit = await in_thread(self._permit, plan)
+        await in_thread(self._books.close_cut_off)
+        with self._own.taking_part():
+            await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
+            plan, policy = await self._planned()
+            try:
+                return await self._taken_part(plan, policy)
+            except PeerRefused as e:
+                raise explained(e, plan) from e
+
+    async def _planned(self) -> tuple[Round, Policy]:
+        """What is asked of whom, allowed by our policy, under the roster that all who have a part hold."""
+        for _ in range(MOST_ROSTERS):
+            try:
+                plan = await in_thread(plan_of, self._office, self._search)
+            except CosightError as e:
+                if e.code in {"too-few-members", "bad-discovery"} and await catch_up(self._lines):
+                    continue  # there are more members than we knew of
+                raise
+            policy = await in_thread(self._books.allowed, plan)
+            try:
+                await meet(self._lines, plan, self._search.wait_s, self._progress)
+            except PeerRefused as e:
+                raise explained(e, plan) from e
+            if self._office.roster().hash == plan.roster_hash:
+                return plan, policy
+        raise ConfigError(
+            "a newer roster came whenever we began", code="roster-mismatch", hint="run the same again"
+        )
+
+    async def _taken_part(self, plan: Round, policy: Policy) -> Found:
+        """All that comes after our policy allowed it."""
         self._progress("asking for keys")
         of, self._keys = await announced(self._office, self._lines, self._own, plan)
-        ours = await in_thread(ours_of, self._desk, permit, of)
-        await in_thread(self._join, of, permit, ours.padded)
+        ours = await in_thread(ours_of, self._desk, policy, of)
+        resumed = await in_thread(parcel, self._own, of, Stage.BATCHES) is not None
+        put_in = await in_thread(self._books.joined, of, ours.put_in)
         try:
-            outputs = await self._outputs(of, ours.rows, ours.padded)
+            outputs = await self._outputs(of, ours.rows, ours.put_in.padded)
             outcome = await self._counted(of, outputs, ours)
             found = await self._learned(of, ours, outputs, outcome)
             if of.learns is Learns.ALL:
@@ -108,55 +148,28 @@ class _Member:
         except PeerMisbehaved as e:
             if isinstance(e, PartMisbehaved):
                 self._culprits.add((e.member, e.code))
-            await in_thread(self._broken, of, e.code)
+            await in_thread(self._books.broken, of, e.code, self._named(), by="us")
             raise
-        await in_thread(self._close, of, outcome)
+        except CosightError as e:
+            by = "peer" if isinstance(e, PeerRefused) or e.code == TOO_FEW else "us"
+            await in_thread(self._books.broken, of, e.code, self._named(), by=by)
+            raise
+        told = {"told": self._told_all} if of.learns is Learns.ALL else {}
+        await in_thread(self._books.counted, of, outcome.entry(of) | told, self._named())
         return Found(
-            round=of, counted=outcome.counted, count=outcome.released, items=found, ours=len(ours.ids),
-            padded=ours.padded, asked=self._asked, culprits=tuple(sorted(self._culprits)),
+            round=of, counted=outcome.counted, count=outcome.released, items=found, put_in=put_in,
+            resumed=resumed, asked=self._asked, culprits=tuple(sorted(self._culprits)),
             accused=tuple(sorted(self._accused - self._culprits)), sent=self._lines.sent,
-            received=self._lines.received, crypto_s=self._crypto_s, total_s=perf_counter() - start,
+            received=self._lines.received, crypto_s=self._crypto_s, total_s=perf_counter() - self._began,
         )  # fmt: skip
 
-    def _permit(self, of: Round) -> Permit:
-        """Ask our policy; a refusal is written down."""
-        question = Asked(
-            types=of.types, threshold=of.threshold, purpose=of.purpose, learns=of.learns,
-            members=len(of.members), parts=of.parts, joined=self._joined(),
-            quarantined=self._quarantined(of),
-        )  # fmt: skip
-        now = self._desk.clock()
-        try:
-            return decide(self._desk.policy(), question, now)
-        except PolicyRefusal as e:
-            self._desk.ledger.append(
-                "refused", now=now, peer=of.parts.relay, direction="initiator",
-                what={"by": "us", "reason": e.code, "rule": e.rule},
-            )  # fmt: skip
-            raise
-
-    def _quarantined(self, of: Round) -> list[str]:
-        """Those who have a part and are in quarantine with us."""
-        now, ledger = self._desk.clock(), self._desk.ledger
-        parts = {of.parts.relay, of.parts.counter, *of.parts.helpers} - {self._desk.member}
-        return [name for name in parts if ledger.history(name, now).quarantined]
-
-    def _joined(self) -> list[datetime]:
-        """When we joined earlier discoveries."""
-        runs = self._desk.ledger.runs()
-        return [datetime.fromisoformat(run.time) for run in runs if run.key.measure == DISCOVER]
-
-    def _join(self, of: Round, permit: Permit, padded: int) -> None:
-        """Write down that we take part, before anything that depends on our set leaves."""
-        if self._desk.ledger.runs().joined(of.session) is not None:
-            return  # we go on where we were
-        offer = self._desk.items.offer(permit.types, now=self._desk.clock(), admission=permit.admission)
-        what = of.asked() | offer.as_json() | {"padded": padded, "policy": self._desk.policy().hash.hex()}
-        self._write("joined", of, what, documents=[Document(DocumentKind.ROUND, of.encoded)])
+    def _named(self) -> dict[str, list[str]]:
+        """Who is to blame, as entries have it."""
+        return proof.names({who for who, _ in self._culprits}, {who for who, _ in self._accused})
 
     async def _outputs(self, of: Round, rows: Rows, declared: int | None, *, always: bool = False) -> Rows:
         """Indicators under the helpers' keys."""
-        what = "asking the key helpers"
+        what = f"asking the key helpers {' and '.join(of.parts.helpers)}"
         self._progress(what)
 
         def progress(count: int) -> None:
@@ -170,7 +183,9 @@ class _Member:
 
     async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> Outcome:
         """Bring our batch, and check what relay and counter say of all of them."""
-        return await self._brought(of, Stage.BATCHES, await self._sealed(of, outputs, ours))
+        sealed = await self._sealed(of, outputs, ours)
+        await in_thread(self._books.brought, of)
+        return await self._brought(of, Stage.BATCHES, sealed)
 
     async def _brought(self, of: Round, stage: Stage, what: Parcel) -> Outcome:
         """Bring it, and check what comes of it; what cannot be of use any more is not kept."""
@@ -194,6 +209,7 @@ class _Member:
     async def _told(self, of: Round, found: Shared | None, outcome: Outcome) -> Shared:
         """Say what we recognised, and learn what others did, checked against the outcome."""
         assert found is not None
+        self._told_all = len(found.indicators)
         what = await in_thread(parcel, self._own, of, Stage.WORDS)
         if what is None:
             text = words.encode(found.indicators)
@@ -234,7 +250,7 @@ class _Member:
             return kept
         self._progress("sealing our batch")
         token = await self._token(of)
-        sealed, root = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.padded)
+        sealed, root = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.put_in.padded)
         return await in_thread(pack, self._own, of, Stage.BATCHES, sealed, root)
 
     async def _token(self, of: Round) -> bytes:
@@ -270,54 +286,39 @@ class _Member:
 
     async def _collected(self, of: Round, stage: Stage, what: Parcel) -> Collected:
         """Bring what we have to the relay, and wait for what comes of it; go on if the line is lost."""
-        self._progress(f"bringing {stage} to the relay")
-        end, brought = monotonic() + self._search.wait_s + 2 * POLL_S, what.data is None
-
-        async def bring_and_wait() -> Collected:
-            nonlocal brought
-            async with self._lines.to(of.parts.relay) as line:
-                if not brought:
-                    await self._bring(line, of, stage, what)
-                    brought = True
-                while monotonic() < end:
-                    said = await line.collect(of, stage, POLL_S)
-                    if said.state is State.DONE:
-                        return said
-                    self._check_going_on(of, said)
-                    self._progress(f"waiting for the others: {said.came} of {len(of.members)} are there")
-            raise CosightError(
-                "the others, or the counter, did not come in time", code="discovery-waits",
-                hint="run the same again: what we brought is kept",
-            )  # fmt: skip
-
-        return await patiently(bring_and_wait, until=lambda: end)
-
-    async def _bring(self, line: Line, of: Round, stage: Stage, what: Parcel) -> None:
-        assert what.data is not None
         root = what.root if root_bytes(of, stage) else b""
         deposit = Deposit(
-            round=of, stage=stage, digest=what.digest, size=len(what.data), wait_s=self._search.wait_s,
-            signature=signing.sign_batch(self._desk.identity, of, stage, what.digest, root=root), root=root,
-            keys=self._keys,
+            round=of, stage=stage, digest=what.digest, size=len(what.data or b""), root=root, keys=self._keys,
+            signature=signing.sign_batch(self._desk.identity, of, stage, what.digest, root=root),
+            wait_s=self._search.wait_s,
         )  # fmt: skip
-        try:
-            await line.deposit(deposit, pieces(what.data))
-        except PeerRefused as e:
-            if e.code in NEVER:
-                await in_thread(self._own.drop_batch, of.context, stage)
-            if e.code != Split.CODE:  # of that the relay has more to say
-                raise
+
+        async def take(line: Line) -> None:
+            if what.data is None:
+                return
+            try:
+                await line.deposit(deposit, pieces(what.data))
+            except PeerRefused as e:
+                if e.code in NEVER:
+                    await in_thread(self._own.drop_batch, of.context, stage)
+                if e.code != Split.CODE:  # of that the relay has more to say
+                    raise
+
+        return await bring(
+            self._lines, deposit, take, progress=self._progress,
+            check=lambda said: self._check_going_on(of, said),
+        )  # fmt: skip
 
     def _check_going_on(self, of: Round, said: Collected) -> None:
         if said.state is not State.BROKEN:
             return
         if said.code == TOO_FEW and not said.listed:
             raise CosightError(
-                f"fewer than {of.minimum} members took part", code=TOO_FEW,
-                hint="agree on a time with the others, and run the same again",
+                f"fewer than {of.minimum} of {len(of.members)} members asked the same in time",
+                code=TOO_FEW, hint=_TOO_FEW_HINT.format(session=of.session[:16]),
             )  # fmt: skip
         self._blame(of, said)
-        self._broken(of, said.code)
+        self._books.broken(of, said.code, self._named(), by="peer")
         named = ", ".join(f"{who} ({why})" for who, why in sorted(self._culprits))
         others = ", ".join(f"{who} ({why})" for who, why in sorted(self._accused - self._culprits))
         blamed = (f"; to blame: {named}" if named else "") + (f"; accused: {others}" if others else "")
@@ -328,7 +329,7 @@ class _Member:
         outcome = checked(self._desk.find, of, stage, digest, said)
         self._blame(of, said)
         named = {who for who, why in said.culprits if why != Split.CODE}
-        if len(named) < len({digest for digest, _ in outcome.blamed}):
+        if len(named) < len({name for name, _ in outcome.blamed}):
             self._culprits.add((of.parts.relay, "nameless-batch"))  # it took one from nobody
         return outcome
 
@@ -337,34 +338,15 @@ class _Member:
         self._culprits |= proof.proven(self._desk.find, of, said.proofs)
         self._accused |= set(said.culprits)
 
-    def _close(self, of: Round, outcome: Outcome) -> None:
-        if self._is_open(of):
-            self._write("counted", of, outcome.entry(of))
-
-    def _broken(self, of: Round, code: str) -> None:
-        if self._is_open(of):
-            self._write("broken", of, {"reason": code, "by": "peer"})
-
-    def _is_open(self, of: Round) -> bool:
-        run = self._desk.ledger.runs().joined(of.session)
-        return run is not None and not run.ended
-
-    def _write(
-        self,
-        kind: str,
-        of: Round,
-        what: dict[str, Any],
-        documents: Sequence[Document] = (),
-    ) -> None:
-        named = proof.names({who for who, _ in self._culprits}, {who for who, _ in self._accused})
-        self._desk.ledger.append(
-            kind, now=self._desk.clock(), documents=documents, session=of.session, peer=of.parts.relay,
-            what=what, **named,
-        )  # fmt: skip
-
     async def _timed(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         start = perf_counter()
         try:
             return await in_thread(work, *args, **kwargs)
         finally:
             self._crypto_s += perf_counter() - start
+
+
+_TOO_FEW_HINT = (
+    "run the same again, all at one time or with a longer --wait; compare with the others the options and"
+    " this session, {session}: who states another purpose, type or threshold is in another one"
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from crypto.rows import Rows
 from exchange.aggregation.round import Round
@@ -259,8 +259,8 @@ class HelperBooks(Protocol):
     def seed(self, epoch: int) -> bytes:
         """The secret of an epoch, 32 bytes; made when it is first asked for."""
 
-    def erase(self, before: int) -> list[int]:
-        """Delete the secrets of earlier epochs; returns which there were."""
+    def erase(self, before: int, done: Callable[[int], Any]) -> None:
+        """Delete the secrets of earlier epochs; each is told to ``done``, again where that did not return."""
 
     def declare(self, epoch: int, member: str, size: int) -> tuple[int, bool]:
         """Note the size that a member declares; returns the largest so far, and whether that is new."""

@@ -50,7 +50,8 @@ _UNDEFINED, _COMPLETED, _OUR_ORGANISATION, _AS_EVENT, _SIGHTING = "4", "2", "0",
 def event(export: Export, ids: Ids) -> dict[str, Any]:
     """The event of an export. It is not published and goes to nobody until its owner says so."""
     named = export.about_peer is not None
-    subject = f"{export.member} and {export.peer} both hold" if named else f"{export.member} holds"
+    alone = "holds" if export.peer else "hands on"  # of a discovery, some may be told and not held
+    subject = f"{export.member} and {export.peer} both hold" if named else f"{export.member} {alone}"
     tlp = export.floor if export.about_peer is None else export.about_peer
     for item in export.items:
         tlp = stricter(tlp, item.tlp_of_all)

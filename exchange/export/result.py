@@ -1,4 +1,4 @@
-"""The result of a match as ``cosight match --json`` printed it, read back with suspicion."""
+"""The result of a match or a discovery as ``--json`` printed it, read back with suspicion."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,9 @@ from exchange.indicators import Indicator, IndicatorType, Refused, canonicalise
 from exchange.indicators.context import Context
 from exchange.names import is_member_id
 
-_HINT = "it must be the object that cosight match --json prints, whole and unchanged"
+_HINT = (
+    "it must be the object that cosight match --json or cosight discover --json prints, whole and unchanged"
+)
 _TYPES = frozenset(IndicatorType)
 _MAX_SESSION_CHARS = 128
 
@@ -21,7 +23,7 @@ class MatchResult:
 
     Attributes:
         session: identifies the session in both ledgers.
-        peer: the other member.
+        peer: the other member; ``""`` of a discovery, in which nobody learns who.
         items: the shared indicators, each once.
         contexts: what the peer says of each of them, in their order; ``None`` where it says nothing.
     """
@@ -62,20 +64,26 @@ class MatchResult:
         result = found.get("result") if isinstance(found, dict) else None
         if not isinstance(found, dict) or not isinstance(result, dict) or "items" not in result:
             raise InputError(f"{name}: not the result of a match", hint=_HINT)
+        # A discovery has a threshold, and no peer.
         session, peer, items = found.get("session"), found.get("peer"), result["items"]
+        is_discovery = "threshold" in found and "peer" not in found
         if not isinstance(session, str) or not 0 < len(session) <= _MAX_SESSION_CHARS:
             raise InputError(f"{name}, session: not the name of a session", hint=_HINT)
-        if not isinstance(peer, str) or not is_member_id(peer):
+        if not is_discovery and (not isinstance(peer, str) or not is_member_id(peer)):
             raise InputError(f"{name}, peer: not a member id", hint=_HINT)
         if items is None:
-            raise InputError(f"{name}: this match told no items", hint="match again with: --reveal overlap")
+            again = (
+                "discover with: --learn individual" if is_discovery else "match again with: --reveal overlap"
+            )
+            what = "discovery" if is_discovery else "match"
+            raise InputError(f"{name}: this {what} told no items", hint=again)
         if not isinstance(items, list):
             raise InputError(f"{name}, result.items: not a list", hint=_HINT)
         read: dict[Indicator, Context | None] = {}
         for i, item in enumerate(items):
             place = f"{name}, result.items[{i}]"
             read.setdefault(_indicator(item, place), _context(item, place))
-        return cls(session, peer, tuple(read), tuple(read.values()))
+        return cls(session, "" if is_discovery else str(peer), tuple(read), tuple(read.values()))
 
 
 def _indicator(item: Any, place: str) -> Indicator:

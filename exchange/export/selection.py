@@ -98,7 +98,7 @@ class Export:
     Attributes:
         session: identifies the session in both ledgers.
         member: who writes.
-        peer: who shares; not to be named unless ``about_peer`` is set.
+        peer: who shares; not to be named unless ``about_peer`` is set; ``""`` where nobody knows who.
         now: the time.
         items: what is written.
         floor: the least closed marking of anything in it.

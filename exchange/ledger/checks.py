@@ -7,6 +7,7 @@ that is stored after it.
 import base64
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from exchange.errors import LedgerError
@@ -17,6 +18,8 @@ from exchange.ledger.order import History
 from exchange.ledger.tree import Frontier, Node, leaf_hash
 
 Row = TypeVar("Row")
+WAITS = timedelta(minutes=1)
+"""An entry has the time of its decision and waits for its turn: so much before the last one it may be."""
 _MAX_PROBLEMS = 50  # one missing row puts all the following out of step
 
 
@@ -105,7 +108,7 @@ class Entries(Findings):
             self.problem("the entry was written for another place in the log", seq)
         if self._prev is not None and leaf.prev != self._prev:
             self.problem("the entry does not follow the checkpoint that is stored before it", seq)
-        if leaf.time < self.time:
+        if leaf.time < self.time and _apart(leaf.time, self.time) > WAITS:
             self.warnings.append(Problem(seq, "the clock went back before this entry"))
         self.time = leaf.time
         if fault := self.history.admit(leaf):
@@ -146,6 +149,10 @@ class Entries(Findings):
             self.problem("the newest checkpoint is not signed by the log's key", self.size - 1)
         if self._names and (seen := max(self._names)) > self.size:
             self.problem(f"the log ends at {self.size} entries, but {seen} were seen: its end was cut off")
+
+
+def _apart(earlier: str, later: str) -> timedelta:
+    return datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
 
 
 class Roots(Findings):

@@ -6,6 +6,7 @@ without dots, colons or at signs, too short for the shortest file hash; everythi
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -19,6 +20,7 @@ _MAX_COUNT = 2**53  # every JSON reader keeps it exact
 _MAX_TYPES = 32
 _MAX_CULPRITS = 100
 _MAX_ABANDONS = 16
+_MAX_PARTS = 4
 
 
 class Kind(StrEnum):
@@ -41,6 +43,7 @@ class Kind(StrEnum):
     SEAL = "seal"
     CONVENED = "convened"
     JOINED = "joined"
+    BROUGHT = "brought"
     MASKED = "masked"
     SHARED = "shared"
     COUNTED = "counted"
@@ -49,8 +52,10 @@ class Kind(StrEnum):
     ERASED = "erased"
 
 
-RUNS = frozenset({Kind.CONVENED, Kind.JOINED, Kind.MASKED, Kind.SHARED, Kind.COUNTED, Kind.BROKEN})
-"""What is written of a run in which an alliance counts together."""
+RUNS = frozenset(
+    {Kind.CONVENED, Kind.JOINED, Kind.BROUGHT, Kind.MASKED, Kind.SHARED, Kind.COUNTED, Kind.BROKEN}
+)
+"""What is written of a run in which an alliance counts or searches together."""
 RESULTS = frozenset({Kind.DISCLOSED, Kind.ABORTED})
 
 Check = Callable[[object], bool]
@@ -76,10 +81,23 @@ def _few(check: Check) -> Check:
     return lambda value: isinstance(value, str) and remembered(value)
 
 
+def _dated(pattern: str) -> Check:
+    """A check of text that is a day or a time, and one that there is: no 31st of February."""
+    formed = _text(pattern)
+
+    def checked(value: object) -> bool:
+        try:
+            return formed(value) and isinstance(value, str) and bool(datetime.fromisoformat(value))
+        except ValueError:
+            return False
+
+    return checked
+
+
 _word = _few(_text("[a-z][a-z0-9-]{0,30}"))  # 31 characters: an MD5 has 32
 is_hash = _text("[0-9a-f]{64}")
-_day = _text("[0-9]{4}-[01][0-9]-[0-3][0-9]")
-is_time = _text(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z")
+_day = _dated("[0-9]{4}-[01][0-9]-[0-3][0-9]")
+is_time = _dated(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z")
 
 
 def _counts(value: object) -> bool:
@@ -193,7 +211,9 @@ _WHAT: dict[str, Check] = {
     "minimum": is_count,
     "reporters": is_count,
     "threshold": is_count,
+    "plan": is_hash,
     "visibility": _word,
+    "parts": _ascending(_word, _MAX_PARTS),
     "base": is_hash,
     "abandons": _ascending(is_hash, _MAX_ABANDONS),
     "clipped": is_count,
@@ -259,6 +279,7 @@ SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
     Kind.SEAL: (_fields("key", "seal", "what"), _what("size", "root")),
     Kind.CONVENED: (_fields("session", "what"), _ASKED),
     Kind.JOINED: (_fields(*_RUN), _ASKED),
+    Kind.BROUGHT: (_fields(*_RUN), _what("policy")),
     Kind.MASKED: (_fields(*_RUN), _what("entered")),
     Kind.SHARED: (_fields(*_RUN), _what("survivors")),
     Kind.COUNTED: (_fields("session", "what", optional=_ENDED), _what("survivors", "digest")),

@@ -84,6 +84,23 @@ class Leaf:
         assert isinstance(what, dict)
         return what
 
+    def named(self, field: str) -> list[str]:
+        """The members in a list of them, such as ``culprits``; none where there is no such field."""
+        found = self.fields.get(field, [])
+        assert isinstance(found, list)  # the schema says so
+        return found
+
+    def listed(self, name: str) -> list[str]:
+        """The words in a list of ``what``; none where there is no such list."""
+        found = self.what.get(name, [])
+        assert isinstance(found, list)  # the schema says so
+        return found
+
+    @property
+    def blamed(self) -> list[str]:
+        """Whom it says to have broken the rules, proved or not."""
+        return [*self.named("culprits"), *self.named("accused")]
+
     def as_json(self) -> dict[str, object]:
         """Return all fields as a command prints them: bytes in hex."""
         return {k: v.hex() if isinstance(v, bytes) else v for k, v in self.as_dict().items()}

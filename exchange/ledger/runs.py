@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from exchange.ledger.leaf import RUNS, Kind, Leaf
 
+CUT_OFF = "cut-off"
+"""Why a run was given up that nobody went on with after its process was killed."""
 DISCOVER = "discover"
 """The measure of a run that asks which indicators many hold: it has no dictionary, and nothing is masked."""
 
@@ -46,14 +48,17 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run that this member has joined.
+    """One run that this member has joined, or convened.
 
     Attributes:
         session: its context in hex.
-        coordinator: who asked.
-        time: when it was joined, RFC 3339.
+        coordinator: who asked; ``""`` in what this member says as the one who did.
+        time: when it was joined or convened, RFC 3339.
         key: what it counts.
         types: types of the indicators in its dictionary.
+        plan: of a discovery, what is asked of whom, under whatever keys: a hash in hex.
+        left: of a discovery, when our batch left last, RFC 3339; ``""`` where none has.
+        brought: whether one has left since it was begun, or begun anew.
         epsilon_milli: privacy loss of its noise, in thousandths; 0 for exact numbers.
         masked: whether the masked vector has left.
         shared: whether shares have left with which the sum can be opened.
@@ -67,6 +72,9 @@ class Run:
     time: str
     key: Key
     types: tuple[str, ...] = ()
+    plan: str = ""
+    left: str = ""
+    brought: bool = False
     epsilon_milli: int = 0
     masked: bool = False
     shared: bool = False
@@ -78,6 +86,11 @@ class Run:
     def ended(self) -> bool:
         """Whether nothing more may be said in it."""
         return self.counted or self.broken or self.abandoned
+
+    @property
+    def again(self) -> bool:
+        """Whether it may be begun anew: a discovery that was given up. Nothing in it could be subtracted."""
+        return self.broken and not self.counted and self.key.measure == DISCOVER
 
     @property
     def harmless(self) -> bool:
@@ -103,13 +116,14 @@ class Runs:
 
     def __init__(self) -> None:
         self._joined: dict[str, Run] = {}
-        self._convened = self._over = self._abandoned = frozenset[str]()
+        self._convened: dict[str, Run] = {}
+        self._abandoned = frozenset[str]()
 
     def copy(self) -> "Runs":
         """Return the same, to be gone on from without changing this one."""
         made = Runs()
-        made._joined = dict(self._joined)
-        made._convened, made._over, made._abandoned = self._convened, self._over, self._abandoned
+        made._joined, made._convened = dict(self._joined), dict(self._convened)
+        made._abandoned = self._abandoned
         return made
 
     def __iter__(self) -> Iterator[Run]:
@@ -128,15 +142,40 @@ class Runs:
 
     def over(self, session: str) -> bool:
         """Say whether this member, as the coordinator of a run, has written how it ended."""
-        return session in self._over
+        run = self._convened.get(session)
+        return run is not None and run.ended
 
     def abandoned(self, session: str) -> bool:
         """Say whether a run was joined on the promise to say nothing in this one, joined or not."""
         return session in self._abandoned
 
+    @property
+    def sessions(self) -> set[str]:
+        """The contexts of all runs that were joined or convened, in hex."""
+        return {*self._joined, *self._convened}
+
+    @property
+    def discoveries(self) -> set[str]:
+        """Those of them that look for what many hold."""
+        runs = (*self._joined.values(), *self._convened.values())
+        return {run.session for run in runs if run.key.measure == DISCOVER}
+
     def going(self) -> list[Run]:
         """Return the runs that were joined and have no end yet, oldest first."""
         return [run for run in self._joined.values() if not run.ended]
+
+    def convening(self) -> list[Run]:
+        """Return the runs that this member convened and that have no end yet, oldest first."""
+        return [run for run in self._convened.values() if not run.ended]
+
+    def attempts(self, key: Key) -> list[Run]:
+        """Return the runs over the same that were joined or convened here, however they ended, oldest first.
+
+        Others may have joined one of them, and wait for its end: until it is given up, their logs refuse the
+        next one. So none is left out because this member itself is done with it.
+        """
+        known = (*self._convened.values(), *self._joined.values())
+        return sorted((run for run in known if run.key.overlaps(key)), key=lambda run: run.time)
 
     def in_the_way(self, key: Key, abandons: Collection[str] = ()) -> list[InTheWay]:
         """Return the runs because of which a run over this key may not be joined.
@@ -186,28 +225,31 @@ class Runs:
         run = self._joined.get(leaf.session)
         if run is None or run.coordinator != leaf.peer:
             return "the entry is of a run that was not joined with this coordinator"
-        fault, after = _next(run, leaf.kind)
+        fault, after = _next(run, leaf)
         if not fault:
             self._joined[run.session] = after
         return fault
 
     def _convene(self, leaf: Leaf) -> str:
-        if leaf.session in self._convened:
+        before = self._convened.get(leaf.session)
+        if before is not None and not before.again:
             return "the run was convened already"
-        self._convened |= {leaf.session}
+        self._convened[leaf.session] = _begun(leaf)
         return ""
 
     def _close(self, leaf: Leaf) -> str:
         """An end as the coordinator has it."""
-        if leaf.session not in self._convened or leaf.session in self._over:
-            known = leaf.session in self._over
-            return "the run has an end already" if known else "the run was not convened here"
-        self._over |= {leaf.session}
+        run = self._convened.get(leaf.session)
+        if run is None or run.ended:
+            return "the run was not convened here" if run is None else "the run has an end already"
+        broken = leaf.kind is Kind.BROKEN
+        self._convened[leaf.session] = replace(run, broken=broken, counted=not broken)
         return ""
 
     def _join(self, leaf: Leaf) -> str:
         key, abandons = key_of(leaf), abandons_of(leaf)
-        if leaf.session in self._joined:
+        joined = self._joined.get(leaf.session)
+        if joined is not None and not joined.again:
             return "the run was joined already"
         if self.abandoned(leaf.session):
             return "the run was abandoned before"
@@ -217,14 +259,20 @@ class Runs:
         for session in abandons:
             if (before := self._joined.get(session)) is not None:
                 self._joined[session] = replace(before, abandoned=True)
-        types, epsilon = leaf.what.get("types", []), leaf.what.get("epsilon_milli", 0)
-        assert isinstance(types, list)  # the schema says so
-        assert isinstance(epsilon, int)
-        self._joined[leaf.session] = Run(
-            session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key, types=tuple(types),
-            epsilon_milli=epsilon,
-        )  # fmt: skip
+        earlier = "" if joined is None else joined.left
+        self._joined[leaf.session] = replace(_begun(leaf), left=earlier)
         return ""
+
+
+def _begun(leaf: Leaf) -> Run:
+    """The run that begins with an entry."""
+    epsilon = leaf.what.get("epsilon_milli", 0)
+    assert isinstance(epsilon, int)
+    types = tuple(leaf.listed("types"))
+    return Run(
+        session=leaf.session, coordinator=leaf.peer, time=leaf.time, key=key_of(leaf), types=types,
+        plan=str(leaf.what.get("plan", "")), epsilon_milli=epsilon,
+    )  # fmt: skip
 
 
 def key_of(leaf: Leaf) -> Key:
@@ -235,22 +283,36 @@ def key_of(leaf: Leaf) -> Key:
 
 def abandons_of(leaf: Leaf) -> tuple[str, ...]:
     """Return the contexts, in hex, that were given up with an entry."""
-    found = leaf.what.get("abandons", [])
-    assert isinstance(found, list)  # the schema says so
-    return tuple(found)
+    return tuple(leaf.listed("abandons"))
 
 
-def _next(run: Run, kind: Kind) -> tuple[str, Run]:
+def _next(run: Run, leaf: Leaf) -> tuple[str, Run]:
     """What is wrong with an entry that follows in a run, and the run after it."""
-    if kind is Kind.BROKEN:
+    if leaf.kind is Kind.BROKEN:
         return ("the run has an end already" if run.counted or run.broken else ""), replace(run, broken=True)
     if run.ended:
         why = "was abandoned" if run.abandoned else "has an end already"
         return f"the run {why}", run
-    if kind is Kind.MASKED:
+    return (_searched if run.key.measure == DISCOVER else _counted)(run, leaf)
+
+
+def _searched(run: Run, leaf: Leaf) -> tuple[str, Run]:
+    """The same of a discovery that goes on."""
+    if leaf.kind is Kind.BROUGHT:
+        return ("the batch left already" if run.brought else ""), replace(run, brought=True, left=leaf.time)
+    if leaf.kind is Kind.COUNTED:
+        return ("" if run.brought else "no batch has left in this run"), replace(run, counted=True)
+    return "nothing is masked in a discovery", run
+
+
+def _counted(run: Run, leaf: Leaf) -> tuple[str, Run]:
+    """The same of a run that goes on in which something is counted."""
+    if leaf.kind is Kind.BROUGHT:
+        return "nothing is brought in a run that counts", run
+    if leaf.kind is Kind.MASKED:
         return ("the masked vector left already" if run.masked else ""), replace(run, masked=True)
-    if not run.masked and run.key.measure != DISCOVER:
+    if not run.masked:
         return "no masked vector has left in this run", run
-    if kind is Kind.SHARED:
+    if leaf.kind is Kind.SHARED:
         return ("shares left already" if run.shared else ""), replace(run, shared=True)
     return "", replace(run, counted=True)

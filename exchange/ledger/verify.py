@@ -23,6 +23,8 @@ class Verification:
         leaves: number of entries.
         sessions: number of sessions with an intent.
         open_intents: sessions without a result: running now, or interrupted. Not a problem by itself.
+        runs: number of runs with others that were joined or convened.
+        open_runs: those without an end: the same.
         problems: what is wrong; the first one of each sort is the earliest.
         warnings: what is odd but proves nothing, such as a clock that went back.
         head: the newest checkpoint, None in an empty log.
@@ -31,6 +33,8 @@ class Verification:
     leaves: int
     sessions: int
     open_intents: tuple[str, ...]
+    runs: int
+    open_runs: tuple[str, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     head: Checkpoint | None
@@ -75,11 +79,15 @@ def verify(
 def concluded(entries: Entries, others: Iterable[Problem]) -> Verification:
     """Put together what both halves found, in the order of the entries."""
     entries.finish()
+    runs = entries.history.runs
+    going = (run.session for run in (*runs.going(), *runs.convening()))
     problems = dict.fromkeys([*entries.problems, *others])  # both may say the same of one checkpoint
     return Verification(
         leaves=entries.size,
         sessions=len(entries.history.sessions),
         open_intents=tuple(entries.history.open),
+        runs=len(runs.sessions),
+        open_runs=tuple(dict.fromkeys(going)),
         problems=tuple(sorted(problems, key=lambda p: entries.size if p.seq is None else p.seq)),
         warnings=tuple(entries.warnings),
         head=entries.head,

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime
 from exchange.aggregation.budget import Budget, Release, admit
 from exchange.aggregation.opening import Measure
 from exchange.errors import PolicyRefusal
-from exchange.indicators import PROFILE, IndicatorType
+from exchange.indicators import IndicatorType
 from exchange.ledger.runs import DISCOVER, Key
+from exchange.policy import alliance
 from exchange.policy.budget import DAY
 from exchange.policy.convening import Case, Convening, Together, abandons, key_of, meeting
 from exchange.policy.model import Policy
@@ -21,7 +22,17 @@ from exchange.policy.terms import ANYONE
 from exchange.policy.together import Aggregate
 from exchange.policy.who import in_force, personal_data
 
-__all__ = ["RULES", "Convening", "Together", "decide", "explain", "key_of", "meeting"]
+__all__ = [
+    "RULES",
+    "Convening",
+    "Together",
+    "abandons",
+    "decide",
+    "explain",
+    "key_of",
+    "may_convene",
+    "meeting",
+]
 
 TABLE = "aggregate"
 _DICTIONARY = Pending("the dictionary is looked at once every other rule has passed")
@@ -29,22 +40,25 @@ _DICTIONARY = Pending("the dictionary is looked at once every other rule has pas
 
 def decide(policy: Policy, asked: Convening, history: Together, now: datetime) -> Decision:
     """Decide on a run: allowed only if the policy has a table for it and no rule objects."""
-    return by_rules(RULES, _case(policy, asked, history, now), TABLE)
+    return by_rules(RULES, _case(policy, asked, history, now), Case.table)
 
 
 def explain(policy: Policy, asked: Convening, history: Together, now: datetime) -> tuple[Verdict, ...]:
     """Say what every rule says, in the order in which they are asked; the first that objects decides."""
-    return tuple(verdicts_of(RULES, _case(policy, asked, history, now), TABLE))
+    return tuple(verdicts_of(RULES, _case(policy, asked, history, now), Case.table))
+
+
+def may_convene(policy: Policy, asked: Convening, history: Together, now: datetime) -> Decision:
+    """Decide whether we ask others to join a run: only if we would join it ourselves.
+
+    Where we take no part, nothing of ours goes in: then it is asked whether we may convene anything.
+    """
+    rules = RULES if asked.us in asked.opening.members else RULES[:_ON_CONVENING]
+    return by_rules(rules, _case(policy, asked, history, now), Case.table)
 
 
 def _case(policy: Policy, asked: Convening, history: Together, now: datetime) -> Case:
     return Case(policy, policy.aggregate or Aggregate(), asked, history, now)
-
-
-def _suspended(case: Case) -> Objection | None:
-    if case.policy.suspended:
-        return Objection("everything is suspended: suspended = true at the top of the policy")
-    return Objection(f"suspended = true stands under [{TABLE}]") if case.terms.suspended else None
 
 
 def _stated(case: Case) -> Objection | None:
@@ -67,31 +81,7 @@ def _convenes(case: Case) -> Objection | None:
 def _quarantine(case: Case) -> Objection | None:
     if not case.history.quarantined:
         return None
-    who = _coordinator(case)
-    lift = f"`cosight policy lift {who}` ends it"
-    return Objection(f"{who} is in quarantine ({case.history.quarantined}); {lift}")
-
-
-def _validity(case: Case) -> Objection | None:
-    if case.terms.validity.covers(case.now):
-        return None
-    return Objection(f"the table is in force {case.terms.validity}; renew valid_from and valid_until")
-
-
-def _roster(case: Case) -> Objection | None:
-    asked, opening = case.request, case.opening
-    if opening.position(asked.us) is None:
-        return Objection(f"{asked.us} is not among the members that it names")
-    if (opening.roster_epoch, opening.roster_hash) != (asked.roster_epoch, asked.roster_hash):
-        return Objection("it names another roster than the one in force here: nobody joins later")
-    return None
-
-
-def _purpose(case: Case) -> Objection | None:
-    if case.opening.purpose in case.terms.purposes:
-        return None
-    remedy = listed("purposes", {*case.terms.purposes, case.opening.purpose})
-    return Objection("the stated purpose is not among those allowed", remedy)
+    return alliance.quarantine(_coordinator(case), case.history.quarantined)
 
 
 def _measure(case: Case) -> Objection | None:
@@ -101,12 +91,6 @@ def _measure(case: Case) -> Objection | None:
     return Objection(f"{measure} may not be measured", listed("measures", {*case.terms.measures, measure}))
 
 
-def _profile(case: Case) -> Objection | None:
-    if case.opening.profile == PROFILE:
-        return None
-    return Objection(f"not under the canonical profile {case.opening.profile}")
-
-
 def _types(case: Case) -> Objection | None:
     excess = set(case.opening.types) - case.terms.types
     if not excess:
@@ -114,20 +98,6 @@ def _types(case: Case) -> Objection | None:
     return Objection(
         f"not of these types: {', '.join(sorted(excess))}", listed("types", case.terms.types | excess)
     )
-
-
-def _tlp(case: Case) -> Objection | None:
-    if case.terms.tlp is not None:
-        return None
-    return Objection("no ceiling is stated for the markings of what may go in", 'tlp = "AMBER"')
-
-
-def _members(case: Case) -> Objection | None:
-    n, least = len(case.opening.members), case.terms.members
-    if least and n >= least:
-        return None
-    wanted = f"at least {least} are" if least else "it is not stated how many are"
-    return Objection(f"it is asked of {n} members, and {wanted} needed", f"members = {n}")
 
 
 def _minimum(case: Case) -> Objection | None:
@@ -291,29 +261,30 @@ def _unburied(case: Case) -> Objection | None:
 
 def _per_day(case: Case) -> Objection | None:
     since = (case.now - DAY).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    runs = (run for run in case.history.runs if run.key.measure != DISCOVER)
+    runs = (run for run in case.history.runs if run.key.measure != DISCOVER and not run.harmless)
     joined, allowed = sum(run.time >= since for run in runs), case.terms.per_day
     if joined < allowed:
         return None
-    reason = f"{joined} runs were joined in the last 24 hours, {allowed} are allowed"
+    reason = f"{joined} runs that may tell something were joined in the last 24 hours"
+    reason = f"{reason}, {allowed} are allowed"
     return Objection(reason, f"per_day = {joined + 1}")
 
 
 RULES: tuple[Rule[Case], ...] = (
     Rule("p2-policy-validity", "the policy is in force on this day", in_force),
-    Rule("p22-suspended", "nothing is suspended", _suspended),
+    Rule("p22-suspended", "nothing is suspended", alliance.suspended),
     Rule("a1-table", "counting together is allowed at all", _stated),
     Rule("a1-coordinator", "this member may convene us", _convenes),
     Rule("p22-quarantine", "the coordinator is not in quarantine", _quarantine),
-    Rule("a1-validity", "the table is in force on this day", _validity),
-    Rule("a2-roster", "we are among the members, by the roster in force here", _roster),
-    Rule("a3-purpose", "only these purposes are stated", _purpose),
+    Rule("a1-validity", "the table is in force on this day", alliance.validity),
+    Rule("a2-roster", "we are among the members, by the roster in force here", alliance.roster),
+    Rule("a3-purpose", "only these purposes are stated", alliance.purpose),
     Rule("p16-personal-data", "personal data go in on a legal basis that holds", personal_data),
-    Rule("p23-profile", "under the canonical profile of this version", _profile),
+    Rule("p23-profile", "under the canonical profile of this version", alliance.profile),
     Rule("a4-measure", "only these measures are taken", _measure),
     Rule("a5-types", "only these types go in", _types),
-    Rule("p4-tlp", "a ceiling is stated for the markings of what goes in", _tlp),
-    Rule("a6-members", "so many members are asked", _members),
+    Rule("p4-tlp", "a ceiling is stated for the markings of what goes in", alliance.tlp),
+    Rule("a6-members", "so many members are asked", alliance.members),
     Rule("a6-minimum", "the sum of so many members is opened, and of no fewer", _minimum),
     Rule("p9-reporters", "so many reporters are behind a released number", _reporters),
     Rule("p9-dominance", "no member is behind more than such a part of a released sum", _dominance),
@@ -328,3 +299,5 @@ RULES: tuple[Rule[Case], ...] = (
     Rule("a14-repeated", "its entries were not counted before on days of the window", _repeated),
 )
 """In the order in which they are asked; ``p`` numbers are those of the compliance catalogue's controls."""
+_ON_CONVENING = 1 + [rule.id for rule in RULES].index("a1-coordinator")
+"""So many of them, the first ones, look at who convenes and when, not at what goes in."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from exchange.aggregation.opening import Opening
 from exchange.indicators import IndicatorType
@@ -68,10 +69,14 @@ class Case:
     history: Together
     now: datetime
 
+    table: ClassVar[str] = "aggregate"
+
     @property
     def opening(self) -> Opening:
         """What is asked."""
         return self.request.opening
+
+    asked = opening
 
 
 def key_of(opening: Opening) -> Key:

@@ -206,6 +206,11 @@ def _at_least(line: str, old: float, new: float) -> Iterator[Change]:
     yield (MORE if more else LESS), f"{line} {_said(new) if new else 'unstated'}, not {_said(old)}"
 
 
+def _least(line: str, old: int, new: int) -> Iterator[Change]:
+    """The same where it is not refused if it is not stated, but follows from what is asked."""
+    yield from _at_least(line, old, new) if old and new else _other(line, old or None, new or None)
+
+
 def _at_most_of_each(line: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[Change]:
     for key in sorted({*old, *new}):
         if old.get(key) != new.get(key):
@@ -365,6 +370,7 @@ _COMPARE_TOGETHER: dict[str, Compare] = {
     **dict.fromkeys(("members", "minimum", "reporters", "each_type", "threshold"), _at_least),
     **dict.fromkeys(("per_day", "dominance", "quota", "repeated"), _at_most),
     **dict.fromkeys(("relay", "counter", "helper"), _may),
+    "least": _least,
     "dictionary": _bounds,
     "epsilon": _blur,
 }

@@ -48,6 +48,38 @@ version = 1
 # balancing_test = "where yours is filed"
 #
 # [peers."*"] holds the terms for every member of the roster that has none of its own.
+
+# What may be done with the whole alliance is stated apart. Without these tables, nothing is.
+# `cosight policy check` says what a table lacks, and what it allows.
+#
+# [aggregate]                                  # counting together: cosight aggregate
+# coordinators = ["their-name"]                # whose runs we join, and we if we ask; ["*"]: any's
+# purposes = ["weekly count"]                  # one of these must be stated, word for word
+# measures = ["count"]                         # how many saw each; after that: sightings, severity
+# types = ["ipv4", "domain"]
+# tlp = "AMBER"                                # the most closed marking of what goes in
+# legal_basis = "network-security"             # for personal data, as above
+# members = 5                                  # join what so many members are asked, or more
+# minimum = 4                                  # open no sum of fewer
+# reporters = 4                                # show no number with fewer behind it
+# dictionary = { min = 1000, max = 1_000_000 } # how many entries; a tiny one asks about single ones
+# visibility = ["everyone"]                    # or owner, reporters, owner-and-host
+# per_day = 1                                  # in any 24 hours
+#
+# [discover]                                   # finding what many hold, without a list: cosight discover
+# relays = ["*"]                               # who may relay, and who may count
+# purposes = ["weekly search"]                 # left out, none may be stated
+# types = ["ipv4", "domain"]
+# tlp = "AMBER"
+# legal_basis = "network-security"             # left out, personal data stay out
+# members = 5                                  # take part where so many members are on the roster, or more
+# threshold = 3                                # find what so many hold, or more
+# least = 4                                    # count nothing before so many came
+# learns = ["individual"]                      # its holders learn it; or all, collective (how many)
+# per_day = 1                                  # in any 24 hours
+# helper = true                                # this node may be drawn to hold a part of the key,
+# counter = true                               # to count,
+# relay = true                                 # and to relay
 """
 
 

@@ -101,6 +101,7 @@ class Reader:
             "counter": v.flag,
             "helper": v.flag,
             "threshold": v.number(MEMBERS[1], 2),
+            "least": v.number(MEMBERS[1], MEMBERS[0]),
             "learns": v.words(LEARNERS),
             "quota": v.real(1, 100),
         }

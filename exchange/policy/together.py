@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Pap
@@ -33,6 +34,9 @@ class Shared:
         validity: when this is in force.
     """
 
+    NEEDED: ClassVar[tuple[str, ...]] = ()
+    """The lines without which everything is refused."""
+
     purposes: frozenset[str] = frozenset()
     types: frozenset[IndicatorType] = frozenset()
     tlp: Tlp | None = None
@@ -53,6 +57,12 @@ class Shared:
             max_age_days=self.max_age_days,
             own=self.provenance == "own",
         )
+
+    @property
+    def lacks(self) -> list[str]:
+        """The lines for want of which everything is refused."""
+        stated = self.content()
+        return [line for line in self.NEEDED if line not in stated]
 
     def content(self) -> dict[str, object]:
         """Return what is hashed: what is stated, as the file states it."""
@@ -79,6 +89,11 @@ class Aggregate(Shared):
         visibility: to whom released numbers may be shown.
     """
 
+    NEEDED: ClassVar = (
+        "coordinators", "purposes", "measures", "types", "tlp", "members", "reporters", "dictionary",
+        "visibility", "per_day",
+    )  # fmt: skip
+
     coordinators: frozenset[str] = frozenset()
     measures: frozenset[str] = frozenset()
     minimum: int = 3
@@ -101,14 +116,25 @@ class Discover(Shared):
         counter: whether it may be drawn to count.
         helper: whether it may be drawn to hold a part of the key.
         threshold: the least number of members that must hold what is found; 0 refuses.
+        least: the least number of members whose batches are counted; 0 for
+            ``exchange.aggregation.round.usual_minimum``.
         learns: who may learn what is found: ``individual``, ``all``, ``collective``.
         quota: how many times its declared size a member may ask a helper within an epoch.
     """
+
+    NEEDED: ClassVar = ("relays", "types", "tlp", "members", "threshold", "learns", "per_day")
 
     relays: frozenset[str] = frozenset()
     relay: bool = False
     counter: bool = False
     helper: bool = False
     threshold: int = 0
+    least: int = 0
     learns: frozenset[str] = frozenset()
     quota: float = 1.1
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that this node may be drawn for."""
+        may = {"relay": self.relay, "counter": self.counter, "helper": self.helper}
+        return frozenset(part for part, is_so in may.items() if is_so)

@@ -1,5 +1,8 @@
 """Rules on the peer and on the circumstances: who, in which part, where, on what ground."""
 
+from collections.abc import Iterable
+
+from exchange.indicators import IndicatorType
 from exchange.policy.approvals import approving, request_hash
 from exchange.policy.rule import Case, Objection, Rule, Situation, header, listed, quoted
 from exchange.policy.tables import BALANCED
@@ -93,7 +96,12 @@ def _direction(case: Case) -> Objection | None:
 
 def personal_data(case: Situation) -> Objection | None:
     """Object where personal data would go in without a legal basis that holds."""
-    personal = sorted(case.policy.personal_data.intersection(case.request.types))
+    return personal_among(case, case.request.types)
+
+
+def personal_among(case: Situation, types: Iterable[IndicatorType]) -> Objection | None:
+    """The same of these types."""
+    personal = sorted(case.policy.personal_data.intersection(types))
     if not personal:
         return None
     name = case.terms.legal_basis

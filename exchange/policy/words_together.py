@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from exchange.aggregation.opening import Measure
+from exchange.aggregation.round import LEAST_THRESHOLD, usual_minimum
 from exchange.policy.model import Policy
 from exchange.policy.terms import ANYONE
 from exchange.policy.together import Aggregate, Discover, Shared
@@ -58,15 +59,20 @@ def _who(names: frozenset[str]) -> str:
 
 
 def _counting(table: Aggregate) -> Iterator[str]:
-    if not (table.coordinators and table.measures and table.purposes and table.per_day and table.reporters):
-        yield "nothing may be counted together"
-        return
+    if table.lacks:
+        yield f"nothing may be counted together, for want of {', '.join(table.lacks)}"
+    else:
+        yield (
+            f"{_who(table.coordinators)} may convene us to measure {list_of(table.measures)}, "
+            f"{table.per_day} times a day at most, for: {list_of(table.purposes)}"
+        )
+    many = f"at least {table.members} members, " if table.members else ""
+    least = f"{many}no sum of fewer than {table.minimum} of them"
     yield (
-        f"{_who(table.coordinators)} may convene us to measure {list_of(table.measures)}, "
-        f"{table.per_day} times a day at most, for: {list_of(table.purposes)}"
+        f"{least}, no number with fewer than {table.reporters} reporters behind it"
+        if table.reporters
+        else least
     )
-    least = f"at least {table.members} members, no sum of fewer than {table.minimum} of them"
-    yield f"{least}, no number with fewer than {table.reporters} reporters behind it"
     bounds = table.dictionary
     many = "no size is stated" if bounds is None else f"{bounds.least:,} to {bounds.most:,} entries"
     yield f"dictionaries: {many}, at least {table.each_type:,} of each type in it"
@@ -80,30 +86,52 @@ def _counting(table: Aggregate) -> Iterator[str]:
 
 
 def _finding(table: Discover) -> Iterator[str]:
-    parts = [word for word in ("relay", "counter", "helper") if getattr(table, word)]
-    if not (table.relays and table.learns and table.purposes and table.per_day and table.threshold):
-        yield "nothing may be looked for together"
+    if table.lacks:
+        yield f"nothing may be looked for together, for want of {', '.join(table.lacks)}"
     else:
+        why = f"for: {list_of(table.purposes)}" if table.purposes else "where no purpose is stated"
         yield (
             f"what at least {table.threshold} of at least {table.members} members hold may be found, "
-            f"{table.per_day} times a day at most, for: {list_of(table.purposes)}"
+            f"{table.per_day} times a day at most, {why}"
         )
-        yield f"{_who(table.relays)} may relay and count; what is found is learned: {list_of(table.learns)}"
-    yield f"this node may be drawn as {list_of(parts)}" if parts else "this node serves no part of it"
+    least = table.least or "more than two thirds"
+    many = f"nothing is counted before {least} of the members have brought a batch"
+    yield f"{many}, always one more than must hold it"
+    if table.relays:
+        yield f"{_who(table.relays)} may relay and count"
+    if table.learns:
+        yield f"what is found is learned: {list_of(table.learns)}"
+    yield (
+        f"this node may be drawn as {list_of(table.parts)}"
+        if table.parts
+        else "this node serves no part of it"
+    )
     if table.helper:
         yield f"as a helper it answers {table.quota:g} times what a member declares, and no more"
 
 
 def _doubts(name: str, policy: Policy, table: Shared, now: datetime) -> Iterator[str]:
     yield from ending(name, table.validity, now)
-    if table.tlp is None:
-        yield f"{name} states no tlp: every run is refused"
+    if table.lacks:
+        yield f"{name} states no {', '.join(table.lacks)}: every run is refused"
     if table.legal_basis is None and (personal := policy.personal_data & table.types):
-        yield f"{name} states no legal_basis: runs with {list_of(personal)} are refused"
-    if not table.members:
-        yield f"{name} states no members: every run is refused"
+        so = "stay out" if isinstance(table, Discover) else "are refused"
+        runs = "" if isinstance(table, Discover) else "runs with "
+        yield f"{name} states no legal_basis: {runs}{list_of(personal)} {so}"
     if isinstance(table, Aggregate):
         yield from _counting_too_freely(name, table)
+    if isinstance(table, Discover):
+        yield from _finding_too_freely(name, table)
+
+
+def _finding_too_freely(name: str, table: Discover) -> Iterator[str]:
+    if table.threshold == LEAST_THRESHOLD:
+        yield f"{name} allows a threshold of 2: one that guesses learns which of its guesses somebody holds"
+    if table.least and table.members and table.least < usual_minimum(table.members, table.threshold):
+        yield (
+            f"{name} lets the batches of {table.least} members be counted, of {table.members} or more: "
+            "whoever takes part hides among few"
+        )
 
 
 def _counting_too_freely(name: str, table: Aggregate) -> Iterator[str]:

@@ -11,7 +11,7 @@ from exchange.report.evidence import Evidence
 from exchange.report.runs import Keys, Run, runs
 from exchange.report.scope import Given, Scope
 from exchange.report.sessions import Background, session
-from exchange.report.together import together
+from exchange.report.together import helped, liars, together
 
 NOT_THERE = {
     "erasure_requests": "This version of cosight has no messages that ask a peer to erase or correct. Such "
@@ -55,6 +55,8 @@ def content(
         "sessions": [session(run, at) for run in told],
         "budgets": _budgets(scope, given, everything, at),
         "together": together(leaves, at.us, called),
+        "liars": liars(leaves, called),
+        "helped": helped(leaves, called),
         "decisions": _decisions(leaves, at),
         "retention": {"expiry": dict(sorted(given.expiry.items()))},
         "annex": {"result": given.result},

@@ -16,6 +16,7 @@ from exchange.ledger.note import parse
 from exchange.ledger.tree import leaf_hash
 from exchange.report.policies import MUST_NOT, stated
 from exchange.report.scope import Scope, ScopeKind
+from exchange.report.together import BEGINS
 
 WINDOW = timedelta(days=365)
 """How far back budgets are counted."""
@@ -155,9 +156,7 @@ def pseudonyms(leaves: Sequence[Leaf], documents: Mapping[str, bytes]) -> dict[s
 
 def _members(leaf: Leaf) -> set[str]:
     """Whom an entry names."""
-    culprits = leaf.fields.get("culprits", [])
-    assert isinstance(culprits, list)  # the schema says so
-    return {leaf.peer, *culprits}
+    return {leaf.peer, *leaf.blamed}
 
 
 def collect(
@@ -167,7 +166,7 @@ def collect(
 
     Args:
         ledger: of the member who reports.
-        scope: what it is about; a session may be named by the beginning of its id.
+        scope: what it is about.
         now: the time.
         keys: identity keys by member, as the roster says.
         checkpoint: an older one of the ledger, to see what there was to report then.
@@ -192,33 +191,36 @@ def collect(
     )
 
 
-def find(ledger: Ledger, beginning: str) -> tuple[str, str]:
-    """Return the id and the peer of the one session whose id begins so.
+def find(ledger: Ledger, beginning: str) -> Scope:
+    """Return the scope of the one session, or the one run with the alliance, whose id begins so.
 
     Raises:
         LedgerError: there is none, or more than one.
     """
     note = ledger.newest()
     size = 0 if note is None else parse(note).size
-    found = {
-        leaf.session: leaf.peer
-        for leaf in _read(ledger, size)
-        if leaf.kind is Kind.INTENT and leaf.session.startswith(beginning)
-    }
+    found: dict[str, Scope] = {}
+    for leaf in _read(ledger, size):
+        if leaf.kind is Kind.INTENT and leaf.session.startswith(beginning):
+            found[leaf.session] = Scope(kind=ScopeKind.SESSION, session=leaf.session, peer=leaf.peer)
+        elif leaf.kind in BEGINS and leaf.session.startswith(beginning):
+            found[leaf.session] = Scope(kind=ScopeKind.RUN, session=leaf.session)
     if len(found) != 1:
-        fault = "more than one session" if found else "no session of this ledger"
+        fault = "more than one session or run" if found else "no session or run of this ledger"
         raise LedgerError(
             f"the id of {fault} begins with {beginning}",
             code="report-session",
-            hint="see the sessions with: cosight ledger show",
+            hint="see the sessions and runs with: cosight ledger show",
         )
-    return next(iter(found.items()))
+    return found.popitem()[1]
 
 
 def choose(leaves: Iterable[Leaf], scope: Scope, now: datetime) -> list[Leaf]:
     """Return the entries that a report speaks of: its sessions, their peers' last year, what frames them."""
     everything = list(leaves)
-    peers = {x.peer for x in everything if x.peer and scope.covers(x)} | ({scope.peer} - {""})
+    of_days = scope.kind is ScopeKind.PERIOD
+    peers = {x.peer for x in everything if of_days and scope.covers(x)} | {scope.peer}
+    peers.discard("")
     since = timestamp(now - WINDOW)
     in_scope = {x.session for x in everything if x.kind is Kind.INTENT and scope.covers(x)}
     runs = {x.session for x in everything if x.kind in RUNS and scope.covers(x)}
@@ -232,14 +234,18 @@ def choose(leaves: Iterable[Leaf], scope: Scope, now: datetime) -> list[Leaf]:
         )
         or (leaf.kind in RUNS and leaf.session in runs)
         or (leaf.kind in _ABOUT_PEERS and leaf.peer in peers and (leaf.time >= since or scope.covers(leaf)))
+        or (leaf.kind in _ABOUT_PEERS and leaf.session in runs)
+        or (leaf.kind is Kind.HELPED and scope.covers(leaf))
     ]
-    if scope.kind is not ScopeKind.PERIOD and not in_scope and not peers & {x.peer for x in everything}:
+    if not (of_days or in_scope or runs or peers & {x.peer for x in everything}):
         raise LedgerError(f"there is nothing on {scope.peer} in the ledger", code="report-nothing")
     used = {str(x.what["policy"]) for x in chosen if "policy" in x.what}
     framing = [x for x in everything if x.kind is Kind.POLICY and str(x.fields["policy"]) in used]
     framing += _newest([x for x in everything if x.kind is Kind.POLICY])
     framing += _newest([x for x in everything if x.kind is Kind.REPORT])
     framing += _commitments(everything, in_scope)
+    helped = {x.what["epoch"] for x in chosen if x.kind is Kind.HELPED}
+    framing += [x for x in everything if x.kind is Kind.ERASED and x.what["epoch"] in helped]
     return sorted({x.seq: x for x in (*chosen, *framing)}.values(), key=lambda x: x.seq)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from exchange.report.chapters import chapters, n
 from exchange.report.figures import budget_plot, many_plot
+from exchange.report.together_page import together
 from exchange.report.view import (
     Block,
     Code,
@@ -31,8 +32,8 @@ def page(content: dict[str, Any], digest: str) -> Page:
         digest: of its bytes.
     """
     title, subtitle = titles(content)
-    one = content["scope"]["kind"] == "session"
-    body = _one(content) if one else _many(content)
+    kind = content["scope"]["kind"]
+    body = [] if kind == "run" else (_one if kind == "session" else _many)(content)
     return Page(
         title=title,
         subtitle=subtitle,
@@ -43,7 +44,7 @@ def page(content: dict[str, Any], digest: str) -> Page:
         summary=summary(content),
         blocks=(
             *body,
-            *_together(content),
+            *together(content),
             *_budgets(content),
             *_decisions(content),
             *_retention(content),
@@ -85,45 +86,6 @@ def _many(content: dict[str, Any]) -> list[Block]:
             tuple((Code(s["session"][:_SHORT]), " ".join(s["words"])) for s in sessions),
         ),
     ]
-
-
-def _together(content: dict[str, Any]) -> list[Block]:
-    runs = content["together"]
-    if not runs:
-        return []
-    return [
-        Heading("Counted together with the alliance"),
-        Table(
-            "Every run",
-            (
-                "began (UTC)",
-                "run",
-                "coordinator",
-                "we were",
-                "measure",
-                "went in",
-                "of members",
-                "released",
-                "end",
-            ),
-            tuple(_run(r) for r in runs),
-            frozenset({5, 6, 7}),
-        ),
-        Table(
-            "Run by run",
-            ("run", "what was asked, what went in, what came of it"),
-            tuple((Code(r["session"][:_SHORT]), " ".join(r["words"])) for r in runs),
-        ),
-        Paragraph(content["not_there"]["aggregates"], note=True),
-    ]
-
-
-def _run(r: dict[str, Any]) -> tuple[str, ...]:
-    went = "nothing" if r["entered"] is None else f"{sum(r['entered'].values()):,}"
-    return (
-        r["began"][:16].replace("T", "\u00a0"), Code(r["session"][:_SHORT]), r["coordinator"], r["role"],
-        r["asked"]["measure"], went, n(r["survivors"]), n(r["released"]), r["reason"] or r["outcome"],
-    )  # fmt: skip
 
 
 def _row(s: dict[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ class ScopeKind(StrEnum):
     SESSION = "session"
     PEER = "peer"
     PERIOD = "period"
+    RUN = "run"
+    """One run with the alliance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Scope:
 
     Attributes:
         kind: how its sessions were chosen.
-        session: the one session, or ``""``.
+        session: the one session or run, or ``""``.
         peer: the one peer, or ``""`` for all of them; that of the session where there is one.
         since: first day, ``2026-03-01``, or ``""`` for the beginning of the log.
         until: last day, or ``""`` for the day of the report.
@@ -40,7 +42,7 @@ class Scope:
             return False
         day = leaf.time[:10]
         in_time = self.since <= day and (not self.until or day <= self.until)
-        return in_time and leaf.peer == (self.peer or leaf.peer)
+        return in_time and (self.peer in leaf.blamed or leaf.peer == (self.peer or leaf.peer))
 
     def as_json(self, called: Mapping[str, str]) -> dict[str, str]:
         """Return what the report says of it; ``called`` gives pseudonyms."""

@@ -1,31 +1,21 @@
-"""Runs in which we counted together with others: what went in, what it can tell of us, what came of it."""
+"""Runs with the alliance, each once: what we were in it, what of ours went in, what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exchange.ledger.leaf import RUNS, Kind, Leaf
 from exchange.ledger.runs import DISCOVER
-from exchange.report.words import count, day, listed, moment
+from exchange.report.together_words import words
 
-MEASURES = {
-    "count": "how many members hold each entry of a dictionary",
-    "sightings": "how often members saw each entry of a dictionary",
-    "severity": "how often members saw each entry of a dictionary, weighted by their confidence",
-    DISCOVER: "which indicators many members hold",
-}
-"""What is measured."""
-SEEN_BY = {
-    "owner": "the coordinator alone",
-    "reporters": "the coordinator, and for each entry those that put one in",
-    "everyone": "all that took part",
-    "owner-and-host": "the coordinator and the administrators of the alliance",
-}
-"""To whom released numbers are shown."""
+BEGINS = frozenset({Kind.CONVENED, Kind.JOINED})
+ENDS = {Kind.COUNTED: "counted", Kind.BROKEN: "broken"}
+LIES = frozenset({"second-batch", "second-token", "second-list", "quota-spent", "spoken-otherwise"})
+"""Refusals of what no honest member asks."""
 _ASKED = (
     "measure", "types", "entries", "first", "last", "members", "minimum", "reporters", "visibility",
-    "threshold", "policy", "purpose", "dictionary", "base", "epsilon_milli",
+    "threshold", "policy", "purpose", "dictionary", "base", "epsilon_milli", "protocol",
 )  # fmt: skip
-_ENDS = {Kind.COUNTED: "counted", Kind.BROKEN: "broken"}
+_COORDINATOR, _MEMBER = "coordinator", "member"
 
 
 def together(leaves: Sequence[Leaf], us: str, called: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -36,101 +26,131 @@ def together(leaves: Sequence[Leaf], us: str, called: Mapping[str, str]) -> list
         us: who reports.
         called: what to call a member that must not be named.
     """
-    found: dict[tuple[str, str], list[Leaf]] = {}
+    found: dict[str, list[Leaf]] = {}
     for leaf in leaves:
         if leaf.kind in RUNS:
-            found.setdefault((leaf.session, leaf.peer), []).append(leaf)
-    runs = [_facts(of_run, us, called) for of_run in found.values() if _is_begun(of_run)]
-    return [run | {"words": _words(run, us)} for run in runs]
+            found.setdefault(leaf.session, []).append(leaf)
+    runs = [_facts(of_run, us, called) for of_run in found.values() if of_run[0].kind in BEGINS]
+    return [run | {"words": words(run, us)} for run in runs]
 
 
-def _is_begun(leaves: Sequence[Leaf]) -> bool:
-    return leaves[0].kind in {Kind.CONVENED, Kind.JOINED}
+def liars(leaves: Sequence[Leaf], called: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return whom entries blame for breaking the rules of a run, and what that rests on, oldest first.
+
+    Args:
+        leaves: the entries of the report that it is to speak of.
+        called: what to call a member that must not be named.
+    """
+    runs = {leaf.session for leaf in leaves if leaf.kind in BEGINS}
+    return [
+        {
+            "member": called.get(name, name), "session": leaf.session, "time": leaf.time, "entry": leaf.seq,
+            "reason": str(leaf.what.get("reason", "")), "evidence": evidence,
+        }
+        for leaf in leaves
+        for name, evidence in _blamed(leaf, runs)
+    ]  # fmt: skip
+
+
+def _blamed(leaf: Leaf, runs: set[str]) -> Iterable[tuple[str, str]]:
+    if leaf.kind in RUNS:
+        yield from ((name, "found") for name in leaf.named("culprits"))
+        yield from ((name, "said") for name in leaf.named("accused"))
+    elif leaf.kind is Kind.REFUSED and leaf.session in runs and leaf.what["reason"] in LIES:
+        yield leaf.peer, "refused"
+
+
+def helped(leaves: Sequence[Leaf], called: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return for whom we were key helper of discoveries, by epoch: the most each may have asked, and the end.
+
+    Args:
+        leaves: the entries of the report that it is to speak of.
+        called: what to call a member that must not be named.
+    """
+    erased = {leaf.what["epoch"]: leaf.time for leaf in leaves if leaf.kind is Kind.ERASED}
+    most: dict[tuple[object, str], dict[str, Any]] = {}
+    for leaf in leaves:
+        if leaf.kind is Kind.HELPED:  # the newest entry on a member states the largest size
+            epoch, member = leaf.what["epoch"], called.get(leaf.peer, leaf.peer)
+            told = {"padded": leaf.what["padded"], "most": leaf.what["count"], "entry": leaf.seq}
+            most[epoch, member] = {"epoch": epoch, "member": member, "erased": erased.get(epoch, "")} | told
+    return list(most.values())
 
 
 def _facts(leaves: Sequence[Leaf], us: str, called: Mapping[str, str]) -> dict[str, Any]:
-    first, by_kind = leaves[0], {leaf.kind: leaf for leaf in leaves}
-    end = by_kind.get(Kind.COUNTED) or by_kind.get(Kind.BROKEN)
-    masked, last = by_kind.get(Kind.MASKED), {} if end is None else end.what
-    culprits = [] if end is None else end.fields.get("culprits", [])
-    assert isinstance(culprits, list)  # the schema says so
+    """What the entries of one run say. A run that we joined is told as its member saw it."""
+    joined = [leaf for leaf in leaves if leaf.peer]
+    convened = [leaf for leaf in leaves if not leaf.peer]
+    attempts = _attempts(joined or convened)
+    first, by_kind = attempts[-1][0], {leaf.kind: leaf for leaf in attempts[-1]}
+    discovery, brought = first.what["measure"] == DISCOVER, any(x.kind is Kind.BROUGHT for x in joined)
+    put_in = first if discovery else by_kind.get(Kind.MASKED)
+    entered = put_in.what.get("entered") if put_in and (brought or not discovery) else None
+    served = _attempts(convened)[-1:] if joined else []
+    coordinator = next((leaf.peer for leaf in joined), us)
     return {
         "session": first.session,
-        "role": "coordinator" if first.kind is Kind.CONVENED else "member",
-        "coordinator": called.get(first.peer, first.peer) or us,
+        "roles": _roles(leaves),
+        "coordinator": called.get(coordinator, coordinator),
         "began": first.time,
-        "ended": "" if end is None else end.time,
-        "outcome": "open" if end is None else _ENDS[end.kind],
         "asked": {name: first.what.get(name) for name in _ASKED},
-        "entered": None if masked is None else dict(_counts(masked.what["entered"])),
-        "withheld": {} if masked is None else dict(_counts(masked.what.get("withheld", {}))),
-        "clipped": None if masked is None else masked.what.get("clipped"),
+        "entered": dict(entered) if isinstance(entered, dict) and joined else None,
+        "withheld": _map(put_in.what.get("withheld", {})) if put_in and joined else {},
+        "brought": brought,
+        "padded": first.what.get("padded"),
+        "clipped": put_in and put_in.what.get("clipped"),
         "shared": Kind.SHARED in by_kind,
-        "survivors": last.get("survivors"),
-        "released": last.get("released"),
-        "digest": last.get("digest", ""),
-        "tally": last.get("tally", ""),
-        "reason": last.get("reason", ""),
-        "by": last.get("by", ""),
-        "culprits": sorted(called.get(name, name) for name in culprits),
-        "entry": first.seq,
+        **_ended(attempts[-1], called),
+        "as_server": next((_ended(attempt, called) for attempt in served), None),
+        "before": [_ended(attempt, called) for attempt in attempts[:-1]],
+        "entry": leaves[0].seq,
+        "entries": [leaf.seq for leaf in leaves],
     }
 
 
-def _counts(value: object) -> Mapping[str, Any]:
+def _attempts(leaves: Sequence[Leaf]) -> list[list[Leaf]]:
+    """The entries of one side, by beginning: a discovery that was given up may be begun anew."""
+    attempts: list[list[Leaf]] = []
+    for leaf in leaves:
+        if leaf.kind in BEGINS:
+            attempts.append([])
+        attempts[-1].append(leaf)
+    return attempts
+
+
+def _roles(leaves: Sequence[Leaf]) -> list[str]:
+    """What we were in a run: of a discovery the entries name our parts."""
+    discovery = leaves[0].what["measure"] == DISCOVER
+    said = [part for leaf in leaves if leaf.kind in BEGINS for part in leaf.listed("parts")]
+    kinds = {leaf.kind for leaf in leaves}
+    roles = [_COORDINATOR] if Kind.CONVENED in kinds and not discovery else []
+    return [*roles, *sorted(set(said)), *([_MEMBER] if Kind.JOINED in kinds else [])]
+
+
+def _ended(leaves: Sequence[Leaf], called: Mapping[str, str]) -> dict[str, Any]:
+    """How an attempt ended, as one side has it."""
+    end = next((leaf for leaf in leaves if leaf.kind in ENDS), None)
+    what = {} if end is None else end.what
+    return {
+        "began": leaves[0].time,
+        "ended": "" if end is None else end.time,
+        "outcome": "open" if end is None else ENDS[end.kind],
+        "survivors": what.get("survivors"),
+        "released": what.get("released"),
+        "told": what.get("told"),
+        "digest": what.get("digest", ""),
+        "tally": what.get("tally", ""),
+        "reason": what.get("reason", ""),
+        "by": what.get("by", ""),
+        "culprits": _names(end, "culprits", called),
+        "accused": _names(end, "accused", called),
+    }
+
+
+def _names(leaf: Leaf | None, field: str, called: Mapping[str, str]) -> list[str]:
+    return sorted(called.get(name, name) for name in (() if leaf is None else leaf.named(field)))
+
+
+def _map(value: object) -> dict[str, Any]:
     assert isinstance(value, dict)  # the schema says so
-    return value
-
-
-def _words(run: dict[str, Any], us: str) -> list[str]:
-    asked = run["asked"]
-    what = MEASURES.get(asked["measure"], asked["measure"])
-    over = f" of {count(asked['entries'], 'entry', 'entries')}" if asked["entries"] else ""
-    window = f"from {day(asked['first'])} to {day(asked['last'])} ({listed(asked['types'])})"
-    who = f"{run['coordinator']} asked {count(asked['members'], 'member')}"
-    said = [f"On {moment(run['began'])} {who}: {what}{over}, {window}."]
-    if run["role"] == "member":
-        said += _put_in(run, us)
-    return [*said, *_ended(run, us)]
-
-
-def _put_in(run: dict[str, Any], us: str) -> list[str]:
-    if run["entered"] is None:
-        return [f"Nothing of {us} left."] if run["asked"]["measure"] != DISCOVER else []
-    total = sum(run["entered"].values())
-    held = sum(sum(types.values()) for types in run["withheld"].values())
-    said = [
-        f"{us} put in something for {count(total, 'entry', 'entries')}"
-        + (f"; {count(held, 'entry', 'entries')} that it holds were held back by rule." if held else ".")
-    ]
-    if run["clipped"]:
-        said.append(f"{count(run['clipped'], 'number')} were cut down to the largest that is taken.")
-    if not run["shared"]:
-        said.append(f"Its numbers left masked, and {us} gave no share with which the sum could be opened.")
-    return said
-
-
-def _ended(run: dict[str, Any], us: str) -> list[str]:
-    asked = run["asked"]
-    if run["outcome"] == "open":
-        return ["There is no end in the ledger: the run goes on, or the node was stopped in the middle."]
-    if run["outcome"] == "broken":
-        by = f", caused by {listed(run['culprits'])}" if run["culprits"] else ""
-        return [f"It was given up ({run['reason']}{by}); there is no result."]
-    said = [f"Others went on without {listed(run['culprits'])}."] if run["culprits"] else []
-    if asked["measure"] == DISCOVER:
-        return [*said, f"It came to its end, with {count(run['survivors'], 'batch', 'batches')}."]
-    said += [f"The sum of {count(run['survivors'], 'member')} was opened, and nobody's own numbers."]
-    if run["released"] is not None and asked["reporters"]:
-        said.append(
-            f"{count(run['released'], 'number')} with at least {asked['reporters']} reporters behind them "
-            f"were released to {SEEN_BY.get(asked['visibility'], asked['visibility'])}."
-        )
-    if asked["epsilon_milli"]:
-        said.append(f"Every number has noise, with an epsilon of {asked['epsilon_milli'] / 1000:g}.")
-    if run["role"] == "member":
-        said.append(
-            "A member with altered software saw the numbers that were not released too: that so many hold an "
-            f"entry, not that {us} does, unless all others that did not drop out worked together."
-        )
-    return said
+    return dict(value)

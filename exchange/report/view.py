@@ -91,13 +91,16 @@ def titles(content: dict[str, Any]) -> tuple[str, str]:
     scope, us = content["scope"], content["given"]["member"]
     kind = {
         "session": "one session",
-        "peer": f"all sessions with {scope['peer']}",
-        "period": "all sessions of a period",
+        "run": "one run with the alliance",
+        "peer": f"all sessions and runs with {scope['peer']}",
+        "period": "all sessions and runs of a period",
     }
     title = f"Disclosure report: {kind[scope['kind']]}"
     if scope["kind"] == "session" and content["sessions"]:
         s = content["sessions"][0]
         return title, f"{us} and {s['peer']}, {day(s['began'])}"
+    if scope["kind"] == "run":
+        return title, f"{us}, {day(content['together'][0]['began'])}"
     return title, f"{us}{period(content)}"
 
 
@@ -113,8 +116,11 @@ def verdict(content: dict[str, Any]) -> tuple[str, str]:
     """Whether what can be verified is, in one word and in a few."""
     states = [s["receipt"]["state"] for s in content["sessions"]]
     entries = f"all {content['integrity']['entries']:,} entries are in the signed log"
+    runs = len(content["together"])
+    if runs:
+        entries = f"{count(runs, 'run')} with the alliance; {entries}"
     if not states:
-        return "good", f"No session; {entries}."
+        return "good", f"{entries[:1].upper()}{entries[1:]}." if runs else f"No session; {entries}."
     signed, wrong = states.count("verified"), states.count("wrong")
     if wrong:
         return "bad", f"{count(wrong, 'receipt')} of {len(states):,} do not verify; {entries}."
@@ -135,7 +141,27 @@ def summary(content: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     sessions = content["sessions"]
     if content["scope"]["kind"] == "session" and sessions:
         return _of_one(sessions[0], content)
+    if content["scope"]["kind"] == "run":
+        return _of_run(content["together"][0], content)
     return _of_many(sessions, content)
+
+
+def _of_run(r: dict[str, Any], content: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    us, went = content["given"]["member"], sum((r["entered"] or {}).values())
+    liars = sorted({x["member"] for x in content["liars"]})
+    end = f" to {moment(r['ended'])}" if r["ended"] else ", no end recorded"
+    return (
+        ("Who", f"{us}, as {listed(r['roles'])}, with {r['coordinator']} and others of the alliance"),
+        ("When", f"{moment(r['began'])}{end}"),
+        ("What went in", count(went, "indicator") if r["entered"] is not None else "nothing of ours"),
+        ("How it ended", _run_ended(r)),
+        ("Who broke rules", listed(liars) if liars else "nobody, as far as we know"),
+    )
+
+
+def _run_ended(r: dict[str, Any]) -> str:
+    words = {"counted": "it ran to its end", "broken": "it was given up", "open": "no end is recorded"}
+    return words[r["outcome"]] + (f": {r['reason']}" if r["reason"] else "")
 
 
 def _of_one(s: dict[str, Any], content: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -205,6 +231,7 @@ def _of_many(sessions: Sequence[dict[str, Any]], content: dict[str, Any]) -> tup
         ("Who", f"{given['member']} with {listed(peers) if peers else 'nobody'}"),
         ("When", f"{when}; made {moment(given['made_at'])}"),
         ("Sessions", _outcomes([s["outcome"] for s in sessions])),
+        *((("Runs", _runs(content)),) if content["together"] else ()),
         ("What left", f"at most {count(worst, 'indicator')} of ours, each session counted for itself"),
         ("What came", f"{sum(matched):,} shared, in {count(len(matched), 'session')} of which we know it"),
         ("Allowed by", f"our policies {listed(named)}" if named else "no policy is named in the ledger"),
@@ -218,6 +245,18 @@ def _outcomes(ends: list[str]) -> str:
         f"{len(ends):,}: {ends.count('disclosed'):,} to their end, {early:,} ended early, "
         f"{running:,} without a result"
     )
+
+
+def _runs(content: dict[str, Any]) -> str:
+    runs = content["together"]
+    went = sum(sum((r["entered"] or {}).values()) for r in runs)
+    return f"{_ends(runs)}; {count(went, 'indicator')} of ours went in, each run counted for itself"
+
+
+def _ends(runs: list[dict[str, Any]]) -> str:
+    ends = [r["outcome"] for r in runs]
+    named = (("counted", "to their end"), ("broken", "given up"), ("open", "without an end"))
+    return f"{len(ends):,}: " + ", ".join(f"{ends.count(end):,} {word}" for end, word in named)
 
 
 def _decided(d: dict[str, Any]) -> str:

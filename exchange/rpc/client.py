@@ -84,6 +84,7 @@ class PeerLink:
             PeerUnavailable: it cannot be reached.
         """
         offered: list[bytes] = []
+        epochs = (0, 0)
         for _ in range(3):
             epoch, roster_hash = self._directory.roster()
             nonce = secrets.token_bytes(messages.NONCE_BYTES)
@@ -98,6 +99,7 @@ class PeerLink:
                     raise
                 offered = self._directory.newer(0)[-8:]  # it may not have heard of us yet
                 continue
+            epochs = epoch, reply.roster_epoch
             if reply.rosters:
                 self._directory.adopt(list(reply.rosters))
             if reply.roster_epoch < epoch and not offered:
@@ -119,7 +121,7 @@ class PeerLink:
                     hint="compare with an administrator: cosight alliance roster",
                 )  # fmt: skip
             return reply
-        raise ConfigError(f"{self._peer} and we do not come to hold the same roster", code="roster-mismatch")
+        raise _apart(self._peer, *epochs)
 
     async def greet(self, log_size: int) -> Greeting:
         """Greet, and have the peer show its log from the length on that we saw last.
@@ -247,6 +249,19 @@ class PeerLink:
             return messages.parse(kind, data)
         except SessionRefused as e:
             raise PeerMisbehaved(f"{self._peer} gave an answer that cannot be read") from e
+
+
+def _apart(peer: str, ours: int, theirs: int) -> ConfigError:
+    """Who is behind, and which command mends that."""
+    taking = "cosight alliance join APPROVAL"
+    if theirs < ours:
+        hint = f"{peer} is behind: send it the newest approval, which it takes up with: {taking}"
+    else:
+        hint = f"we are behind: ask an administrator for the newest approval, and take it up: {taking}"
+    return ConfigError(
+        f"{peer} holds roster {theirs}, we hold {ours}, and they do not come together",
+        code="roster-mismatch", hint=hint,
+    )  # fmt: skip
 
 
 async def next_of(call: Any, peer: str) -> bytes | None:

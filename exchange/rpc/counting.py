@@ -13,7 +13,7 @@ from exchange import wire
 from exchange.aggregation.opening import MAX_BYTES, MEMBERS
 from exchange.agreement import MEMBER
 from exchange.counting.coordinating import Coordinating
-from exchange.counting.run import room
+from exchange.counting.run import Arriving, room
 from exchange.counting.world import PROTOCOL, Contributed, Convening, Progress
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.rpc import messages
@@ -97,25 +97,32 @@ class Counting:
             raise SessionRefused("a contribution does not begin with what it is")
         contributed = _contributed(frame.contribution)
         arriving = await self._coordinating.expect(call.peer, contributed)
-        await self._write(call, pb.ContributeReply(known=arriving is None))
         if arriving is None:
+            await self._write(call, pb.ContributeReply(known=True))
             return
         try:
-            channel = FrameChannel(
-                PROTOCOL, read=call.read, write=call.write, idle_s=self._idle_s, guard=call.guard
-            )
-            try:
-                with room():
-                    message = await channel.receive(arriving.want, arriving.spool.allocate)
-            except PeerFault as fault:
-                raise PeerMisbehaved(f"the message is not what was due: {fault}") from fault
-            await channel.end()
-            if channel.digests()[1] != contributed.digest:
-                raise PeerMisbehaved("the message is not the one that was announced")
+            async with arriving.alone():
+                message = await self._arrived(call, arriving)
             await self._coordinating.take(arriving, message)
         finally:
             arriving.spool.discard()
         await self._write(call, pb.ContributeReply(known=True))
+
+    async def _arrived(self, call: Call, arriving: Arriving) -> Message:
+        """The message that was announced."""
+        await self._write(call, pb.ContributeReply(known=False))
+        channel = FrameChannel(
+            PROTOCOL, read=call.read, write=call.write, idle_s=self._idle_s, guard=call.guard
+        )
+        try:
+            with room():
+                message = await channel.receive(arriving.want, arriving.spool.allocate)
+        except PeerFault as fault:
+            raise PeerMisbehaved(f"the message is not what was due: {fault}") from fault
+        await channel.end()
+        if channel.digests()[1] != arriving.contributed.digest:
+            raise PeerMisbehaved("the message is not the one that was announced")
+        return message
 
     async def collect(self, call: Call) -> None:
         """Give what the caller is sent when a step begins, once it has.
@@ -188,13 +195,16 @@ def progress_from_wire(p: fb.Progress) -> Progress:
     if (
         p.step not in Step.__members__.values()
         or (p.broken and _CODE.fullmatch(p.broken) is None)
-        or len(p.culprits) > MEMBERS[1]
-        or any(MEMBER.fullmatch(culprit) is None for culprit in p.culprits)
-        or p.owing > MEMBERS[1]
+        or max(len(p.culprits), len(p.awaited)) > MEMBERS[1]
+        or any(MEMBER.fullmatch(member) is None for member in (*p.culprits, *p.awaited))
     ):
         raise PeerMisbehaved("what the coordinator says of its progress is malformed")
     return Progress(
-        step=Step(p.step), broken=p.broken, culprits=tuple(p.culprits), left_s=p.left_ms / 1000, owing=p.owing
+        step=Step(p.step),
+        broken=p.broken,
+        culprits=tuple(p.culprits),
+        left_s=p.left_ms / 1000,
+        awaited=tuple(p.awaited),
     )
 
 
@@ -223,7 +233,7 @@ def _convening(c: Convening) -> pb.ConvenedReply:
 
 def _progress(p: Progress) -> fb.Progress:
     return fb.Progress(
-        step=p.step, broken=p.broken, culprits=p.culprits, left_ms=int(p.left_s * 1000), owing=p.owing
+        step=p.step, broken=p.broken, culprits=p.culprits, left_ms=int(p.left_s * 1000), awaited=p.awaited
     )
 
 

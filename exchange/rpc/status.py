@@ -83,7 +83,16 @@ HINTS = {
     "busy": "try again in a minute",
     "nothing-published": "ask them to run: cosight filter build",
     "policy-refused": "ask the peer which rule decided; `cosight ledger show` has our side",
-    "roster-mismatch": "run `cosight alliance roster` on both sides and compare the fingerprints",
+    "roster-mismatch": "a newer roster came meanwhile: try again; if it stays, compare what"
+    " `cosight alliance roster` prints on both sides: who has the lower number takes up the newest approval",
+    "not-on-roster": "it holds an older roster: send it the newest approval, which it takes up with `cosight"
+    " alliance join APPROVAL`; or a newer one without us: ask an administrator",
+    "epoch-over": "run it again; if it stays, that helper's home was restored from an old copy",
+    "not-drawn": "compare rosters and what was asked: all have to ask the same",
+    "quota-spent": "wait for the next epoch, or name other helpers: --relay, --counter, --helper twice",
+    "second-batch": "was our home restored from an older copy? ask again tomorrow or with another --purpose",
+    "second-token": "was our home restored from an older copy? ask again tomorrow or with another --purpose",
+    "too-late": "ask again tomorrow, or all of you with another --purpose",
     "certificate-expired": "check this machine's clock; certificates renew by themselves",
 }
 
@@ -105,7 +114,8 @@ def raise_for(error: grpc.aio.AioRpcError, peer: str) -> NoReturn:
     """
     code = error.details() or ""
     if STATUS.get(code) is error.code():
-        raise PeerRefused(f"{peer} refused: {WHY[code]}", code=code, hint=HINTS.get(code, "")) from None
+        said = f"{peer} refused: {WHY[code]}"
+        raise PeerRefused(said, code=code, hint=HINTS.get(code, ""), peer=peer) from None
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         raise PeerUnavailable(f"{peer} did not answer in time", code="peer-stalled") from None
     if error.code() is grpc.StatusCode.OK:

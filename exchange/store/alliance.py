@@ -255,7 +255,8 @@ class Alliance:
             raise ConfigError(
                 f"nobody says where {peer} is reached",
                 code="no-address",
-                hint=f'add to {self._home.config_file} under [peers]: {peer} = "HOST:PORT"',
+                hint=f'for us alone, add to {self._home.config_file} under [peers]: {peer} = "HOST:PORT"; for'
+                f" all, an administrator runs: cosight alliance change --address {peer}=HOST:PORT",
             )
         return address
 

@@ -17,6 +17,8 @@ from exchange.identity import encoding
 MAX_TRAILER_BYTES = 1 << 17
 ARRIVING = ".spool."
 """How names of files begin that are not whole."""
+SMALL_BYTES = 1 << 16
+"""Rows of so many bytes are held in memory: a map holds a file open, and a run keeps many of them."""
 _LENGTH_BYTES = 4
 
 
@@ -71,7 +73,7 @@ class Spool:
 
     folder: Path
     _path: Path = field(init=False)
-    _size: int = field(default=0, init=False)
+    _small: Rows | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._path = self.folder / f"{ARRIVING}{secrets.token_hex(8)}"
@@ -82,14 +84,15 @@ class Spool:
         Raises:
             ConfigError: the disk is full.
         """
-        self._size = size[0] * size[1]
+        length = size[0] * size[1]
+        if length <= SMALL_BYTES:
+            self._small = np.empty(size, np.uint8)
+            return self._small
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(
-                    descriptor, 0, self._size
-                )  # a full disk is an error now, not a signal later
-                mapped = mmap.mmap(descriptor, self._size)
+                os.posix_fallocate(descriptor, 0, length)  # a full disk is an error now, not a signal later
+                mapped = mmap.mmap(descriptor, length)
             finally:
                 os.close(descriptor)
         except OSError as e:
@@ -111,6 +114,8 @@ class Spool:
         try:
             with self._path.open("ab") as file:
                 self._path.chmod(0o600)
+                if self._small is not None:
+                    file.write(self._small.data)
                 file.write(trailer + len(trailer).to_bytes(_LENGTH_BYTES, "big"))
                 file.flush()
                 os.fsync(file.fileno())

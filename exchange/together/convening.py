@@ -9,15 +9,17 @@ from crypto import labels
 from crypto.errors import ParameterError
 from crypto.secagg.base import LEAST, threshold
 from exchange.aggregation.dictionary import Dictionary
-from exchange.aggregation.opening import SUM_WIDTH, Measure, Opening, Visibility, noise_of
+from exchange.aggregation.opening import MAX_ABANDONS, SUM_WIDTH, Measure, Opening, Visibility, noise_of
 from exchange.aggregation.release import strays
 from exchange.counting.books import CoordinatorsBooks
-from exchange.errors import InputError, PeerMisbehaved
+from exchange.errors import InputError, PeerMisbehaved, PolicyRefusal
 from exchange.identity import keys
 from exchange.indicators import PROFILE
 from exchange.node import Node
 from exchange.policy import aggregation as rules
 from exchange.store.aggregations import Aggregations
+from exchange.store.contributions import Contributions
+from exchange.together.deciding import decided
 from exchange.together.outcome import Outcome, result
 
 SLOTS = 8
@@ -64,7 +66,8 @@ def convene(node: Node, plan: Plan) -> Opening:
     """Open an aggregation; ``cosight serve`` of this home coordinates it from now on.
 
     Raises:
-        InputError: what is planned cannot be counted, or its window was counted.
+        InputError: what is planned cannot be counted, or its window was counted, or nothing would come of it.
+        PolicyRefusal: our own policy would not join it.
         ConfigError: the disk is in the way.
         LedgerError: the ledger cannot be written.
     """
@@ -75,18 +78,39 @@ def convene(node: Node, plan: Plan) -> Opening:
     members = tuple(sorted(set(plan.members))) or everybody
     if unknown := [name for name in members if name not in roster.by_id]:
         raise InputError(f"{unknown[0]} is not on the roster", hint="see: cosight alliance roster")
-    try:
-        opening, dictionary = _planned(node, plan, members, count)
-        node.setup(opening)
-    except (PeerMisbehaved, ParameterError) as e:
-        raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
-    signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
-    books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
-    Aggregations(node.home).convene(
-        opening.context, opening.encoded, signature, dictionary.encoded,
-        now=now, before=lambda: books.convened(opening),
-    )  # fmt: skip
+    with node.ledger.turn():
+        try:
+            opening, dictionary = _planned(node, plan, members, count)
+            node.setup(opening)
+        except (PeerMisbehaved, ParameterError) as e:
+            raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
+        _check(node, opening, dictionary)
+        signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
+        books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
+        Aggregations(node.home).convene(
+            opening.context, opening.encoded, signature, dictionary.encoded,
+            now=now, before=lambda: books.convened(opening),
+        )  # fmt: skip
     return opening
+
+
+def _check(node: Node, opening: Opening, dictionary: Dictionary) -> None:
+    """Ask nobody for what we would refuse ourselves, or for what comes to nothing.
+
+    Raises:
+        PolicyRefusal: our own policy does not allow it.
+        InputError: no number would be released.
+    """
+    decision = decided(node, opening, dictionary, Contributions(node.home).all(), convening=True).decision
+    if not decision.allowed:
+        raise PolicyRefusal(decision.explanation, code="policy-refused", rule=decision.rule)
+    n = len(opening.members)
+    if opening.noise is not None and opening.reporters >= n:
+        raise InputError(
+            f"with noise no number is released that has to have all {n} members behind it",
+            code="nothing-to-release",
+            hint="ask more members, for fewer --reporters, or without --epsilon for exact numbers",
+        )
 
 
 def _planned(
@@ -131,9 +155,15 @@ def _opening(
 
 
 def _after(node: Node, opening: Opening) -> Opening:
-    """The same with the earlier attempts that it gives up."""
-    key, given_up = rules.key_of(opening), set[bytes]()
-    store = Aggregations(node.home)
+    """The same with the earlier attempts that it gives up.
+
+    The ledger knows them all; folders, which go some days after their end, tell what is running.
+    """
+    key, given_up, store = rules.key_of(opening), set[str](), Aggregations(node.home)
+    for run in node.ledger.runs().attempts(key):
+        if run.counted or run.shared:
+            raise _counted(run.session)
+        given_up.add(run.session)
     for context in store.contexts():
         folder = store.find(context)
         if folder is None or not rules.key_of(Opening.decode(folder.opening)).overlaps(key):
@@ -146,12 +176,13 @@ def _after(node: Node, opening: Opening) -> Opening:
             )  # fmt: skip
         if not ending.code:
             raise _counted(context.hex())
-        given_up.add(context)
-    for found in node.ledger.runs().in_the_way(key):  # what we took part in, whoever asked
-        if found.reason != "unfinished":
-            raise _counted(found.run.session)
-        given_up.add(bytes.fromhex(found.run.session))
-    return replace(opening, abandons=tuple(sorted(given_up)))
+        given_up.add(context.hex())
+    if len(given_up) > MAX_ABANDONS:
+        raise InputError(
+            f"{len(given_up)} attempts to count this window have failed, {MAX_ABANDONS} may be given up",
+            code="aggregation-malformed", hint="choose days that were not tried",
+        )  # fmt: skip
+    return replace(opening, abandons=tuple(sorted(map(bytes.fromhex, given_up))))
 
 
 def _counted(session: str) -> InputError:

@@ -4,28 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from crypto import labels
 from crypto.secagg.ring import CHUNK_BYTES
-from exchange.aggregation.dictionary import Dictionary, repeated
-from exchange.aggregation.opening import Measure, Opening
-from exchange.aggregation.release import strays
+from exchange.aggregation.dictionary import Dictionary
+from exchange.aggregation.opening import Opening
 from exchange.aggregation.vector import fill
 from exchange.counting.books import MembersBooks
 from exchange.counting.taking_part import Input, Part, TakingPart
 from exchange.counting.world import Progress
 from exchange.errors import ConfigError, InputError, PeerMisbehaved, PolicyRefusal
 from exchange.identity import keys
-from exchange.ledger.runs import Runs
 from exchange.node import Node, checked
 from exchange.policy import Policy
-from exchange.policy import aggregation as rules
 from exchange.rpc.coordinator_link import CoordinatorLink
 from exchange.store.contributions import Contribution, Contributions
 from exchange.store.home import open_store
 from exchange.store.journal import Journal
-from exchange.together.outcome import result
+from exchange.together.closing import close
+from exchange.together.deciding import decided
 
 WHOLE_BYTES = 64 << 20
 """A result of so many masked bytes is computed anew whole; of a larger one, as much of it drawn at random."""
@@ -60,6 +57,7 @@ class Joining:
         self._home = node.home
         self._kept = Contributions(node.home)
         self._kept.tidy()
+        close(node)
 
     async def asked(self, coordinator: str, *, address: str | None = None) -> list[Asked]:
         """What a coordinator asks us to take part in.
@@ -100,45 +98,15 @@ class Joining:
         Raises:
             PolicyRefusal: it does not allow it.
         """
-        node, now = self._node, self._node.desk.clock()
-        policy, (epoch, roster_hash) = node.load_policy(), node.desk.roster()
-        runs = node.ledger.runs()
-        convening = rules.Convening(
-            opening=opening, us=self._home.member, roster_epoch=epoch, roster_hash=roster_hash,
-            by_type=None if dictionary is None else dictionary.by_type,
-            repeated=None if dictionary is None else repeated(dictionary, self._earlier(opening, runs)),
-            given_up=self._given_up(opening), **self._base(opening),
-        )  # fmt: skip
-        quarantined = node.ledger.history(opening.coordinator, now).quarantined
-        past = rules.Together(runs=runs, quarantined=quarantined or "")
-        decision = rules.decide(policy, convening, past, now)
+        policy, decision = decided(self._node, opening, dictionary, self._kept.all())
         if not decision.allowed:
-            node.ledger.append(
-                "refused", now=now, peer=opening.coordinator, direction="responder", session=opening.name,
+            self._node.ledger.append(
+                "refused", now=self._node.desk.clock(), peer=opening.coordinator, direction="responder",
+                session=opening.name,
                 what={"by": "us", "reason": "policy-refused", "rule": decision.rule},
             )  # fmt: skip
-            raise PolicyRefusal(decision.explanation, code="policy-refused")
+            raise PolicyRefusal(decision.explanation, code="policy-refused", rule=decision.rule)
         return policy
-
-    def _earlier(self, opening: Opening, runs: Runs) -> list[Dictionary | None]:
-        """The dictionaries of runs that may have counted the same; None for one that is not kept any more."""
-        kept = {c.context.hex(): c for c in self._kept.all()}
-        met = (kept.get(run.session) for run in rules.meeting(opening, runs))
-        return [None if one is None else Dictionary.decode(one.dictionary) for one in met]
-
-    def _given_up(self, opening: Opening) -> dict[str, Opening]:
-        """The openings of attempts that this one abandons, as far as we took part in them."""
-        kept = {c.context: c for c in self._kept.all()}
-        return {c.hex(): Opening.decode(kept[c].opening) for c in opening.abandons if c in kept}
-
-    def _base(self, opening: Opening) -> dict[str, Any]:
-        """How a sum follows from the count before it, by our own copy of that, if we have one."""
-        run = self._node.ledger.runs().joined(opening.base.hex())
-        if run is None or not run.counted or run.key.measure != Measure.COUNT:
-            return {}
-        count = result(self._node, opening.base.hex())
-        stray = strays(opening, count.opening, count.counted.tally.survivors)
-        return {"strays": stray, "derived": count.goes_on(opening.reporters).root}
 
     async def go_on(
         self,

@@ -213,6 +213,7 @@ def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:
         verified = holds("ledger verify", cosight("ledger", "verify", "--json", home=home.path))
         assert verified["ok"] is True
         assert (verified["sessions"], verified["open_intents"], verified["problems"]) == (4, [], [])
+        assert (verified["runs"], verified["open_runs"]) == (0, [])
         assert cosight("ledger", "verify", home=home.path).out.startswith("verified: ")
 
 

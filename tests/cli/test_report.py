@@ -16,7 +16,7 @@ from tests.e2e.nodes import import_values, members, serve
 SHARED, OURS_ALONE = ["8.8.8.3", "shared.example.org"], ["canary.example.net"]
 KEYS = {
     "report", "digest", "scope", "sessions", "entries", "checkpoint", "unshown", "verdict", "summary",
-    "words", "entry", "file", "html", "pdf", "out",
+    "words", "runs", "liars", "entry", "file", "html", "pdf", "out",
 }  # fmt: skip
 CHECKED = {"ok", "digest", "member", "problems", "unshown", "with_ledger", "first_roster"}
 

@@ -38,6 +38,7 @@ def test_both_verify_without_home_and_key(exports: tuple[Path, Path]) -> None:
     assert done.code == 0
     assert done.json["ok"] is True
     assert (done.json["sessions"], done.json["receipts"]) == (2, 2)
+    assert [done.json[key] for key in ("runs", "discoveries", "tallies", "signers")] == [0, 0, 0, []]
     assert done.json["problems"] == done.json["warnings"] == []
     assert [one["member"] for one in done.json["exports"]] == ["alice", "bob"]
     assert done.json["leaves"] == sum(one["leaves"] for one in done.json["exports"])

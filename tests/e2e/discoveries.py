@@ -1,7 +1,6 @@
 """Discoveries of real node processes: all of an alliance ask at the same time, as their operators would."""
 
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,8 @@ from sqlalchemy import func, select
 from exchange.config import Home
 from exchange.store.discovery.tables import DEPOSITS
 from exchange.store.engine import open_engine, reading
-from tests.e2e.nodes import COSIGHT, Served, serve
+from tests.e2e.nodes import Served, serve
+from tests.e2e.process import Process
 
 
 @contextmanager
@@ -22,20 +22,14 @@ def serving(homes: Sequence[Home]) -> Iterator[dict[str, Served]]:
         yield {home.member: stack.enter_context(serve(home)) for home in homes}
 
 
-@contextmanager
-def discovering(home: Home, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run ``cosight discover`` beside the test; it is gone when the context ends."""
-    command = [*COSIGHT, "discover", *arguments, "--home", str(home.path), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def discovering(home: Home, *arguments: str) -> Process:
+    """``cosight discover`` beside the test."""
+    return Process("discover", *arguments, "--home", str(home.path), "--json")
 
 
-def said(process: subprocess.Popen[str], timeout_s: float = 240) -> dict[str, Any]:
+def said(process: Process, timeout_s: float = 240) -> dict[str, Any]:
     """What it prints, once it has ended."""
-    out, err = process.communicate(timeout=timeout_s)
+    out, err = process.communicate(timeout_s=timeout_s)
     assert out, err
     result: dict[str, Any] = json.loads(out)
     return result | {"code": process.returncode}

@@ -1,7 +1,5 @@
 """``cosight``, killed by itself as by a power failure at one chosen moment.
 
-``python -m tests.e2e.dying N COMMAND...``
-
 The moments are counted from the first: before and after every entry of the ledger, between its commit and its
 head file, around every message of a run and whatever is kept for the next one, and before every reply of a
 short call.
@@ -10,8 +8,7 @@ short call.
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -59,8 +56,9 @@ class Moments:
         setattr(owner, name, counted_async if asyncio.iscoroutinefunction(inner) else counted)
 
 
-if __name__ == "__main__":
-    moments = Moments(int(sys.argv[1]))
+def dying(arguments: Sequence[str]) -> None:
+    """The program: which moment it dies at, and the command."""
+    moments = Moments(int(arguments[0]))
     for owner, name in (
         (LedgerStore, "append_all"),
         (Head, "write"),
@@ -72,4 +70,4 @@ if __name__ == "__main__":
         (client.PeerLink, "_unary"),
     ):
         moments.around(owner, name)
-    main(sys.argv[2:])
+    main(arguments[1:])

@@ -4,22 +4,29 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from secrets import randbelow
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-from exchange.cli.local import found
+from crypto.psi import PROTOCOLS
 from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.indicators.readers import read
+from exchange.indicators.warninglists import WarningLists
 from exchange.ledger import Kind, Leaf
+from exchange.local.alliance import found
+from exchange.planning import Measured, machine
 from exchange.store import Store
 from exchange.store.ledger import LedgerReader
+from exchange.version import SOFTWARE
+from tests.e2e.process import Process
 
 T = TypeVar("T")
 ALLIANCE = "tests.example.com"
@@ -30,7 +37,7 @@ COSIGHT = (sys.executable, "-m", "exchange")
 class Served:
     """A running ``cosight serve``."""
 
-    process: subprocess.Popen[str]
+    process: Process
     address: str
     log: Path
 
@@ -55,25 +62,14 @@ def peak_mib(pid: int) -> float:
 def serve(home: Home, *options: str) -> Iterator[Served]:
     """Run ``cosight -v serve`` for as long as the context lasts; its log goes to a file in the home."""
     log = home.path / "serve.log"
-    command = [*COSIGHT, "-v", "serve", "--home", str(home.path), "--json", *options]
-    with log.open("a") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line, log.read_text()
-        yield Served(process, json.loads(line)["address"], log)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+    with Process("-v", "serve", "--home", str(home.path), "--json", *options, log=log) as process:
         try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+            line = process.stdout.readline()
+            assert line, log.read_text()
+            yield Served(process, json.loads(line)["address"], log)
         finally:
-            process.stdout.close()
+            process.send_signal(signal.SIGTERM)
+            process.wait()
 
 
 def cosight(home: Home, *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -83,37 +79,43 @@ def cosight(home: Home, *arguments: str, code: int = 0) -> dict[str, Any]:
 
 def homeless(*arguments: str, code: int = 0) -> dict[str, Any]:
     """Run a command that needs no home and return the JSON that it prints."""
-    done = subprocess.run(
-        [*COSIGHT, *arguments, "--json"], capture_output=True, text=True, timeout=280, check=False
-    )
-    assert done.returncode == code, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    result: dict[str, Any] = json.loads(done.stdout)
+    with Process(*arguments, "--json") as process:
+        out, err = process.communicate()
+    assert process.returncode == code, f"{arguments}: exit {process.returncode}\n{out}\n{err}"
+    result: dict[str, Any] = json.loads(out)
     return result
 
 
-@contextmanager
-def matching(home: Home, peer: str, address: str) -> Iterator[subprocess.Popen[str]]:
-    """Run ``cosight match`` beside the test; it is gone when the context ends."""
-    command = [*COSIGHT, "match", peer, "--address", address, "--home", str(home.path), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def matching(home: Home, peer: str, address: str) -> Process:
+    """``cosight match`` beside the test."""
+    return Process("match", peer, "--address", address, "--home", str(home.path), "--json")
 
 
 def members(folder: Path, *names: str, reachable: bool = False) -> tuple[Home, ...]:
     """Found an alliance whose policies allow everything; ``reachable`` puts addresses into its roster."""
     addresses = {name: f"127.0.0.1:{free_port()}" for name in names} if reachable else {}
-    return tuple(found(ALLIANCE, names, folder, addresses))
+    homes = tuple(found(ALLIANCE, names, folder, addresses))
+    for home in homes:
+        (home.path / "measured.json").write_bytes(measured())
+    return homes
+
+
+@cache
+def measured() -> bytes:
+    """What a node finds out once of the machine that it is on."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "measured.json")
+        Measured(file, machine(SOFTWARE)).computing(PROTOCOLS)
+        return file.read_bytes()
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
+    """A port that nobody has now, nor is given before it is used: not of those that a system hands out."""
+    while True:
+        port = 10_000 + randbelow(20_000)
+        with socket.socket() as bound, suppress(OSError):
+            bound.bind(("127.0.0.1", port))
+            return port
 
 
 def import_values(home: Home, values: Iterable[str], *, source: str = "feed", own: bool = False) -> None:
@@ -122,9 +124,22 @@ def import_values(home: Home, values: Iterable[str], *, source: str = "feed", ow
     feed.write_text("".join(f"{value}\n" for value in values))
     store = Store.open(home.store_url)
     try:
-        store.import_indicators(read(feed, format="text"), source=source, tlp="AMBER", own=own, now=utc_now())
+        store.import_indicators(
+            read(feed, format="text"),
+            source=source,
+            tlp="AMBER",
+            own=own,
+            lists=shipped_lists(),
+            now=utc_now(),
+        )
     finally:
         store.close()
+
+
+@cache
+def shipped_lists() -> WarningLists:
+    """The warning lists that come with the software: a process reads them once, which takes a while."""
+    return WarningLists.load()
 
 
 def configure(home: Home, **limits: int) -> Home:
@@ -155,7 +170,7 @@ def receipts(home: Home) -> list[bytes]:
     return [receipt for receipt in found if isinstance(receipt, bytes)]
 
 
-def until(condition: Callable[[], T], timeout_s: float = 20) -> T:
+def until(condition: Callable[[], T], timeout_s: float = 60) -> T:
     """Look until the condition gives something true, and return that."""
     end = monotonic() + timeout_s
     while not (result := condition()):

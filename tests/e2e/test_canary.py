@@ -6,7 +6,6 @@ spell the other's canaries anywhere at all; its own it may spell in its store an
 
 import base64
 import hashlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -23,7 +22,8 @@ from exchange.node import Node
 from exchange.rpc.channel import FrameChannel
 from exchange.rpc.client import PeerLink
 from tests.e2e.conftest import feed
-from tests.e2e.nodes import COSIGHT, cosight, homeless, import_values, serve
+from tests.e2e.nodes import cosight, homeless, import_values, serve
+from tests.e2e.process import Process
 from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.slow
@@ -212,22 +212,13 @@ async def test_on_the_wire_and_in_clear(planted, in_clear, protocol, output, tur
 def test_in_files_logs_and_output(planted, flags):
     alice, bob = planted
     with serve(bob) as node:
-        command = [
-            *COSIGHT,
-            "-v",
-            "match",
-            "bob",
-            *flags,
-            "--address",
-            node.address,
-            "--home",
-            str(alice.path),
-        ]
-        said = [
-            subprocess.run([*command, *form], capture_output=True, check=True, timeout=60)
-            for form in (["--json"], [])
-        ]
-    printed = b"".join(done.stdout + done.stderr for done in said)
+        said = []
+        for form in (["--json"], []):
+            command = ["match", "bob", *flags, "--address", node.address, "--home", str(alice.path), *form]
+            with Process("-v", *command) as match:
+                said += match.communicate()
+            assert match.returncode == 0
+    printed = "".join(said).encode()
     assert SHARED[0].encode() in printed
     assert (bob.path / "serve.log").exists()
     for house in ("alice", "bob"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 
 import pytest
 
@@ -11,10 +10,11 @@ from exchange.disclosure import Wish
 from exchange.errors import CosightError
 from exchange.indicators import IndicatorType
 from exchange.node import Node
-from tests.e2e.dying import KILLED
+from tests.e2e.dying import KILLED, dying
 from tests.e2e.nodes import configure, import_values, serve
+from tests.e2e.process import Process
 from tests.e2e.test_delta import domains
-from tests.e2e.test_dying import DYING, MANY, check
+from tests.e2e.test_dying import MANY, check
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 WISH = Wish(rung=Rung.OVERLAP, types=(IndicatorType.DOMAIN,), protocol="voprf-epoch")
@@ -73,17 +73,17 @@ def test_the_initiator_dies_at_every_moment(pair):
         assert matched(alice, bob) == (shared, False)
         for moment in range(1, MANY):
             shared = move(pair, moment)
-            command = [*DYING, str(moment), *match, "--address", node.address]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            with Process(str(moment), *match, "--address", node.address, program=dying) as done:
+                out, err = done.communicate()
             check(alice, bob)
             if done.returncode == 0:
                 break
-            assert done.returncode == KILLED, done.stderr
+            assert done.returncode == KILLED, err
             found, delta = matched(alice, bob)
             assert found == shared
             went_on.append(delta)
         assert moment > 20
-        result = json.loads(done.stdout)
+        result = json.loads(out)
         assert {item["value"] for item in result["result"]["items"]} == shared
     assert all(went_on), "whoever dials names what it has, and the sender still has it"
     check(bob, alice)
@@ -95,20 +95,15 @@ def test_the_responder_dies_at_every_moment(pair):
     survived, went_on = False, []
     for moment in range(1, MANY):
         shared = move(pair, moment)
-        command = [*DYING, str(moment), *serving]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
+        with Process(str(moment), *serving, program=dying) as process:
             try:
                 if line := process.stdout.readline():
                     with Node(alice) as node:
                         outcome = asyncio.run(node.match("bob", WISH, address=json.loads(line)["address"]))
                     assert {m.value for m in outcome.matches or []} == shared
-                    survived = process.poll() is None
+                    survived = process.returncode is None
             except CosightError:
                 pass
-            finally:
-                process.kill()
-                process.wait()
         check(bob, alice)
         found, delta = matched(alice, bob)
         assert found == shared

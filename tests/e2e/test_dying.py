@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -16,11 +14,11 @@ from exchange.node import Node
 from exchange.store.home import verify_ledger
 from exchange.store.ledger import LedgerReader
 from tests.e2e.conftest import feed
-from tests.e2e.dying import KILLED
+from tests.e2e.dying import KILLED, dying
 from tests.e2e.nodes import configure, cosight, import_values, serve
+from tests.e2e.process import Process
 
 pytestmark = pytest.mark.slow
-DYING = (sys.executable, "-m", "tests.e2e.dying")
 SHARED = 25
 MANY = 200
 """More moments than a session has."""
@@ -62,14 +60,14 @@ def test_the_initiator_dies_at_every_moment(pair, protocol):
     match = ["match", "bob", "--protocol", protocol, "--both", "--json", "--home", str(alice.path)]
     with serve(bob) as node:
         for moment in range(1, MANY):
-            command = [*DYING, str(moment), *match, "--address", node.address]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            with Process(str(moment), *match, "--address", node.address, program=dying) as done:
+                out, err = done.communicate()
             check(alice, bob)
             if done.returncode == 0:
                 break
-            assert done.returncode == KILLED, done.stderr
+            assert done.returncode == KILLED, err
         assert moment > 20
-        found = json.loads(done.stdout)
+        found = json.loads(out)
         assert (found["result"]["count"], found["settled"]) == (SHARED, True)
         again = cosight(alice, "match", "bob", "--address", node.address)
         assert again["result"]["count"] == SHARED
@@ -83,20 +81,15 @@ def test_the_responder_dies_at_every_moment(pair, protocol):
     wish = Wish(rung=Rung.OVERLAP, types=tuple(sorted(IndicatorType)), protocol=protocol)
     survived = False
     for moment in range(1, MANY):
-        command = [*DYING, str(moment), *serving]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
+        with Process(str(moment), *serving, program=dying) as process:
             try:
                 if line := process.stdout.readline():
                     with Node(alice) as node:
                         outcome = asyncio.run(node.match("bob", wish, address=json.loads(line)["address"]))
                     assert len(outcome.matches or []) == SHARED
-                    survived = process.poll() is None
+                    survived = process.returncode is None
             except CosightError:
                 pass
-            finally:
-                process.kill()
-                process.wait()
         check(bob, alice)
         learned = {s.session: s for s in sessions(alice).values() if s.result and "matched" in s.result.what}
         with LedgerReader.open_read_only(bob.ledger_file) as reader:

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,8 @@ from exchange.disclosure.asking import Answered
 from exchange.indicators import recognise
 from exchange.node import Node
 from tests.e2e.conftest import feed
-from tests.e2e.nodes import COSIGHT, cosight, entries, homeless, import_values, serve, story, until
+from tests.e2e.nodes import cosight, entries, homeless, import_values, serve, story, until
+from tests.e2e.process import Process
 from tests.e2e.tap import Tap
 from tests.e2e.test_canary import SHARED, canaries, files_of, found, in_clear, memory_of, planted
 from tests.reference import audit as reference
@@ -37,26 +35,9 @@ def digests(count: int) -> list[str]:
     return [hashlib.sha256(b"%d" % n).hexdigest() for n in range(count)]
 
 
-@contextmanager
-def querying(home: Home, address: str, value: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a query beside the test; it is gone when the context ends."""
-    command = [
-        *COSIGHT,
-        "filter",
-        "query",
-        "bob",
-        value,
-        "--address",
-        address,
-        "--home",
-        str(home.path),
-        "--json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def querying(home: Home, address: str, value: str, *options: str) -> Process:
+    """A query beside the test."""
+    return Process("filter", "query", "bob", value, "--address", address, "--home", str(home.path), *options)
 
 
 def test_from_the_command_line(filled):
@@ -112,27 +93,18 @@ def test_values_from_standard_input(filled):
     alice, bob = filled
     cosight(bob, "filter", "build", "--fpr", "1e-6", "--type", "domain")
     lines = "\n".join([*feed(*range(25, 35)), ""])
-    with serve(bob) as node:
-        command = [
-            *COSIGHT,
-            "filter",
-            "query",
-            "bob",
-            "-",
-            "--address",
-            node.address,
-            "--home",
-            str(alice.path),
-        ]
-        done = subprocess.run(
-            [*command, "--json"], input=lines, capture_output=True, text=True, timeout=60, check=True
-        )
-        plain = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60, check=True)
-    said = json.loads(done.stdout)
+    with (
+        serve(bob) as node,
+        querying(alice, node.address, "-", "--json") as done,
+        querying(alice, node.address, "-") as plain,
+    ):
+        said = json.loads(done.communicate(lines)[0])
+        printed, _ = plain.communicate(lines)
+    assert (done.returncode, plain.returncode) == (0, 0)
     assert positives(said) == {f"host-{n}.example.com" for n in range(31, 35)}
     assert (said["asked"], len(said["not_covered"])) == (10, 40)
-    assert "host-34.example.com" in plain.stdout
-    assert "bob holds 4 of 10" in plain.stdout
+    assert "host-34.example.com" in printed
+    assert "bob holds 4 of 10" in printed
 
 
 def test_refusals_say_why(filled):
@@ -172,7 +144,7 @@ def test_the_asker_is_killed_while_it_fetches(large):
     with serve(bob) as node:
         with (
             Tap(node.address, stop_after=MIDDLE, answers=True) as tap,
-            querying(alice, tap.address, digests(1)[0]) as asker,
+            querying(alice, tap.address, digests(1)[0], "--json") as asker,
         ):
             tap.wait_stopped()
             begun = until(lambda: kept(alice))
@@ -208,14 +180,14 @@ def test_the_publisher_is_killed_while_it_gives(large):
     with (
         serve(bob) as node,
         Tap(node.address, stop_after=MIDDLE, answers=True) as tap,
-        querying(alice, tap.address, digests(1)[0]) as asker,
+        querying(alice, tap.address, digests(1)[0], "--json") as asker,
     ):
         tap.wait_stopped()
         until(lambda: kept(alice))
         node.kill()
         for open_ in tap._sockets:
             open_.close()
-        said = json.loads(asker.communicate(timeout=60)[0])
+        said = json.loads(asker.communicate()[0])
         assert asker.returncode == 1
     assert said["error"]["code"] in {"peer-unavailable", "peer-closed", "peer-stalled"}
     (session,) = sessions(alice)
@@ -234,9 +206,8 @@ def test_the_publisher_is_killed_while_it_gives(large):
 def test_two_builds_at_once(large):
     _, bob = large
     import_values(bob, [*digests(ITEMS), *feed(*range(2000))])
-    command = [*COSIGHT, "filter", "build", "--home", str(bob.path), "--json"]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+    both = [Process("filter", "build", "--home", str(bob.path), "--json") for _ in range(2)]
+    said = [json.loads(process.communicate()[0]) for process in both]
     codes = {one["error"]["code"] for one in said if "error" in one}
     assert codes <= {"filter-busy"}
     assert {one["version"] for one in said if "version" in one} == {2}

@@ -1,20 +1,18 @@
 """A light member asks real nodes: one file, several members at once, and accounts as those of a node."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.identity.light import LightMember
 from exchange.light import light_policy, pack, unpack
+from exchange.local.alliance import found
 from tests.e2e.nodes import (
     ALLIANCE,
-    COSIGHT,
     Served,
     entries,
     homeless,
@@ -23,6 +21,7 @@ from tests.e2e.nodes import (
     serve,
     story,
 )
+from tests.e2e.process import Process
 from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.slow
@@ -76,13 +75,12 @@ class Shop:
         where = [word for name, at in nodes.items() for word in ("--address", f"{name}={at}")]
         return ["lookup", "--alliance", str(self.file), *where, "--json", *values]
 
-    def start(self, nodes: dict[str, str], *values: str) -> subprocess.Popen[str]:
-        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        return subprocess.Popen([*COSIGHT, *self.command(nodes, *values)], text=True, **pipes)
+    def start(self, nodes: dict[str, str], *values: str) -> Process:
+        return Process(*self.command(nodes, *values))
 
     def lookup(self, nodes: dict[str, str], *values: str, log: str = "", code: int = 0) -> dict[str, Any]:
-        process = self.start(nodes, *values)
-        out, err = process.communicate(log, timeout=120)
+        with self.start(nodes, *values) as process:
+            out, err = process.communicate(log)
         assert process.returncode == code, out + err
         assert err == ""
         result: dict[str, Any] = json.loads(out)
@@ -179,13 +177,10 @@ def test_a_member_that_dies_in_the_middle(alliance: tuple[Home, Home, Shop]) -> 
     stop = len(whole.sent) - BEHIND
     with serve(acme) as first, serve(umbra) as second, Tap(first.address, stop_after=stop) as tap:
         process = shop.start({"acme": tap.address, "umbra": second.address}, SHARED)
-        assert process.stdin is not None
-        process.stdin.close()
-        process.stdin = None
         tap.wait_stopped()
         first.kill()
         tap.__exit__()
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate()
     result = json.loads(out)
     assert status(result)["umbra"] == "answered"
     assert status(result)["acme"] in {"unreachable", "failed"}
@@ -213,7 +208,7 @@ def test_three_at_once_with_one_file(alliance: tuple[Home, Home, Shop]) -> None:
         at_once = [shop.start(at(acme=first, umbra=second), value) for value in values]
         results = []
         for process in at_once:
-            out, err = process.communicate("", timeout=120)
+            out, err = process.communicate()
             assert process.returncode == 0, out + err
             results.append(json.loads(out))
     assert [held(result) for result in results] == [

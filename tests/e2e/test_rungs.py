@@ -251,6 +251,6 @@ def test_a_match_that_is_stopped_writes_it_down(tmp_path: Path, number: signal.S
     ):
         tap.wait_stopped()
         match.send_signal(number)
-        match.wait(timeout=60)
+        match.wait()
     (session,) = {e.session for e in entries(alice) if e.kind is Kind.INTENT}
     assert story(alice, session) == [("intent", ""), ("aborted", "cancelled")]

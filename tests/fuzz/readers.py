@@ -46,7 +46,7 @@ def main(format_: str, seconds: int) -> None:
         arguments = [sys.argv[0], str(corpus), f"-max_total_time={seconds}", f"-max_len={_MAX_BYTES}"]
         # What libFuzzer takes for our peak of memory is that of whoever started us, if it had more.
         resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY, _MAX_MEMORY))
-        arguments += ["-timeout=10", "-rss_limit_mb=0", f"-artifact_prefix={folder}/", "-verbosity=0"]
+        arguments += ["-timeout=60", "-rss_limit_mb=0", f"-artifact_prefix={folder}/", "-verbosity=0"]
         atheris.Setup(arguments, one)
         atheris.Fuzz()
 

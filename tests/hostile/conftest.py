@@ -1,15 +1,18 @@
 """A victim's node, an honest member and a hostile one; after every attack the victim must be unharmed."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from exchange.agreement import Rung
 from exchange.config import Home
 from exchange.disclosure import Outcome, Wish
+from exchange.disclosure.settling import SETTLE_WITHIN
 from exchange.indicators import IndicatorType
 from exchange.node import Node
 from exchange.store.home import verify_ledger
@@ -67,18 +70,36 @@ def build(folder: Path, **limits: int) -> tuple[Home, Member, Member]:
 
 
 @pytest.fixture(scope="module")
-def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    patient = {"idle_s": 3, "max_sessions": 1000, "max_sessions_per_peer": 1000}
-    home, honest, hostile = build(tmp_path_factory.mktemp("house"), **patient)
-    with serve(home) as node:
-        yield House(home, node, honest, hostile)
+def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], House]]:
+    """One node for many attacks; another one before the receipts that they owe it are overdue."""
+    patient = {"idle_s": 6, "max_sessions": 1000, "max_sessions_per_peer": 1000}
+    with ExitStack() as stack:
+
+        @contextmanager
+        def built() -> Iterator[House]:
+            home, honest, hostile = build(tmp_path_factory.mktemp("house"), **patient)
+            with serve(home) as node:
+                yield House(home, node, honest, hostile)
+
+        until, current = 0.0, None
+
+        def house() -> House:
+            nonlocal until, current
+            if current is None or monotonic() > until:
+                stack.close()
+                current = stack.enter_context(built())
+                until = monotonic() + SETTLE_WITHIN.total_seconds() / 2
+            return current
+
+        yield house
 
 
 @pytest.fixture
-def house(shared_house: House) -> Iterator[House]:
-    """One node for many attacks; after each, it must be unharmed."""
-    yield shared_house
-    shared_house.check()
+def house(shared_house: Callable[[], House]) -> Iterator[House]:
+    """A node that must be unharmed after the attack."""
+    house = shared_house()
+    yield house
+    house.check()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Self
@@ -32,9 +32,9 @@ from exchange.v1.psi_voprf_pb2 import Voprf
 
 SERVICE = "/exchange.v1.Exchange/"
 OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 ENDED = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError)
-"""What a client's write raises when the server has ended the call."""
+"""What writing raises when the server has ended the call."""
 ROWS = 1024
 """What the peer declares for a thousand items."""
 
@@ -182,6 +182,13 @@ class Caller:
         request = pb.HelloRequest(**(honest | lies))
         return pb.HelloReply.FromString(await self.send("Hello", request.SerializeToString()))
 
+    async def begun(self, call: Any, *frames: bytes) -> None:
+        """Send these frames of a run, and wait until the node has them: it greets us several times after."""
+        for frame in frames:
+            await call.write(frame)
+        for _ in range(5):
+            await self.hello()
+
     async def propose(self, request: pb.ProposeRequest) -> pb.ProposeReply:
         """Propose, and show our log honestly, unless the request shows one."""
         if not request.HasField("standing"):
@@ -194,46 +201,57 @@ class Caller:
         reply = await self.propose(request)
         return agreed(self.member.alliance.alliance, self.member.id, self.victim, request, reply)
 
-    def stream(self, method: str) -> Any:
+    def stream(self, method: str) -> "Stream":
         """Open a call; messages are bytes, as many as one likes."""
-        return self._channel.stream_stream(SERVICE + method)(timeout=TIMEOUT_S)
+        return Stream(self._channel.stream_stream(SERVICE + method)(timeout=TIMEOUT_S))
 
-    def run(self) -> Any:
+    def run(self) -> "Stream":
         """Open a run."""
         return self.stream("Run")
 
     async def attempt(self, *frames: bytes, close: bool = False) -> list[bytes]:
         """Open a run, send these frames, perhaps close, and read until the end; raises how it ended."""
         call = self.run()
-        try:
+        with suppress(*ENDED):
             for frame in frames:
                 await call.write(frame)
             if close:
                 await call.done_writing()
-        except ENDED:
-            await settled(call)
         answers = []
-        while (answer := await answer_of(call)) is not grpc.aio.EOF:
+        while (answer := await call.read()) is not grpc.aio.EOF:
             answers.append(answer)
         return answers
 
 
-async def answer_of(call: Any) -> Any:
-    """The next answer; raises how the call ended in the server's own word."""
-    try:
-        return await call.read()
-    except grpc.aio.AioRpcError:
-        await settled(call)
-        said = (await call.code(), await call.initial_metadata(), await call.trailing_metadata())
-        raise grpc.aio.AioRpcError(*said, details=await call.details()) from None
+class Stream:
+    """A call that ends in the server's own word.
 
+    Where a write is under way when the server says it, gRPC's client puts INTERNAL in its place.
+    """
 
-async def settled(call: Any) -> None:
-    """Wait for the server's own word: after a write that failed gRPC says INTERNAL for a moment."""
-    for _ in range(100 * TIMEOUT_S):
-        if await call.code() is not grpc.StatusCode.INTERNAL:
-            return
-        await asyncio.sleep(0.01)
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    async def write(self, data: bytes) -> None:
+        """Send a message, unless the call has ended."""
+        if not self._call.done():
+            await self._call._metadata_sent.wait()
+        if self._call.done():
+            raise asyncio.InvalidStateError("the server has ended it")
+        try:
+            await self._call._cython_call.send_serialized_message(data)
+        except grpc.aio.InternalError as e:
+            raise asyncio.InvalidStateError("the server has ended it") from e
+
+    async def done_writing(self) -> None:
+        """Say that there is no more."""
+        try:
+            await self._call.done_writing()
+        except grpc.aio.InternalError as e:
+            raise asyncio.InvalidStateError("the server has ended it") from e
 
 
 Handler = Callable[..., Awaitable[Any]]

@@ -1,6 +1,7 @@
 """A hostile member in an aggregation that a real node coordinates: refused, or named."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
@@ -16,7 +17,7 @@ from exchange.v1.frame_pb2 import Contribution, Frame, Head
 from exchange.v1.secagg_masking_pb2 import Masking
 from tests.e2e.nodes import cosight, entries
 from tests.hostile.conftest import House
-from tests.hostile.peer import ENDED, TIMEOUT_S, Caller, answer_of, refused, settled
+from tests.hostile.peer import ENDED, TIMEOUT_S, Caller, refused
 
 LARGE = count(1)
 """Every test opens its own: a window is counted once."""
@@ -49,15 +50,13 @@ def first(context: bytes, frames: list[bytes], **lies: Any) -> bytes:
 
 async def contribute(caller: Caller, *frames: bytes, close: bool = True) -> list[pb.ContributeReply]:
     call = caller.stream("Contribute")
-    try:
+    with suppress(*ENDED):
         for frame in frames:
             await call.write(frame)
         if close:
             await call.done_writing()
-    except ENDED:
-        await settled(call)
     replies = []
-    while (reply := await answer_of(call)) is not grpc.aio.EOF:
+    while (reply := await call.read()) is not grpc.aio.EOF:
         replies.append(pb.ContributeReply.FromString(reply))
     return replies
 

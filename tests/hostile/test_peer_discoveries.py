@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-import grpc
 import numpy as np
 import pytest
 
@@ -22,9 +21,9 @@ from exchange.identity import encoding
 from exchange.indicators import IndicatorType
 from exchange.store.alliance import node_keys
 from exchange.v1 import discovery_pb2 as pb
-from tests.e2e.nodes import entries
+from tests.e2e.nodes import entries, until
 from tests.hostile.conftest import House
-from tests.hostile.peer import ENDED, Caller, Member, answer_of, refused, settled
+from tests.hostile.peer import ENDED, Caller, Member, refused
 
 RELAYED = Parts(relay="victim", counter="hostile", helpers=("honest", "victim"))
 ROOT = bytes(range(32))
@@ -86,14 +85,12 @@ def deposit(member: Member, of: Round, data: bytes, **lies: Any) -> pb.DepositRe
 
 async def bring(caller: Caller, *requests: pb.DepositRequest, close: bool = True) -> bytes:
     call = caller.stream("Deposit")
-    try:
+    with suppress(*ENDED):
         for request in requests:
             await call.write(request.SerializeToString())
         if close:
             await call.done_writing()
-    except ENDED:
-        await settled(call)
-    data: bytes = await answer_of(call)
+    data: bytes = await call.read()
     return data
 
 
@@ -374,18 +371,5 @@ async def test_calls_that_wait_are_few(own_house: House) -> None:
                 stack.callback(call.cancel)
                 await call.write(request)
                 await call.done_writing()
-            busy = [call for call in calls if await _early(call) is None]
-            assert len(busy) >= 4
-            assert {await call.details() for call in busy} == {"busy"}
-
-
-async def _early(call: Any) -> bytes | None:
-    """What comes within a second; nothing where the call was refused."""
-    try:
-        async with asyncio.timeout(1):
-            data = await call.read()
-    except TimeoutError:
-        return b"waits"
-    except grpc.aio.AioRpcError:
-        return None
-    return data if isinstance(data, bytes) else None
+            await asyncio.to_thread(until, lambda: sum(call.done() for call in calls) >= 4)
+            assert {await call.details() for call in calls if call.done()} == {"busy"}

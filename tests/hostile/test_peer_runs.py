@@ -1,7 +1,6 @@
 """A hostile member inside a run: whatever it sends, one ``aborted``, nothing disclosed, and a true ledger."""
 
 import asyncio
-import time
 from contextlib import suppress
 
 import grpc
@@ -14,7 +13,7 @@ from exchange.v1.frame_pb2 import Frame, Head, Rows, Start
 from exchange.v1.psi_voprf_pb2 import Voprf
 from tests.e2e.nodes import until
 from tests.hostile.conftest import House
-from tests.hostile.peer import ENDED, ROWS, chunk, head, refused, settled
+from tests.hostile.peer import ENDED, ROWS, chunk, head, refused
 
 BYTES = ROWS * 32
 VALID = group.hash_to_group(item_rows("line", [str(i) for i in range(ROWS)]), b"test").tobytes()
@@ -78,6 +77,11 @@ async def burnt(house: House, *frames: bytes, reason: str = "peer-misbehaved", c
     assert house.sent(session) == 0
 
 
+async def ended(house: House, session: bytes) -> list[tuple[str, str]]:
+    """Wait until the ledger says how a session ended, and return that."""
+    return await asyncio.to_thread(until, lambda: house.story(session)[1:])
+
+
 @pytest.mark.parametrize("frame", HEADS.values(), ids=HEADS)
 async def test_what_is_no_head(house: House, frame):
     await burnt(house, frame)
@@ -137,20 +141,16 @@ async def test_a_cancelled_run(house: House, frames):
     async with house.caller() as caller:
         agreement = await caller.agree()
         call = caller.run()
-        for frame in (house.hostile.start(agreement), *frames):
-            await call.write(frame)
-        await asyncio.wait([asyncio.ensure_future(call.read())], timeout=0.3)  # until it is there for sure
+        await caller.begun(call, house.hostile.start(agreement), *frames)
         call.cancel()
-    told = await asyncio.to_thread(until, lambda: house.story(agreement.initiator_nonce)[1:])
+    told = await ended(house, agreement.initiator_nonce)
     # Rows that were whole may have been answered in full before the news of the end came.
     assert told[0][0] == "aborted" or len(frames) == 2
 
 
 @pytest.mark.parametrize("frames", [(), (head(),)], ids=["after the start", "after the head"])
 async def test_a_stalled_run(house: House, frames):
-    before = time.monotonic()
     await burnt(house, *frames, reason="peer-stalled")
-    assert time.monotonic() - before < 5
 
 
 async def test_a_run_that_never_starts(house: House):
@@ -167,12 +167,10 @@ async def test_a_run_that_drips_past_its_deadline(house: House):
         await call.write(house.hostile.start(agreement))
         await call.write(head(1 << 18))
         with refused("aborted"):
-            try:
+            with suppress(*ENDED):
                 for _ in range(6):
                     await call.write(chunk(VALID * (1 << 5)))
                     await asyncio.sleep(0.3)
-            except ENDED:
-                await settled(call)
             await call.read()
     assert house.story(agreement.initiator_nonce) == [("intent", ""), ("aborted", "deadline")]
 
@@ -198,6 +196,7 @@ async def flood(house: House, *frames: bytes) -> tuple[bytes, int]:
 
 async def test_a_thousand_rows_declared_and_a_thousand_million_sent(house: House):
     session, taken = await flood(house, head())
+    await ended(house, session)
     assert house.story(session) == [("intent", ""), ("aborted", "peer-misbehaved")]
     assert house.sent(session) == 0
     assert taken < 32 << 20
@@ -206,6 +205,7 @@ async def test_a_thousand_rows_declared_and_a_thousand_million_sent(house: House
 async def test_a_flood_behind_what_was_declared(house: House):
     """What comes after the rows that were agreed on is never read: it fills the transport's window."""
     session, taken = await flood(house, head(), chunk(VALID))
+    await ended(house, session)
     ((_, _), (kind, _)) = house.story(session)
     assert kind == "disclosed"  # and no more than was agreed: 1,024 rows
     assert taken < 64 << 20
@@ -227,7 +227,7 @@ async def test_a_frame_over_the_limit_of_the_transport(house: House):
         agreement = await caller.agree()
         with pytest.raises(grpc.aio.AioRpcError):
             await caller.attempt(house.hostile.start(agreement), head(), chunk(bytes(64 << 20)))
-    told = await asyncio.to_thread(until, lambda: house.story(agreement.initiator_nonce)[1:])
+    told = await ended(house, agreement.initiator_nonce)
     assert told[0][0] == "aborted"
     assert house.sent(agreement.initiator_nonce) == 0
 

@@ -39,7 +39,7 @@ WISH = Wish(rung=Rung.OVERLAP, types=tuple(sorted(IndicatorType)))
 def pair(tmp_path):
     ours, theirs = members(tmp_path, "ours", "theirs")
     import_values(ours, feed(*range(1, 11)))
-    return configure(ours, idle_s=1), Member.of(theirs)
+    return ours, Member.of(theirs)
 
 
 async def fails(pair, kind: type[CosightError], code: str, reason: str = "", **server: Any) -> list[Any]:
@@ -202,7 +202,8 @@ async def test_rows_that_are_none(pair, rows):
 
 
 async def test_a_stalled_run(pair):
-    await fails(pair, PeerUnavailable, "peer-stalled", run=raw(hold=True))
+    ours, theirs = pair
+    await fails((configure(ours, idle_s=3), theirs), PeerUnavailable, "peer-stalled", run=raw(hold=True))
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])
@@ -249,13 +250,12 @@ async def test_a_run_that_is_refused_while_we_send(pair):
 
 async def test_it_is_revoked_in_the_middle_of_a_run(pair, tmp_path):
     """We take nothing more from it, and send it nothing more."""
-    ours = configure(pair[0], idle_s=60)  # as long as the command of a slow machine takes
 
     async def run(context: Any) -> None:
         await context.read()
         revoke = ("alliance", "revoke", "theirs", "--yes", "--out", str(tmp_path / "approval"))
-        await asyncio.to_thread(cosight, ours, *revoke)
+        await asyncio.to_thread(cosight, pair[0], *revoke)
         await context.write(encoded(Frame(head=Head(name="Evaluated"))))
 
-    (_, aborted) = await fails((ours, pair[1]), RosterError, "unknown-member", run=run)
+    (_, aborted) = await fails(pair, RosterError, "unknown-member", run=run)
     assert aborted.what["messages_sent"] == 1

@@ -28,7 +28,8 @@ OF_RESULT = (
 SESSION = "session peer direction"
 OF_RUN = "measure types purpose first last members"
 ALSO_OF_RUN = (
-    "policy profile dictionary entries minimum reporters visibility base threshold abandons epsilon_milli"
+    "policy profile dictionary entries minimum reporters visibility base threshold plan abandons"
+    " epsilon_milli"
 )
 KINDS = {  # what an entry must hold and may hold, and the same of its `what`
     "opened": ("member origin log_key", "", "", ""),
@@ -48,6 +49,7 @@ KINDS = {  # what an entry must hold and may hold, and the same of its `what`
     "seal": ("key seal", "", "size root", ""),
     "convened": ("session", "", OF_RUN, ALSO_OF_RUN),
     "joined": ("session peer", "", OF_RUN, ALSO_OF_RUN),
+    "brought": ("session peer", "", "policy", ""),
     "masked": ("session peer", "", "entered", "withheld clipped"),
     "shared": ("session peer", "", "survivors", ""),
     "counted": ("session", "peer", "survivors digest", "tally released epsilon_milli"),
@@ -56,7 +58,7 @@ KINDS = {  # what an entry must hold and may hold, and the same of its `what`
 PATTERNS = {
     r"[0-9a-f]{64}": (
         "prev log_key key roster session agreement policy transcript below log_root peer_set root state"
-        " request digest dictionary purpose base tally"
+        " request digest dictionary purpose base tally plan"
     ),
     r"\d{4}-\d\d-\d\d": "first last",
     r"[0-9a-f]{128}": "peer_signature signature",

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from tests.reference.ledger import Export, Map, need, reading, verify
 
-RUNS = {"convened", "joined", "masked", "shared", "counted", "broken"}
+RUNS = {"convened", "joined", "brought", "masked", "shared", "counted", "broken"}
 SAME = ("dictionary", "purpose", "measure")
 ASKED = (
     "measure types profile purpose dictionary entries first last members minimum reporters visibility"
@@ -19,6 +19,9 @@ def order(export: Export, entry: Map) -> None:
         return
     mine = [e for e in export.entries if e["kind"] in RUNS and e["session"] == session]
     mine = [e for e in mine if e.get("peer") == entry.get("peer")]
+    if mine and mine[0]["what"]["measure"] == "discover":  # what was given up begins anew
+        ends = [place for place, e in enumerate(mine, 1) if e["kind"] == "broken"]
+        mine = mine[ends[-1] :] if ends and kind in {"joined", "convened"} else mine[_last(mine) :]
     said = {e["kind"] for e in mine}
     given_up = [e for e in export.entries if session in abandons(e)]
     if kind == "convened" or "peer" not in entry:
@@ -29,13 +32,20 @@ def order(export: Export, entry: Map) -> None:
     need(kind == "broken" or not given_up, "it was abandoned", seq=seq)
     need(not said & ({"counted", "broken"}), "it is over", seq=seq)
     need(kind not in said, "said already", seq=seq)
+    discovery = bool(mine) and mine[0]["what"]["measure"] == "discover"
     if kind in {"shared", "counted"}:
-        discovery = mine[0]["what"]["measure"] == "discover"
-        need("masked" in said or discovery, "nothing was masked", seq=seq)
+        need(("brought" if discovery else "masked") in said, "nothing left before", seq=seq)
+    if kind in {"brought", "masked", "shared"}:
+        need((kind == "brought") == discovery, "not in a run of this kind", seq=seq)
     if kind == "joined":
         for before in export.entries:
             if before["kind"] == "joined" and alike(before["what"], entry["what"]):
                 need(not in_the_way(export, before, abandons(entry)), "the window was used", seq=seq)
+
+
+def _last(mine: list[Map]) -> int:
+    """Where the last attempt begins."""
+    return max(place for place, e in enumerate(mine) if e["kind"] in {"joined", "convened"})
 
 
 def abandons(entry: Map) -> list[str]:

@@ -6,6 +6,7 @@ test a guess against what was tagged under it.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,13 @@ class HelperBooks:
         hint = "delete it: this epoch's discoveries begin anew"
         return secret(self.home, f"discovery-{epoch}", hint=hint)
 
-    def erase(self, before: int) -> list[int]:
-        """Delete the secrets of earlier epochs and what was counted under them; returns which there were.
+    def erase(self, before: int, done: Callable[[int], Any]) -> None:
+        """Delete the secrets of earlier epochs, and then what was counted under them.
+
+        Args:
+            before: the first epoch that is not over.
+            done: called with each epoch whose secret is gone, before what was counted is: killed between the
+                two, we come here again, and nothing is forgotten.
 
         Raises:
             StoreError: they cannot be deleted.
@@ -61,10 +67,13 @@ class HelperBooks:
                 sync_directory(self._folder)  # a power failure must not bring them back
         except OSError as e:
             raise StoreError(f"cannot delete in {self._folder}: {e.strerror}") from e
+        with reading(self.engine) as connection:
+            helped = connection.scalars(select(QUOTAS.c.epoch).where(QUOTAS.c.epoch < before)).all()
+        for epoch in sorted({*helped, *(epoch for epoch, _ in old)}):
+            done(epoch)
         with writing(self.engine) as connection:
             for table in (QUOTAS, CHARGED, ISSUED, SPENT):
                 connection.execute(delete(table).where(table.c.epoch < before))
-        return [epoch for epoch, _ in old]
 
     def declare(self, epoch: int, member: str, size: int) -> tuple[int, bool]:
         """Note the size that a member declares; returns the largest so far, and whether that is new.

@@ -4,9 +4,12 @@ Both are sealed under a key of the home. What was asked is deleted when another 
 until its session is long over, because another one would need another token.
 """
 
+import fcntl
+import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -123,6 +126,44 @@ class Asked:
             path.unlink(missing_ok=True)
         except OSError as e:
             raise StoreError(f"cannot delete {path}: {e.strerror}") from e
+
+    @contextmanager
+    def taking_part(self) -> Iterator[None]:
+        """While a process of this home takes part in a discovery.
+
+        Raises:
+            StoreError: the lock cannot be made.
+        """
+        with self._lock(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def nobody(self) -> Iterator[bool]:
+        """Say whether none does; none begins to meanwhile.
+
+        Raises:
+            StoreError: the lock cannot be made.
+        """
+        with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as locked:
+            yield locked
+
+    @contextmanager
+    def _lock(self, how: int) -> Iterator[bool]:
+        """Hold a lock that ends with the process, however it does; False where others hold it."""
+        path = self._folder("taking-part") / "lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as e:
+            raise StoreError(f"cannot open {path}: {e.strerror}") from e
+        try:
+            try:
+                fcntl.flock(descriptor, how)
+                locked = True
+            except BlockingIOError:
+                locked = False
+            yield locked
+        finally:
+            os.close(descriptor)
 
     def expire(self, before: int) -> None:
         """Delete what was asked in epochs before this one, and what is left of sessions that are long over.

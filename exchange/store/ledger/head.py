@@ -18,6 +18,8 @@ from exchange.ledger.note import Checkpoint, parse, read
 from exchange.store.engine import BUSY_TIMEOUT_S
 
 _RETRY_S = 0.001
+_DECIDING_S, _PATIENT_S = 120, 0.02
+"""How long a decision waits for others, which may read dictionaries of millions, and how often it tries."""
 _SLOT_BYTES = 2048  # the longest note has about 1,500
 
 
@@ -70,14 +72,10 @@ class Head:
         Raises:
             LedgerError: another process did not let go in time, or the file system has no locks.
         """
-        give_up = monotonic() + BUSY_TIMEOUT_S
         if not self._threads.acquire(timeout=BUSY_TIMEOUT_S):
             raise self._busy()
         try:
-            while not self._try_lock():
-                if monotonic() > give_up:
-                    raise self._busy()
-                sleep(_RETRY_S)
+            self._lock(self._file.fileno(), BUSY_TIMEOUT_S, _RETRY_S)
             try:
                 yield
             finally:
@@ -85,10 +83,33 @@ class Head:
         finally:
             self._threads.release()
 
-    def _try_lock(self) -> bool:
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the right to decide and append: see ``LedgerStore.turn``. The lock is on the folder.
+
+        Raises:
+            LedgerError: another process did not let go in time, or the file system has no locks.
+        """
+        with self._errors():
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._lock(folder, _DECIDING_S, _PATIENT_S)
+            yield
+        finally:
+            os.close(folder)
+
+    def _lock(self, descriptor: int, patience_s: float, retry_s: float) -> None:
+        """Wait for a lock; it ends when it is given up, or the descriptor is closed."""
+        give_up = monotonic() + patience_s
+        while not self._try_lock(descriptor):
+            if monotonic() > give_up:
+                raise self._busy()
+            sleep(retry_s)
+
+    def _try_lock(self, descriptor: int) -> bool:
         with self._errors():
             try:
-                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
             return True

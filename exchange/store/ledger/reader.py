@@ -352,7 +352,7 @@ class LedgerReader:
                 seen = [*known, *([head] if head else [])]
                 found = verify_stored(db, public_key, seen, every_signature=every_signature)
         except LedgerError as e:
-            return Verification(0, 0, (), (Problem(None, str(e)),), (), None)
+            return Verification(0, 0, (), 0, (), (Problem(None, str(e)),), (), None)
         if head is None and found.leaves:
             missing = Problem(None, f"{self._head_path.name} holds no checkpoint of this log")
             return replace(found, problems=(*found.problems, missing))

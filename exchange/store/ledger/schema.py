@@ -22,13 +22,13 @@ from sqlalchemy import (
 
 from exchange.errors import LedgerError, StoreError
 from exchange.ledger import tree
-from exchange.ledger.leaf import decode
+from exchange.ledger.leaf import RUNS, decode
 from exchange.ledger.verify import History
 
 SCHEMA_VERSION = 3
 
 _STANDING = "kind IN ('opened', 'roster', 'commitment', 'policy')"
-_RUNS = "kind IN ('convened', 'joined', 'masked', 'shared', 'counted', 'broken')"
+_RUNS = f"kind IN {tuple(sorted(map(str, RUNS)))}"
 _DECIDED = "kind IN ('quarantine', 'lift', 'approval')"
 
 TABLES = MetaData()

@@ -5,8 +5,9 @@ time, and it takes the same for one entry as for fifty. Each entry has its own c
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -173,6 +174,19 @@ class LedgerStore(LedgerReader):
                 the way. Nothing was written then, unless only the head file could not be.
         """
         return self.append_all([Draft(kind, fields, documents)], now=now)[0]
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the right to decide on a run and to append what was decided, as one step. Waits for its turn.
+
+        Appending alone needs none: what it waits for is decided by rules that look at the log, and a second
+        decision must not be made before the first one is in it.
+
+        Raises:
+            LedgerError: another process did not let go in time, or the file system has no locks.
+        """
+        with self._head.turn():
+            yield
 
     def seal(self, key: MLDSA44PrivateKey, *, now: datetime) -> int:
         """Append a seal of the log as it is now; see ``exchange.ledger.seal``.

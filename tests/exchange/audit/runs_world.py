@@ -16,11 +16,11 @@ from exchange.aggregation import entries
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.tally import Tally
 from exchange.aggregation.vector import fill
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import Home, write_atomic
 from exchange.ledger import Leaf
 from exchange.ledger.draft import Draft
+from exchange.local.alliance import found
 from exchange.node import Node
 from exchange.store.alliance import Alliance as Roster
 from exchange.store.alliance import node_keys

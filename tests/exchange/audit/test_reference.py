@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from crypto.psi import Output
 from exchange.agreement import Rung
 from exchange.audit.verify import audit
-from exchange.cli.local import ALLOW_ALL, found
 from exchange.clock import utc_now
 from exchange.disclosure import Responder, Wish, match
 from exchange.ledger import decode
 from exchange.ledger.note import Checkpoint, sign
+from exchange.local.alliance import ALLOW_ALL, found
 from exchange.node import Node
 from exchange.policy import Decision, History, Policy, Request, decide, parse
 from tests.e2e import nodes

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cbor2
@@ -9,12 +10,14 @@ import pytest
 
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.tally import Tally
+from exchange.audit.helping import Helping
 from exchange.audit.verify import Audit, audit
-from exchange.ledger import Kind, Leaf, decode
+from exchange.ledger import Kind, Leaf, decode, timestamp
 from exchange.ledger.document import Document, DocumentKind
 from tests.exchange.audit.runs_world import MEMBERS, runs_world
 from tests.exchange.audit.test_reference import agreed
 from tests.exchange.audit.world import entries
+from tests.exchange.ledger.entries import leaf
 
 WORLD = runs_world()
 OPENING = WORLD.opening
@@ -60,6 +63,36 @@ def test_honest_records_verify() -> None:
     found = audited(WORLD.exports)
     assert texts(found) == []
     assert [w.what for w in found.warnings] == []
+    for one in found.exports:
+        signers = {MEMBERS[place] for place in TALLY.signatures}
+        assert (one.runs, one.discoveries, one.tallies, one.signers) == (2, 0, 1, signers)
+
+
+def test_a_result_that_is_not_signed_is_none_that_was_checked() -> None:
+    forged = replace(TALLY, signatures=dict.fromkeys(TALLY.signatures, bytes(64)))
+    document = forged.document
+    change = edited(Kind.COUNTED, told(tally=document.hash))
+    found = audit(WORLD.edited("hooli", change, **{document.hash: document.body}))
+    (hooli,) = (one for one in found.exports if one.member == "hooli")
+    assert (hooli.tallies, hooli.signers) == (0, frozenset())
+
+
+@pytest.mark.parametrize(("days", "odd"), [(0, False), (9.9, False), (10, True), (400, True)])
+def test_a_key_of_an_epoch_that_is_not_deleted_is_odd(days: float, odd: bool) -> None:
+    began = datetime(1970, 1, 8, tzinfo=UTC)
+    helping, helped = Helping(), {"epoch": 1, "padded": 64, "count": 70}
+    helping.entry(leaf(Kind.HELPED, seq=3, what=helped))
+    newest = timestamp(began + timedelta(days=days))
+    assert [seq for seq, _ in helping.kept(newest)] == ([3] if odd else [])
+    helping.entry(leaf(Kind.ERASED, what={"epoch": 1}))
+    assert helping.kept(newest) == []
+
+
+def test_a_convened_run_without_an_end_is_odd() -> None:
+    edit = edited(Kind.COUNTED, lambda leaf: leaf if leaf.peer else None)
+    found = audited(WORLD.edited("acme", edit))
+    assert texts(found) == []
+    assert next(w.what for w in found.warnings if w.folder == "acme").startswith("the run ")
 
 
 def test_a_run_without_an_end_is_odd_and_no_more() -> None:

@@ -20,7 +20,6 @@ from exchange.audit import sequence
 from exchange.audit.exam import CHECKPOINTS
 from exchange.audit.manifest import NAME, Manifest
 from exchange.audit.papers import LEAVES
-from exchange.cli.local import found
 from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.disclosure import Responder, match
@@ -29,6 +28,7 @@ from exchange.errors import CosightError, PeerUnavailable
 from exchange.ledger import Leaf, decode, tree
 from exchange.ledger.leaf import FIRST, note_hash, timestamp
 from exchange.ledger.note import Checkpoint, origin, parse, sign
+from exchange.local.alliance import found
 from exchange.node import Node
 from exchange.store.alliance import Alliance, node_keys
 from exchange.store.ledger import LedgerReader

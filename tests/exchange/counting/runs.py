@@ -235,7 +235,7 @@ def now() -> datetime:
 
 def alliance(folder: Path, n: int = 5, **changes: Any) -> Alliance:
     names = NAMES[:n]
-    asked = opening(members=names, coordinator="alice", **({"step_s": 30, "entries": ENTRIES} | changes))
+    asked = opening(members=names, coordinator="alice", **({"step_s": 300, "entries": ENTRIES} | changes))
     rng = np.random.default_rng(7)
     inputs = {name: rng.integers(0, 2, asked.size, np.uint8) for name in names}
     return Alliance(folder, asked, {name: Ed25519PrivateKey.generate() for name in names}, inputs)

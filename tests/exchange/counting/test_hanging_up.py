@@ -56,13 +56,13 @@ async def test_a_caller_that_hangs_up_while_its_message_is_taken(
     apart(run, monkeypatch, taking)
 
     async def hang_up() -> None:
-        await asyncio.to_thread(held.reached.wait, 20)
+        await asyncio.to_thread(held.reached.wait, 100)
         for call in taking:
             call.cancel()
         await asyncio.sleep(0.05)
         held.go.set()
 
-    everybody, _ = await asyncio.wait_for(asyncio.gather(together(run), hang_up()), 25)
+    everybody, _ = await asyncio.wait_for(asyncio.gather(together(run), hang_up()), 200)
     for aggregate in everybody:
         assert (aggregate.vector == total(run)).all()
     assert run.book.said == [("counted",)]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from crypto.secagg.base import Aggregate
+from crypto.secagg.base import Aggregate, Step
 from exchange.counting import taking_part
-from exchange.counting.world import Counted
+from exchange.counting.broken import Broken
+from exchange.counting.world import Counted, Fault
+from exchange.errors import CosightError
 from exchange.store.aggregations import Folder
 from exchange.store.contributions import Contribution, Contributions
 from exchange.store.journal import Journal
@@ -121,7 +123,7 @@ async def test_a_member_that_is_killed_around_what_it_writes(
         if owner is Journal:
             dying = replace(part, journal=Dying.open(Contributions(run.home("bob")).journal_file))
         else:
-            dying = replace(part, kept=Dying(part.kept.path, part.kept.context, part.kept.key))
+            dying = replace(part, kept=Dying(part.kept.path, part.kept.key))
         with suppress(Cut):
             await taking_part.TakingPart(dying, run.taking_part("bob")._connect).run()
             whose.append("not killed")
@@ -133,3 +135,48 @@ async def test_a_member_that_is_killed_around_what_it_writes(
     assert whose == []
     assert all((one.vector == total(run)).all() for one in [*others, counted])
     assert run.books["bob"].said == [("joined",), ("masked",), ("shared", 5), ("counted",)]
+
+
+@pytest.mark.parametrize("step", [Step.JOINING, Step.MASKING, Step.AGREEING, Step.UNMASKING, Step.SIGNING])
+async def test_who_lied_stays_out_when_the_coordinator_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step
+) -> None:
+    """Killed when the lie is on the disk and nothing else of it: honest afterwards, it is not heard."""
+    run, blame, said, down = alliance(tmp_path), Folder.blame, 0, []
+    cut = at(1, run.die)
+
+    def written(self: Folder, fault: Fault) -> None:
+        blame(self, fault)
+        down.append(fault)
+        cut("")
+
+    def both(_what: str) -> None:
+        if down:
+            raise Cut
+
+    def sign(statement: bytes) -> bytes:
+        nonlocal said
+        said += 1
+        return run.keys["alice" if said == step else "erin"].sign(statement)
+
+    async def erin() -> None:
+        with suppress(Cut):
+            await run.taking_part("erin", both, sign=sign).run()
+        Contributions(run.home("erin")).journal_file.unlink()
+        with suppress(CosightError):  # by now it signs with its own key
+            await run.taking_part("erin").run()
+
+    monkeypatch.setattr(Folder, "blame", written)
+    others = together(run, "alice", "bob", "carol", "dave")
+    ended, _ = await asyncio.wait_for(asyncio.gather(others, erin(), return_exceptions=True), 25)
+    assert [fault.culprits for fault in run.files().faults()] == [(4,)]
+    assert not (run.files().path / f"{int(step)}-004").exists()
+    if step < Step.AGREEING:
+        assert isinstance(ended, Broken)
+        assert run.book.said == [("broken", "bad-signature", ("erin",))]
+    else:
+        assert not isinstance(ended, BaseException)
+        for aggregate in ended:
+            assert (aggregate.vector == total(run)).all()
+            assert len(aggregate.signatures) == 4
+        assert run.book.said == [("counted",)]

@@ -18,6 +18,8 @@ from exchange.store.contributions import SECRETS, Contributions
 from tests.exchange.counting.runs import Cut, alliance, at, killed, together, total
 
 WHOLE = ["joined", "masked", ("shared", 5), "counted"]
+LOST_S = 5
+"""How long a step waits for who is lost; the others must not be late, on a busy machine too."""
 
 
 async def test_everybody_gets_the_sum_and_its_receipt(tmp_path: Path) -> None:
@@ -42,7 +44,7 @@ async def test_everybody_gets_the_sum_and_its_receipt(tmp_path: Path) -> None:
 async def test_a_member_that_drops_out_is_not_waited_for_longer_than_a_step(
     tmp_path: Path, step: Step
 ) -> None:
-    run = alliance(tmp_path, step_s=1)
+    run = alliance(tmp_path, step_s=LOST_S)
     says = 0
 
     def gone(what: str) -> None:
@@ -66,7 +68,7 @@ async def test_a_member_that_drops_out_is_not_waited_for_longer_than_a_step(
 
 
 async def test_one_more_than_may_drop_out_ends_it_and_nothing_is_opened(tmp_path: Path) -> None:
-    run = alliance(tmp_path, step_s=1)
+    run = alliance(tmp_path, step_s=LOST_S)
     with pytest.raises(Broken) as broken:
         await together(run, "alice", "bob", "carol")
     assert (broken.value.reason, broken.value.culprits) == ("too-few", ())
@@ -80,7 +82,7 @@ async def test_one_more_than_may_drop_out_ends_it_and_nothing_is_opened(tmp_path
 
 async def test_double_signing_after_restart(tmp_path: Path) -> None:
     """A member whose state was altered while it was down says nothing else than before."""
-    run = alliance(tmp_path, step_s=1)
+    run = alliance(tmp_path, step_s=LOST_S)
 
     async def bob() -> None:
         with suppress(Cut):
@@ -137,14 +139,8 @@ async def test_a_lie_ends_the_run_and_its_author_is_named(tmp_path: Path) -> Non
 
     await mallory()
     assert run.book.said == [("broken", "bad-signature", ("erin",))]
-    with pytest.raises(PeerRefused):
-        await run.taking_part("alice").join()
     with pytest.raises(Broken) as broken:
-        async with (
-            run.taking_part("alice")._connect() as line,
-            line.collect(run.opening.context, 2, have=0, wait_s=0) as told,
-        ):
-            raise run.taking_part("alice")._told_of_its_end(told.progress)
+        await run.taking_part("alice").join()
     assert (broken.value.reason, broken.value.culprits) == ("bad-signature", ("erin",))
 
 
@@ -201,7 +197,7 @@ async def test_whom_our_own_role_catches_is_named_in_our_records(
 async def test_what_we_say_of_an_end_depends_on_whether_our_shares_had_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step
 ) -> None:
-    run = alliance(tmp_path, step_s=1)
+    run = alliance(tmp_path, step_s=LOST_S)
     says = 0
 
     def gone(what: str) -> None:
@@ -340,7 +336,7 @@ async def test_a_lie_in_a_late_step_takes_nothing_from_the_others(
         assert said == step
 
     together_ = asyncio.gather(together(run, "alice", "bob", "carol", "dave"), erin())
-    others, _ = await asyncio.wait_for(together_, 20)  # a step lasts 30 s: nobody waits for who has lied
+    others, _ = await asyncio.wait_for(together_, 200)  # a step lasts 300 s: nobody waits for who has lied
     for aggregate in others:
         assert (aggregate.vector == total(run)).all()
         assert len(aggregate.signatures) == 4
@@ -360,7 +356,7 @@ async def test_too_few_are_left_because_one_lied_and_is_named(tmp_path: Path) ->
     liar = run.taking_part("carol", sign=sign).run()
     ended = await asyncio.wait_for(
         asyncio.gather(*(run.taking_part(n).run() for n in ("alice", "bob")), liar, return_exceptions=True),
-        20,
+        200,
     )
     assert [type(error) for error in ended] == [Broken, Broken, PeerRefused]
     assert run.book.said == [("broken", "too-few", ("carol",))]

@@ -20,7 +20,6 @@ from crypto.hashing import item_rows
 from crypto.rows import Rows
 from crypto.session import Message, Receive
 from exchange.agreement import Agreement, Rung
-from exchange.cli.local import ALLOW_ALL
 from exchange.config import Limits
 from exchange.disclosure import (
     Answer,
@@ -41,6 +40,7 @@ from exchange.indicators import Indicator, IndicatorType
 from exchange.indicators.context import Context
 from exchange.ledger import Checkpoint, origin
 from exchange.ledger.note import sign
+from exchange.local.alliance import ALLOW_ALL
 from exchange.policy import Offer, parse
 from exchange.store.correlations import Ready
 from exchange.store.epochs import KEPT, Kept
@@ -66,25 +66,34 @@ class Set:
     kind: IndicatorType = IndicatorType.DOMAIN
     known: dict[str, Context] = field(default_factory=dict)
     copied: dict[str, str] = field(default_factory=dict)
+    all: list[str] | None = None
 
     def types(self, **_how: Any) -> list[IndicatorType]:
         return [self.kind]
 
-    def size(self, _types: Any, **_how: Any) -> int:
-        return len(self.words)
+    def size(self, _types: Any, **how: Any) -> int:
+        return len(self._let(**how))
 
     def offer(self, types: Any, **how: Any) -> Offer:
-        return Offer({self.kind: self.size(types, **how)} if self.words else {})
+        size = self.size(types, **how)
+        held = len(self.words) - size
+        return Offer({self.kind: size} if size else {}, {"p18-provenance": {self.kind: held}} if held else {})
 
-    def item_set(self, _types: Any, **_how: Any) -> "Set":
-        return self
+    def item_set(self, _types: Any, **how: Any) -> Any:
+        return self if (let := self._let(**how)) == self.words else replace(self, words=let, all=self.words)
 
     def said(self, _types: Any, **_how: Any) -> "Set":
         return self
 
-    def copies(self, _types: Any, **_how: Any) -> tuple[Any, Any]:
+    def _let(self, *, admission: Any = None, **_how: Any) -> list[str]:
+        """The words that may enter."""
+        own = admission is not None and admission.own
+        return [word for word in self.words if not (own and word in self.copied)]
+
+    def copies(self, _types: Any, **how: Any) -> tuple[Any, Any]:
         """Of a word that stands in ``copied``, a hash of the report it was taken from."""
-        places = [i for i, word in enumerate(self.words) if word in self.copied]
+        let = self._let(**how)
+        places = [i for i, word in enumerate(self.words) if word in self.copied and word in let]
         hashes = b"".join(sha256(self.copied[self.words[i]].encode()).digest() for i in places)
         return np.array(places, np.int64), np.frombuffer(hashes, np.uint8).reshape(-1, 32)
 
@@ -101,7 +110,7 @@ class Set:
 
     @property
     def ids(self) -> Any:
-        return np.arange(len(self.words))
+        return np.array([(self.all or self.words).index(word) for word in self.words], np.int64)
 
     def values(self, ids: Any) -> list[Indicator]:
         return [Indicator(self.kind, self.words[i]) for i in ids]

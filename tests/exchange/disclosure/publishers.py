@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from exchange.cli.local import ALLOW_ALL
 from exchange.config import Home, Settings
 from exchange.disclosure import Responder
 from exchange.disclosure.asking import Answered, ask
@@ -15,6 +14,7 @@ from exchange.disclosure.publishing import Built, Edition, publish
 from exchange.disclosure.questions import Described, Evaluated, Questions, Wanted
 from exchange.errors import PeerRefused, PeerUnavailable, SessionRefused
 from exchange.indicators import Indicator, IndicatorType
+from exchange.local.alliance import ALLOW_ALL
 from exchange.rpc.filters import chunks, served_to_wire
 from exchange.store.fetched import Fetched
 from exchange.store.publications import Publications

@@ -9,13 +9,13 @@ import pytest
 from crypto.errors import ParameterError
 from crypto.psi import Output
 from exchange.agreement import Rung, size_class
-from exchange.cli.local import ALLOW_ALL
 from exchange.disclosure import commit, judge_ours, judge_peer, match
 from exchange.disclosure.committing import CANARIES
 from exchange.disclosure.initiator import planted_for
 from exchange.errors import PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind
+from exchange.local.alliance import ALLOW_ALL
 from tests.exchange.disclosure.desks import WISH, Side, pair
 
 COUNTING = replace(WISH, rung=Rung.CARDINALITY, protocol="cardinality")

@@ -11,12 +11,12 @@ import pytest
 
 from crypto import publishing
 from crypto.filters import Delta, Golomb, Sorted, decode
-from exchange.cli.local import ALLOW_ALL
 from exchange.config import Home, Settings
 from exchange.disclosure.publishing import Edition, is_covered, publish, strictest
 from exchange.errors import ConfigError, PolicyRefusal, StoreError
 from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Pap
+from exchange.local.alliance import ALLOW_ALL
 from exchange.policy import Admission
 from exchange.publication import Kind, verify
 from exchange.store.publications import Publications

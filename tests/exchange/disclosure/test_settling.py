@@ -10,7 +10,6 @@ import pytest
 
 from crypto.psi import Output
 from exchange.agreement import Agreement, Rung
-from exchange.cli.local import ALLOW_ALL
 from exchange.disclosure import Responder, Wish, match, standing, warm
 from exchange.disclosure.settling import MAX_DUE, due, settlement
 from exchange.disclosure.standing import Stale, check
@@ -24,6 +23,7 @@ from exchange.errors import (
 )
 from exchange.ledger import Kind, origin, receipt
 from exchange.ledger.receipt import Receipt
+from exchange.local.alliance import ALLOW_ALL
 from tests.exchange.disclosure.desks import ALLIANCE, KEYS, MEMBERS, WISH, Books, Side, Wire, pair
 from tests.exchange.disclosure.test_disclosure import ask, proposal
 

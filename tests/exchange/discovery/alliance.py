@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -52,6 +52,7 @@ class Line:
 
     caller: str
     service: Service
+    peer: str = ""
     sent: int = 0
     received: int = 0
 
@@ -82,7 +83,7 @@ class Line:
         try:
             return await answer
         except SessionRefused as e:
-            raise PeerRefused("it said no", code=e.code) from e
+            raise PeerRefused("it said no", code=e.code, peer=self.peer) from e
         except PeerMisbehaved as e:
             raise PeerUnavailable("it ended the call", code="aborted") from e
 
@@ -104,12 +105,16 @@ class Member:
 
 @dataclass
 class Alliance:
-    """Five members; ``lines`` gives the kind of line between two of them, where it is another one."""
+    """Five members; ``lines`` gives the kind of line between two of them, where it is another one.
+
+    Who is ``away`` cannot be reached.
+    """
 
     folder: Path
     held: Mapping[str, Sequence[str]]
     lines: dict[tuple[str, str], type[Line]] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
+    away: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for name in NAMES:
@@ -118,7 +123,8 @@ class Alliance:
     def _member(self, name: str) -> Member:
         home = Home.init(self.folder / name, name, keys=KEYS[name].to_pem())
         side = Side(name, list(self.held.get(name, ())))
-        office = Office(side.desk, lambda: ROSTER, lambda peer: self._line(name, peer))
+        desk = replace(side.desk, roster=lambda: (ROSTER.epoch, ROSTER.hash))
+        office = Office(desk, lambda: ROSTER, lambda peer: self._line(name, peer))
         engine = open_tables(home)
         asked = Asked(home)
         service = Service(office, HelperBooks(home, engine), Stages(home, engine), asked)
@@ -127,7 +133,9 @@ class Alliance:
     @asynccontextmanager
     async def _line(self, caller: str, peer: str) -> AsyncIterator[Line]:
         kind = self.lines.get((caller, peer), self.lines.get(("*", peer), Line))
-        yield kind(caller, self.members[peer].service)
+        if peer in self.away:
+            raise PeerUnavailable(f"{peer} cannot be reached")
+        yield kind(caller, self.members[peer].service, peer)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -139,9 +147,11 @@ class Alliance:
             for member in self.members.values():
                 await member.service.close()
 
-    async def ask(self, name: str, search: Search = SEARCH) -> Found:
+    async def ask(
+        self, name: str, search: Search = SEARCH, progress: Callable[[str], None] = lambda _what: None
+    ) -> Found:
         member = self.members[name]
-        return await discover(member.office, search, member.asked)
+        return await discover(member.office, search, member.asked, progress=progress)
 
     async def ask_all(
         self, search: Search = SEARCH, names: Sequence[str] = NAMES

@@ -359,4 +359,3 @@ async def test_too_few_and_then_enough(alliance):
         assert {result.code for result in (await early).values()} == {"too-few-batches"}
         found = await alliance.ask_all(search)
     assert {result.count for result in found.values()} == {2}
-    assert [str(leaf.kind) for leaf in alliance.members["bob"].told("joined")] == ["joined"]

@@ -7,8 +7,10 @@ import pytest
 from crypto.errors import DecodeError
 from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
-from exchange.discovery import tagging, taking_part
+from exchange.discovery import bringing, tagging
 from exchange.errors import ConfigError, PeerRefused, PeerUnavailable, PolicyRefusal
+from exchange.indicators import IndicatorType
+from exchange.policy import Offer
 from tests.exchange.discovery.alliance import ALL, NAMES, SEARCH, Alliance, Line, values
 
 
@@ -20,10 +22,10 @@ def alliance(tmp_path):
 async def test_what_our_own_policy_refuses_is_on_record(alliance):
     erin = alliance.members["erin"]
     erin.side.policy_text = "version = 1"
-    with pytest.raises(PolicyRefusal, match="d0-table"):
+    with pytest.raises(PolicyRefusal, match="d1-table"):
         await alliance.ask("erin")
     told = [(entry.fields["direction"], entry.peer, entry.what) for entry in erin.told("refused")]
-    what = {"by": "us", "reason": "policy-refused", "rule": "d0-table"}
+    what = {"by": "us", "reason": "policy-refused", "rule": "d1-table"}
     assert told == [("initiator", "alice", what)]
     assert not erin.told("joined")
 
@@ -69,6 +71,36 @@ async def test_helpers_that_are_told_the_values_do_not_see_who_holds_them(tmp_pa
     assert len(members[0]) == 2, "about what they hold, and about what they are told"
 
 
+async def test_run_again_it_says_what_went_in_then_and_not_what_we_hold_now(alliance):
+    erin = alliance.members["erin"].side.items
+    async with alliance.serving():
+        found = await alliance.ask_all()
+        erin.words = erin.words[:1]
+        again = await alliance.ask("erin")
+    assert (found["erin"].put_in.ours, found["erin"].resumed) == (2, False)
+    assert (again.put_in, again.resumed) == (found["erin"].put_in, True)
+
+
+async def test_what_stays_out_is_told_with_the_rule(alliance):
+    for member in alliance.members.values():
+        member.side.policy_text = member.side.policy_text.replace('legal_basis = "this-machine"', "")
+    erin, both = alliance.members["erin"].side, (IndicatorType.DOMAIN, IndicatorType.IPV4)
+    offered = erin.items.offer
+    erin.items.offer = lambda types, **how: offered(types, **how) if set(types) == {both[1]} else Offer()
+    async with alliance.serving():
+        found = await alliance.ask_all(replace(SEARCH, types=both))
+    assert found["erin"].put_in.held_back == {"p16-personal-data": 2}
+
+
+async def test_copies_are_told_apart(alliance):
+    erin = alliance.members["erin"].side.items
+    erin.copied = {"a.example": "somebody else"}
+    async with alliance.serving():
+        found = await alliance.ask_all()
+    assert (found["erin"].put_in.ours, found["erin"].put_in.copies) == (2, 1)
+    assert found["dave"].put_in.copies == 0
+
+
 async def test_what_was_brought_is_kept_until_its_outcome_is_there_and_no_longer(alliance):
     """Asked again, the same comes of it, and nothing is brought a second time."""
     async with alliance.serving():
@@ -96,7 +128,7 @@ async def test_what_a_relay_never_takes_is_not_kept(alliance, monkeypatch, code)
             raise PeerRefused("it said no", code=code)
 
     monkeypatch.setattr(patience, "PAUSES_S", (0.01,))
-    monkeypatch.setattr(taking_part, "POLL_S", 0.1)
+    monkeypatch.setattr(bringing, "POLL_S", 0.1)
     alliance.lines["erin", "alice"] = Refusing
     async with alliance.serving():
         with pytest.raises(PeerRefused) as fault:

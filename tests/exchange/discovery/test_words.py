@@ -1,4 +1,4 @@
-"""What is asked, who is drawn, what is allowed, what is said: the pure parts of a discovery."""
+"""What is asked, who is drawn, what is said: the pure parts of a discovery."""
 
 from collections import Counter
 from dataclasses import replace
@@ -15,13 +15,11 @@ from exchange.config import Limits
 from exchange.discovery import words
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, released_rows, voices_of
-from exchange.discovery.permit import Asked, decide
 from exchange.discovery.preparing import plan_of
 from exchange.discovery.search import Search
-from exchange.errors import ConfigError, PeerMisbehaved, PolicyRefusal, SessionRefused
+from exchange.errors import ConfigError, PeerMisbehaved, SessionRefused
 from exchange.identity import encoding
 from exchange.indicators import Indicator, IndicatorType
-from exchange.policy import parse
 from tests.exchange.disclosure.desks import NOON
 from tests.exchange.discovery.alliance import NAMES, PARTS, ROSTER
 
@@ -166,64 +164,6 @@ def test_two_members_draw_nothing() -> None:
 )
 def test_parts_that_would_see_too_much(parts: Parts) -> None:
     assert parts.fault()
-
-
-TABLE = """\
-version = 1
-[discover]
-relays = ["alice", "bob"]
-members = 5
-threshold = 3
-purposes = ["weekly"]
-types = ["domain", "ipv4"]
-tlp = "GREEN"
-learns = ["individual"]
-per_day = 1
-"""
-ASKED = Asked(
-    types=(IndicatorType.DOMAIN, IndicatorType.IPV4, IndicatorType.URL), threshold=3, purpose="weekly",
-    learns=Learns.INDIVIDUAL, members=5, parts=PARTS,
-)  # fmt: skip
-
-
-def test_what_enters_is_of_the_types_that_are_allowed_and_no_personal_data_without_a_basis() -> None:
-    permit = decide(parse(TABLE), ASKED, NOON)
-    assert permit.types == (IndicatorType.DOMAIN,)
-    assert str(permit.admission.tlp) == "GREEN"
-
-
-def test_a_basis_holds_for_its_days() -> None:
-    basis = 'legal_basis = "here"\n[legal_bases.here]\nbasis = "other"\nreference = "filed"\n'
-    both = (IndicatorType.DOMAIN, IndicatorType.IPV4)
-    assert decide(parse(TABLE + basis), ASKED, NOON).types == both
-    lapsed = TABLE + basis + "valid_until = 2025-12-31"
-    assert decide(parse(lapsed), ASKED, NOON).types == both[:1]
-
-
-@pytest.mark.parametrize(
-    ("rule", "policy", "asked"),
-    [
-        ("d0-table", "version = 1", {}),
-        ("d1-validity", TABLE + "valid_until = 2025-01-01", {}),
-        ("d2-suspended", TABLE + "suspended = true", {}),
-        ("d3-relays", TABLE, {"parts": replace(PARTS, counter="erin")}),
-        ("p22-quarantine", TABLE, {"quarantined": ["bob"]}),
-        ("d4-members", TABLE, {"members": 4}),
-        ("d5-threshold", TABLE, {"threshold": 2}),
-        ("d6-learns", TABLE, {"learns": Learns.ALL}),
-        ("d7-purposes", TABLE, {"purpose": ""}),
-        ("d8-tlp", TABLE.replace('tlp = "GREEN"', ""), {}),
-        ("d9-types", TABLE, {"types": (IndicatorType.IPV4,)}),
-        ("d10-per-day", TABLE, {"joined": [NOON - timedelta(hours=23)]}),
-    ],
-)
-def test_what_the_policy_does_not_allow(rule: str, policy: str, asked: dict) -> None:
-    with pytest.raises(PolicyRefusal, match=rule):
-        decide(parse(policy), replace(ASKED, **asked), NOON)
-
-
-def test_yesterdays_discovery_does_not_count() -> None:
-    decide(parse(TABLE), replace(ASKED, joined=[NOON - timedelta(hours=25)]), NOON)
 
 
 OUTCOME = Outcome(

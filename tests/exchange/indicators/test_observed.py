@@ -2,7 +2,7 @@
 
 import io
 import random
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -141,9 +141,9 @@ def test_too_many_values_are_refused(monkeypatch):
     ],
 )
 def test_no_line_takes_long(piece):
-    start = perf_counter()
+    start = process_time()
     seen(piece * (900_000 // len(piece)))
-    assert perf_counter() - start < 20
+    assert process_time() - start < 20
 
 
 @settings(deadline=None, max_examples=200)

@@ -64,11 +64,11 @@ def test_errors_call_standard_input_by_its_name(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (gzip.compress(ONE) + b"garbage", "the gzip data are damaged"),
-        (gzip.compress(gzip.compress(ONE)), "is gzip within gzip"),
+        (gzip.compress(ONE, mtime=0) + b"garbage", "the gzip data are damaged"),
+        (gzip.compress(gzip.compress(ONE, mtime=0), mtime=0), "is gzip within gzip"),
         (b"%PDF-1.7\n%\xe2\xe3", "is a PDF document"),
         (b"PK\x03\x04\x14\0", "is a ZIP archive"),
-        (gzip.compress(b"a" * 257 + b"ustar\0"), "is a tar archive"),
+        (gzip.compress(b"a" * 257 + b"ustar\0", mtime=0), "is a tar archive"),
         (b"\x89PNG\r\n\x1a\n", "is an image"),
         (b"BZh91AY", "is compressed with bzip2"),
         (b"<!DOCTYPE html>\n<html><body>evil[.]com</body></html>", "a web page, and no list"),

@@ -69,8 +69,10 @@ FIELDS: dict[Kind, dict[str, object]] = {
     Kind.REPORT: {"session": "5e" * 32, "peer": "umbra", "what": {"digest": "d2" * 32, "scope": "session"}},
     Kind.CONVENED: {"session": "c0" * 32, "what": ASKED},
     Kind.JOINED: RUN | {
-        "what": ASKED | {"abandons": ["ab" * 32, "ac" * 32], "base": "ba" * 32, "threshold": 3}
+        "what": ASKED | {"abandons": ["ab" * 32, "ac" * 32], "base": "ba" * 32}
+        | {"threshold": 3, "plan": "b1" * 32}
     },
+    Kind.BROUGHT: RUN | {"what": {"policy": "90" * 32}},
     Kind.MASKED: RUN | {
         "what": {"entered": {"domain": 7}, "withheld": {"p4-tlp": {"ipv4": 12}}, "clipped": 2}
     },

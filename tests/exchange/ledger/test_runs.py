@@ -9,12 +9,20 @@ from exchange.ledger.runs import Key, Runs
 from tests.exchange.ledger.entries import ASKED, Log, leaf
 
 OLD, NEW, THIRD = ("01" * 32, "02" * 32, "03" * 32)
+DISCOVERY = {
+    "measure": "discover", "types": ["ipv4"], "purpose": "b9" * 32, "threshold": 3, "members": 5,
+    "first": "2026-02-01", "last": "2026-02-01",
+}  # fmt: skip
 KEY = Key("d1" * 32, "b9" * 32, "count", "2026-02-01", "2026-02-28")
 
 
 def joined(session: str, *abandons: str, **what: Any) -> tuple[Kind, dict[str, Any]]:
     given = {"abandons": sorted(abandons)} if abandons else {}
     return Kind.JOINED, {"session": session, "what": ASKED | given | what}
+
+
+def brought(session: str) -> tuple[Kind, dict[str, Any]]:
+    return Kind.BROUGHT, {"session": session}
 
 
 def masked(session: str) -> tuple[Kind, dict[str, Any]]:
@@ -77,11 +85,53 @@ class TestOrder:
         assert Log(joined(OLD), masked(OLD), joined(NEW, OLD), broken(OLD)).problems() == []
 
     def test_a_discovery_masks_nothing(self) -> None:
-        found = {"measure": "discover", "types": ["ipv4"], "purpose": "b9" * 32, "threshold": 3, "members": 5}
-        days = {"first": "2026-02-01", "last": "2026-02-01"}
-        entry = (Kind.JOINED, {"session": OLD, "what": found | days})
-        again = (Kind.JOINED, {"session": NEW, "what": found | days})
-        assert Log(entry, again, counted(OLD)).problems() == []
+        entry = (Kind.JOINED, {"session": OLD, "what": DISCOVERY})
+        again = (Kind.JOINED, {"session": NEW, "what": DISCOVERY})
+        assert Log(entry, again, brought(OLD), counted(OLD)).problems() == []
+        for before, wrong, fault in (
+            ((), counted(OLD), "no batch has left"),
+            ((), masked(OLD), "nothing is masked"),
+            ((brought(OLD),), shared(OLD), "nothing is masked"),
+            ((brought(OLD),), brought(OLD), "left already"),
+            ((brought(OLD), broken(OLD)), brought(OLD), "has an end"),
+        ):
+            (found_,) = Log(entry, *before, wrong).problems()
+            assert fault in found_
+        run = runs(entry, brought(OLD)).joined(OLD)
+        assert run is not None
+        assert run.left == leaf(Kind.BROUGHT).time
+
+    def test_a_run_that_counts_brings_nothing(self) -> None:
+        (found,) = Log(joined(OLD), brought(OLD)).problems()
+        assert "nothing is brought" in found
+
+    def test_a_discovery_that_was_given_up_is_begun_anew_and_one_that_was_counted_is_not(self) -> None:
+        entry = (Kind.JOINED, {"session": OLD, "what": DISCOVERY})
+        assert Log(entry, broken(OLD), entry, brought(OLD), counted(OLD)).problems() == []
+        for before in ((), (broken(OLD), entry, brought(OLD), counted(OLD))):
+            assert "joined already" in Log(entry, *before, entry).problems()[0]
+        assert "an end already" in Log(entry, broken(OLD), counted(OLD)).problems()[0]
+        assert [run.session for run in runs(entry, broken(OLD), entry).going()] == [OLD]
+        assert runs(entry, broken(OLD)).going() == []
+        anew = runs(entry, brought(OLD), broken(OLD), entry).joined(OLD)
+        assert anew is not None
+        assert anew.left  # that a batch has left is not forgotten
+        assert not anew.brought
+
+    def test_the_same_holds_of_one_that_is_relayed_or_counted(self) -> None:
+        found = Runs()
+        for kind in (Kind.CONVENED, Kind.BROKEN, Kind.CONVENED):
+            assert found.admit(leaf(kind, session=OLD, peer="", what=DISCOVERY)) == ""
+        assert [run.session for run in found.copy().convening()] == [OLD]
+        assert not found.over(OLD)
+        assert found.admit(leaf(Kind.COUNTED, session=OLD, peer="")) == ""
+        assert found.over(OLD)
+        assert "convened already" in found.admit(leaf(Kind.CONVENED, session=OLD, what=DISCOVERY))
+        assert "an end already" in found.admit(leaf(Kind.BROKEN, session=OLD, peer=""))
+        assert found.convening() == []
+
+    def test_a_sum_that_was_given_up_is_not(self) -> None:
+        assert "joined already" in Log(joined(OLD), broken(OLD), joined(OLD)).problems()[0]
 
     def test_the_coordinators_entries_stand_beside_those_of_a_member(self) -> None:
         convened = (Kind.CONVENED, {"session": OLD})

@@ -60,9 +60,15 @@ class TestVerify:
         other = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
         assert "another key" in Log(*WHOLE).problems(public_key=other)[0]
 
-    def test_a_clock_that_went_back_is_a_warning(self) -> None:
+    @pytest.mark.parametrize(
+        ("back", "odd"),
+        [(timedelta(microseconds=1), []), (timedelta(minutes=1), []), (timedelta(seconds=60.1), [1])],
+    )
+    def test_a_clock_that_went_back_is_a_warning_and_an_entry_that_waited_is_none(
+        self, back: timedelta, odd: list[int]
+    ) -> None:
         log = Log((Kind.INTENT, {}))
-        entry = replace(decode(log.leaves[1].body), time=timestamp(NOW - timedelta(days=1)))
+        entry = replace(decode(log.leaves[1].body), time=timestamp(NOW - back))
         body = entry.encode()
         frontier = tree.Frontier()
         nodes = [*frontier.append(tree.leaf_hash(log.leaves[0].body)), *frontier.append(tree.leaf_hash(body))]
@@ -70,7 +76,7 @@ class TestVerify:
         signed = note.sign(Checkpoint("cosight/acme", 2, frontier.root()), KEY)
         found = verify([log.leaves[0], row], nodes, [log.checkpoints[0], StoredCheckpoint(2, signed)])
         assert found.ok
-        assert [w.seq for w in found.warnings] == [1]
+        assert [w.seq for w in found.warnings] == odd
 
     def test_only_a_remembered_checkpoint_shows_a_cut_end(self) -> None:
         log, cut = Log(*WHOLE), Log(*WHOLE[:-1])

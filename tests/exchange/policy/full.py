@@ -106,6 +106,7 @@ provenance = "own"
 max_age_days = {{ email = 30 }}
 members = 5
 threshold = 4
+least = 5
 learns = ["individual"]
 per_day = 2
 quota = 1.5
@@ -239,6 +240,7 @@ FULL_POLICY = Policy(
         helper=True,
         purposes=frozenset({"weekly search"}),
         threshold=4,
+        least=5,
         learns=frozenset({"individual"}),
         quota=1.5,
     ),

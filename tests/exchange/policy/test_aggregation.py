@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from exchange.ledger import Kind
 from exchange.policy import parse
-from exchange.policy.aggregation import RULES, Convening, decide, explain, key_of
+from exchange.policy.aggregation import RULES, Convening, decide, explain, key_of, may_convene
 from exchange.policy.rules import OBJECTS, PASSES, PENDING, UNSTATED
 from tests.exchange.aggregation.openings import OPENING, opening
 from tests.exchange.policy.cases import NOW
@@ -21,10 +22,13 @@ from tests.exchange.policy.together import (
     SUMMING,
     Alone,
     before,
+    entry,
     history,
     joined,
     together,
 )
+
+HOUR = timedelta(hours=1)
 
 
 def test_the_usual_run_is_allowed() -> None:
@@ -46,6 +50,27 @@ def test_a_failed_attempt_may_be_repeated_where_it_is_abandoned() -> None:
 def test_one_that_was_masked_may_be_repeated_by_enough_of_its_members() -> None:
     asked = {"given_up": {BASE.hex(): OPENING}}
     assert before(joined(), MASKED, asked=asked, abandons=(BASE,)).decision().allowed
+
+
+def test_whoever_asks_would_have_to_join() -> None:
+    """And a coordinator that takes no part has to be one by its own policy, and no more."""
+    for rule, case in CASES:
+        said = may_convene(parse(case.text()), case.request(), case.history(), case.now)
+        outside = case.request().us not in case.opening.get("members", OPENING.members)
+        assert said == case.decision() or outside, rule
+    alone = replace(Alone().request(), us="host", opening=opening(coordinator="host"))
+    for coordinators, rule in (('["host"]', "allowed"), ('["umbra"]', "a1-coordinator")):
+        policy = parse(together(coordinators=coordinators, per_day=None, measures=None))
+        assert may_convene(policy, alone, history(), NOW).rule == rule
+    assert may_convene(parse("version = 1"), alone, history(), NOW).rule == "a1-table"
+
+
+def test_an_attempt_that_ended_before_anything_left_does_not_spend_the_day() -> None:
+    given_up = (joined(purpose="another", ago=HOUR), entry(Kind.BROKEN, BASE.hex(), HOUR))
+    assert Alone(history=lambda: history(*given_up)).decision().allowed
+    opened = (given_up[0], entry(Kind.MASKED, BASE.hex(), HOUR), given_up[1])
+    spent = Alone(history=lambda: history(*opened), asked={"repeated": 0}).decision()
+    assert spent.rule == "a12-per-day"
 
 
 def test_without_a_table_nothing_is_allowed() -> None:

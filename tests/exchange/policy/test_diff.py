@@ -177,9 +177,18 @@ def test_every_line_is_compared(name: str) -> None:
 def test_every_line_on_the_alliance_is_compared(table: str, name: str) -> None:
     stated = getattr(FULL_POLICY, table)
     less = replace(FULL_POLICY, **{table: replace(stated, **{name: getattr(type(stated)(), name)})})
-    assert diff(FULL_POLICY, less).changed == diff(less, FULL_POLICY).changed == []
+    follows = ["[discover] least unstated, not 5"] if name == "least" else []  # it could be more or less
+    assert diff(FULL_POLICY, less).changed == follows
+    assert bool(diff(less, FULL_POLICY).changed) is bool(follows)
     assert diff(FULL_POLICY, less).allowed == [] or diff(FULL_POLICY, less).forbidden == []
     assert diff(FULL_POLICY, less)
+
+
+def test_what_so_many_have_to_bring_is_compared() -> None:
+    assert FULL_POLICY.discover is not None
+    six = replace(FULL_POLICY, discover=replace(FULL_POLICY.discover, least=6))
+    assert diff(FULL_POLICY, six).forbidden == ["[discover] least 6, not 5"]
+    assert diff(six, FULL_POLICY).allowed == ["[discover] least 5, not 6"]
 
 
 @pytest.mark.parametrize(

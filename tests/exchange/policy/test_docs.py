@@ -7,7 +7,6 @@ import pytest
 
 from crypto.psi import Output
 from exchange.aggregation.opening import Measure, Visibility
-from exchange.discovery import permit
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType
 from exchange.indicators.context import Context
@@ -23,6 +22,7 @@ from exchange.policy import (
     Terms,
     aggregation,
     decide,
+    discovery,
     doubts,
     parse,
 )
@@ -33,6 +33,7 @@ from tests.exchange.policy.cases import NOW, POLICY, REQUEST, UNKNOWN
 
 PAGE = (ROOT / "docs/policy.md").read_text()
 EXAMPLE, ALLIANCE, SAID, TABLES = (block.partition("```")[0] for block in PAGE.split("```toml\n")[1:])
+FINDING = (*discovery.RULES, discovery.PARTS[-1])
 IEP = PAGE.partition("```json\n")[2].partition("```")[0]
 
 
@@ -92,7 +93,7 @@ def test_the_policy_of_the_ladder_lets_every_rung_be_asked() -> None:
 def test_every_rule_and_key_has_its_line() -> None:
     lines = {f.name for f in fields(Terms)} | {f.name for f in fields(Policy)}
     lines |= {f.name for table in (Aggregate, Discover) for f in fields(table)}
-    rules = {*(rule.id for rule in (*RULES, *aggregation.RULES)), *ADMISSION_RULES}
+    rules = {*(rule.id for rule in (*RULES, *aggregation.RULES, *FINDING)), *ADMISSION_RULES}
     names = {*rules, *lines, *Measure, *Visibility, *LEARNERS, *Rung, *IndicatorType, *IEP_WORDS} - {
         "validity",
         "peers",
@@ -110,7 +111,7 @@ def test_the_rules_stand_in_their_order() -> None:
     table = re.findall(r"^\| .*? \| `([a-z0-9-]+)` \|", deciding, re.MULTILINE)
     assert table == [*(rule.id for rule in RULES), *ADMISSION_RULES]
     table = re.findall(r"^\| .*? \| `([a-z0-9-]+)` \|", together, re.MULTILINE)
-    assert table == [*(rule.id for rule in aggregation.RULES), *permit.RULES]
+    assert table == [*(rule.id for rule in (*aggregation.RULES, *FINDING))]
 
 
 def test_the_messages_are_the_real_ones() -> None:

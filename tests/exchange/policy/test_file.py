@@ -10,8 +10,19 @@ from hypothesis import strategies as st
 
 from exchange.errors import ConfigError
 from exchange.indicators import IndicatorType, Tlp
-from exchange.policy import DEFAULT_POLICY, Bounds, Iep, LegalBasis, Policy, Rung, Terms, Validity, parse
-from tests.exchange.policy.cases import APPROVED, FILE, POLICY, written
+from exchange.policy import (
+    DEFAULT_POLICY,
+    Bounds,
+    Iep,
+    LegalBasis,
+    Policy,
+    Rung,
+    Terms,
+    Validity,
+    doubts,
+    parse,
+)
+from tests.exchange.policy.cases import APPROVED, FILE, NOW, POLICY, written
 from tests.exchange.policy.full import FULL, FULL_POLICY
 
 IEP: dict[str, Any] = {
@@ -62,10 +73,16 @@ def test_reads_what_it_says() -> None:
 
 
 def test_the_default_is_an_example_once_its_marks_are_removed() -> None:
-    lines = [line for line in DEFAULT_POLICY.splitlines() if " = " in line or line.startswith("# [legal")]
+    headers = ("# [legal", "# [aggregate]", "# [discover]")
+    lines = [line for line in DEFAULT_POLICY.splitlines() if " = " in line or line.startswith(headers)]
     example = "\n".join(line.removeprefix("# ") for line in lines)
     example = example.replace("directions", "[peers.their-name]\ndirections", 1)
-    terms = parse(example).peers["their-name"]
+    policy = parse(example)
+    assert doubts(policy, NOW) == []
+    assert policy.aggregate is not None
+    assert policy.discover is not None
+    assert policy.aggregate.lacks == policy.discover.lacks == []
+    terms = policy.peers["their-name"]
     assert terms.reveal is Rung.OVERLAP
     assert terms.purposes is not None
 

@@ -1,14 +1,15 @@
 """What a policy says in words about counting and finding together, and what of it deserves a second look."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 
-from exchange.indicators import IndicatorType
 from exchange.policy import Aggregate, Discover, Policy, doubts, parse, with_all
 from tests.exchange.policy.cases import NOW
 from tests.exchange.policy.full import FULL_POLICY
+from tests.exchange.policy.searching import USUAL as FINDING
+from tests.exchange.policy.searching import Alone as Finding
+from tests.exchange.policy.searching import searching
+from tests.exchange.policy.together import USUAL as COUNTING
+from tests.exchange.policy.together import Alone as Counting
 from tests.exchange.policy.together import together
 
 
@@ -36,9 +37,11 @@ def test_what_may_be_counted() -> None:
 
 
 def test_what_may_be_found() -> None:
-    assert said(FULL_POLICY, "discover")[:4] == [
+    assert said(FULL_POLICY, "discover")[:6] == [
         "what at least 4 of at least 5 members hold may be found, 2 times a day at most, for: weekly search",
-        "every member may relay and count; what is found is learned: individual",
+        "nothing is counted before 5 of the members have brought a batch, always one more than must hold it",
+        "every member may relay and count",
+        "what is found is learned: individual",
         "this node may be drawn as counter, helper, relay",
         "as a helper it answers 1.5 times what a member declares, and no more",
     ]
@@ -46,9 +49,18 @@ def test_what_may_be_found() -> None:
 
 def test_what_states_nothing_allows_nothing() -> None:
     empty = Policy(aggregate=Aggregate(), discover=Discover())
-    assert said(empty, "aggregate")[0] == "nothing may be counted together"
-    assert said(empty, "discover")[:2] == [
-        "nothing may be looked for together",
+    wants = {
+        "aggregate": "coordinators, purposes, measures, types, tlp, members, reporters, dictionary",
+        "discover": "relays, types, tlp, members, threshold, learns",
+    }
+    assert said(empty, "aggregate")[:2] == [
+        f"nothing may be counted together, for want of {wants['aggregate']}, visibility, per_day",
+        "no sum of fewer than 3 of them",
+    ]
+    many = "nothing is counted before more than two thirds of the members have brought a batch"
+    assert said(empty, "discover")[:3] == [
+        f"nothing may be looked for together, for want of {wants['discover']}, per_day",
+        f"{many}, always one more than must hold it",
         "this node serves no part of it",
     ]
     assert with_all(Policy()) == doubts(Policy(), NOW) == []
@@ -78,7 +90,37 @@ def test_sums_of_four_need_no_second_look() -> None:
     assert looks(measures='["sightings"]', reporters="4", members="5") == []
 
 
-def test_discoveries_are_looked_at_too() -> None:
-    table = replace(Discover(), types=frozenset({IndicatorType.IPV4}))
-    found = [s.text for s in doubts(Policy(discover=table), NOW + timedelta(days=1))]
-    assert [text.partition(" ")[0] for text in found] == ["[discover]"] * 3
+@pytest.mark.parametrize(
+    ("lines", "about"),
+    [
+        ({"tlp": None, "learns": None}, "states no tlp, learns: every run is refused"),
+        ({"legal_basis": None}, "states no legal_basis: ipv4 stay out"),
+        ({"threshold": "2"}, "a threshold of 2"),
+        ({"least": "3"}, "the batches of 3 members be counted, of 5 or more"),
+        ({"valid_until": "2026-03-05"}, "ends within 30 days"),
+    ],
+)
+def test_discoveries_are_looked_at_too(lines: dict[str, str | None], about: str) -> None:
+    assert doubts(parse(searching()), NOW) == []
+    (found,) = [s.text for s in doubts(parse(searching(**lines)), NOW)]
+    assert found.startswith("[discover] ")
+    assert about in found
+
+
+def test_without_a_purpose_is_said_too() -> None:
+    (first, *_) = said(parse(searching(purposes=None)), "discover")
+    assert first.endswith("may be found, 1 times a day at most, where no purpose is stated")
+
+
+def test_what_a_table_lacks_is_what_is_refused_for_want_of_it() -> None:
+    """Whatever is left out of a policy that allows something: it lacks it, or it is still allowed."""
+    for text, usual, case in ((together, COUNTING, Counting()), (searching, FINDING, Finding())):
+        assert {line for line in usual if not case.decision(text(**{line: None})).allowed} == {
+            line for line in usual if lacking(parse(text(**{line: None})))
+        } | ({"legal_basis"} if usual is COUNTING else {"purposes"})
+
+
+def lacking(policy: Policy) -> list[str]:
+    table = policy.aggregate or policy.discover
+    assert table is not None
+    return table.lacks

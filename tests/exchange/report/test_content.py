@@ -262,7 +262,7 @@ def test_a_period_has_the_sessions_of_its_days_alone(tmp_path: Path) -> None:
 
 def test_a_session_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     with book(tmp_path, Session(n=1), Session(n=2)) as b:
-        assert find(b.store, Session(n=2).id[:8]) == (Session(n=2).id, "umbra")
+        assert find(b.store, Session(n=2).id[:8]) == of_session(Session(n=2))
         for beginning in ("ffffffff", ""):
             with pytest.raises(LedgerError) as e:
                 find(b.store, beginning)

@@ -211,9 +211,9 @@ def test_a_slow_or_silent_server_is_left(server: Liar) -> None:
     began = time.monotonic()
     server.objects = lambda _: Reply(slow(0.05))
     assert failure(server, answer_s=0.5).code == "taxii-unavailable"
-    server.objects = lambda _: Reply(slow(5))
+    server.objects = lambda _: Reply(slow(20))
     assert failure(server, silence_s=0.5).code == "taxii-unavailable"
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20, "it was not waited for"
 
 
 def test_a_body_that_ends_early_is_noticed(server: Liar) -> None:

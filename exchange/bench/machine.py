@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from crypto import _native
+from crypto import group
 
-ROOT = Path(__file__).parent.parent
+HERE = Path(__file__).parent
 
 
 def facts() -> dict[str, Any]:
@@ -18,7 +18,7 @@ def facts() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "rayon_threads": os.environ.get("RAYON_NUM_THREADS", "all"),
-        "backend": _native.group_backend(),
+        "backend": group.backend(),
         "load_1min": round(os.getloadavg()[0], 2),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -48,7 +48,7 @@ def _cpu_model() -> str:
 def _output(*command: str) -> str:
     """One line of a command's output, or ``unknown`` where it is not there."""
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip()

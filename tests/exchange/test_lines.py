@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crypto.hashing import item_rows
-from exchange.cli.lines import KIND, Lines
 from exchange.errors import InputError
+from exchange.local.lines import KIND, Lines
 
 PIECES = st.sampled_from(["a", "b", "aa", "", "\n", "\r\n", "\r", " ", "é", "\u2028", "\x00", "\ufeff"])
 

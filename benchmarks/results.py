@@ -1,0 +1,162 @@
+"""Measurements as they were written down, and the tables that are made of them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from exchange.bench.links import NAMED
+from exchange.bench.machine import describe
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+"""The committed ones."""
+PICTURES = ROOT / "docs" / "benchmarks"
+KINDS = ("compare", "secagg", "discover", "filter", "import", "ledger")
+
+
+def load(folder: Path, kind: str) -> dict[str, Any] | None:
+    """One kind's measurements; None where they were not made."""
+    file = folder / f"{kind}.json"
+    if not file.exists():
+        return None
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def label(subject: str) -> str:
+    """A subject's name for people."""
+    return subject.removeprefix("cosight ").replace("_", " ")
+
+
+def links_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The links, in the order in which they were measured."""
+    return list(dict.fromkeys(row["link"] for row in rows))
+
+
+def asked(link: str) -> str:
+    """What a link was to be, in words."""
+    return NAMED[link].words if link in NAMED else link
+
+
+def power(n: int) -> str:
+    """A size for people."""
+    return f"2^{n.bit_length() - 1}" if n.bit_count() == 1 else f"{n:,}"
+
+
+def number(value: float) -> str:
+    """Three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def blocks(folder: Path) -> dict[str, str]:
+    """Every generated part of the page, by name, of what there is in a folder."""
+    made = {}
+    if compared := load(folder, "compare"):
+        made["machine"] = f"{describe(compared['machine'])}; {compared['started'][:10]}".replace("\n", "; ")
+        made["links"] = links(compared)
+        made["compare"] = "\n\n".join(
+            f"**{link}**: {asked(link)}\n\n{against(compared['summary'], link)}"
+            for link in links_of(compared["summary"])
+        )
+        made["bytes"] = traffic(compared["summary"])
+        made["subjects"] = subjects(compared)
+    for kind in KINDS[1:]:
+        if found := load(folder, kind):
+            made[kind] = plain(found)
+    counts = folder / "instructions.json"
+    if counts.exists():
+        made["instructions"] = instructions(json.loads(counts.read_text()))
+    return made
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """In Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def links(found: Mapping[str, Any]) -> str:
+    """What the links were asked to be, and what they were."""
+    rows = [
+        (
+            link["name"],
+            asked(link["name"]),
+            f"{1e3 * link['measured']['round_trip_s']:.2f} ms",
+            f"{link['measured']['bits_per_s'] / 1e6:,.0f} Mbit/s",
+        )
+        for link in found["links"]
+        if "measured" in link
+    ]
+    return table(("link", "asked for", "round trip", "one TCP connection, two seconds"), rows)
+
+
+def against(rows: Sequence[Mapping[str, Any]], link: str) -> str:
+    """Median seconds by subject and size, with the ratio to the base; a gap says why beneath."""
+    sizes = sorted({row["n"] for row in rows})
+    cells = {(row["subject"], row["n"]): row for row in rows if row["link"] == link}
+    lines, gaps = [], []
+    for subject in dict.fromkeys(row["subject"] for row in rows):
+        line = [subject]
+        for n in sizes:
+            row = cells.get((subject, n))
+            if row is None:
+                line.append("")
+            elif "gap" in row:
+                line.append("gap")
+                gaps.append(f"- {subject}, {power(n)}: {row['gap']}")
+            else:
+                once = "¹" if row["cold"] else ""
+                ratio = f" ({number(row['ratio']['median'])}x)" if "ratio" in row else ""
+                line.append(f"{number(row['seconds']['median'])}{once}{ratio}")
+        lines.append(line)
+    return "\n".join([table(("seconds", *map(power, sizes)), lines), *(["", *gaps] if gaps else [])])
+
+
+def traffic(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Bytes an item, both ways, where a subject says them, else those on the line; on the first link."""
+    sizes = sorted({row["n"] for row in rows})
+    found: dict[tuple[str, int], str] = {}
+    for row in rows:
+        if "gap" not in row and row["bytes"]:
+            found.setdefault((row["subject"], row["n"]), number(sum(row["bytes"].values()) / row["n"]))
+    names = dict.fromkeys(subject for subject, _ in found)
+    return table(
+        ("bytes an item", *map(power, sizes)),
+        ([name, *(found.get((name, n), "") for n in sizes)] for name in names),
+    )
+
+
+def subjects(found: Mapping[str, Any]) -> str:
+    """Who was measured, with what security; and who was not, and why."""
+    rows = []
+    for name, told in found["subjects"].items():
+        rows.append(
+            (name, ", ".join(told.get("packages", [])) or "-", told.get("missing") or told["security"])
+        )
+    return table(("subject", "packages", "security, or why it is missing"), rows)
+
+
+def plain(found: Mapping[str, Any]) -> str:
+    """The summary of one of ours; where parties are told apart, the processor's seconds of the last run."""
+    rows = []
+    last = {(run["subject"], run["n"]): run for run in found["runs"] if "gap" not in run}
+    parties = list(dict.fromkeys(party for run in last.values() for party in run["phases"]))
+    for row in found["summary"]:
+        if "gap" in row:
+            rows.append((row["subject"], power(row["n"]), "gap", row["gap"], "", *("" for _ in parties)))
+            continue
+        seconds, cpu = row["seconds"], last[row["subject"], row["n"]]["cpu_s"]
+        rows.append((
+            row["subject"], power(row["n"]), number(seconds["median"]),
+            f"{number(seconds['min'])} to {number(seconds['max'])}", number(max(row["peak_mib"].values())),
+            *(number(cpu[party]) if party in cpu else "" for party in parties),
+        ))  # fmt: skip
+    heads = [f"{party}, processor s" for party in parties]
+    return table(("", "n", "seconds", "spread", "peak MiB", *heads), rows)
+
+
+def instructions(found: Mapping[str, Any]) -> str:
+    """Counts of the kernel's functions."""
+    rows = [(name, f"{count:,.0f}") for name, count in found["per_item"].items()]
+    return f"{found['rustc']}; `{found['backends']}`\n\n" + table(("function", "instructions an item"), rows)

@@ -1,0 +1,1 @@
+"""Counting together at a node."""
