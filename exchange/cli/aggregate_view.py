@@ -73,10 +73,12 @@ def as_outcome(outcome: Outcome) -> dict[str, Any]:
         for row in outcome.rows()
     ]
     return as_opening(opening) | {
+        "state": "counted",
+        "counted": len(tally.survivors),
         "survivors": [opening.members[position] for position in tally.survivors],
         "signed_by": [opening.members[position] for position in sorted(tally.signatures)],
         "digest": tally.digest.hex(),
-        "result": {"released": outcome.released.count, "withheld": outcome.released.withheld, "items": items},
+        "result": {"count": outcome.released.count, "withheld": outcome.released.withheld, "items": items},
     }
 
 
@@ -100,7 +102,10 @@ def state(kept: Contribution) -> dict[str, Any]:
     if ended is None:
         return {"state": "joined"}
     code, culprits = ended
-    return {"state": "broken", "reason": code, "culprits": list(culprits)} if code else {"state": "counted"}
+    if not code:
+        return {"state": "counted"}
+    blamed = [{"member": who, "reason": code} for who in culprits]
+    return {"state": "broken", "reason": code, "culprits": blamed}
 
 
 def as_progress(progress: Progress) -> dict[str, Any]:
@@ -217,7 +222,7 @@ def show_many(told: Sequence[dict[str, Any]]) -> None:
     listed = table("", "aggregation", "coordinator", "came to")
     for one in told:
         error = one.get("error")
-        came = error["message"] if error else f"{one['result']['released']:,} numbers"
+        came = error["message"] if error else f"{one['result']['count']:,} numbers"
         listed.add_row(one["session"][:BEGINNING], one["coordinator"], came)
     stdout.print(listed)
 

@@ -25,7 +25,7 @@ from exchange.discovery.keeping import GIVE_UP, MAX_GOING, TOO_FEW, Keeping
 from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
-from exchange.discovery.proof import WrongShare
+from exchange.discovery.proof import Split, WrongShare
 from exchange.discovery.sizes import largest_deposit, root_bytes
 from exchange.discovery.tagging import Cache, asked_of
 from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
@@ -64,7 +64,7 @@ class Counting(Keeping):
             async with self.turn:
                 await in_thread(self._put, deposit, path)
         finally:
-            path.unlink(missing_ok=True)
+            await in_thread(path.unlink, missing_ok=True)
         await self.tell()
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
@@ -135,8 +135,9 @@ class Counting(Keeping):
             raise SessionRefused("the deposit is malformed")
         try:
             self.check_stands(deposit)
-        except SessionRefused:
-            self.office.refused(caller, "second-list", of.session)
+        except SessionRefused as e:
+            if e.code == Split.CODE:
+                self.office.refused(caller, "second-list", of.session)
             raise
 
     def _check_room(self, deposit: Deposit) -> None:

@@ -20,6 +20,7 @@ from crypto.secagg.words import seal_words
 from crypto.seeded import seeded
 from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Learns, Round, day_of
+from exchange.agreement import size_class
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import proof, signing, words
@@ -37,7 +38,7 @@ from exchange.discovery.preparing import Ours, ours_of, plan_of
 from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import root_bytes, words_size
-from exchange.discovery.tagging import asked_of
+from exchange.discovery.tagging import SPARE, asked_of
 from exchange.discovery.world import (
     Collected,
     Deposit,
@@ -140,7 +141,7 @@ class _Member:
         resumed = await in_thread(parcel, self._own, of, Stage.BATCHES) is not None
         put_in = await in_thread(self._books.joined, of, ours.put_in)
         try:
-            outputs = await self._outputs(of, ours.rows, ours.put_in.padded)
+            outputs = await self._outputs(of, ours.rows, size_class(len(ours.ids) + SPARE))
             outcome = await self._counted(of, outputs, ours)
             found = await self._learned(of, ours, outputs, outcome)
             if of.learns is Learns.ALL:

@@ -179,4 +179,4 @@ async def test_who_lied_stays_out_when_the_coordinator_is_killed(
         for aggregate in ended:
             assert (aggregate.vector == total(run)).all()
             assert len(aggregate.signatures) == 4
-        assert run.book.said == [("counted",)]
+        assert run.book.said == [("counted", ("erin",))]

@@ -340,7 +340,7 @@ async def test_a_lie_in_a_late_step_takes_nothing_from_the_others(
     for aggregate in others:
         assert (aggregate.vector == total(run)).all()
         assert len(aggregate.signatures) == 4
-    assert run.book.said == [("counted",)]
+    assert run.book.said == [("counted", ("erin",))]
     assert "goes on without erin: bad-signature" in caplog.text
 
 

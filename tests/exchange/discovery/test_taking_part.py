@@ -1,17 +1,17 @@
 """A member's own part in a discovery: what its policy refuses, and what it tries again."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
-from crypto.errors import DecodeError
+from exchange.aggregation.lots import EPOCH_DAYS
 from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
-from exchange.discovery import bringing, tagging
-from exchange.errors import ConfigError, PeerRefused, PeerUnavailable, PolicyRefusal
+from exchange.errors import CosightError, PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.policy import Offer
-from tests.exchange.discovery.alliance import ALL, NAMES, SEARCH, Alliance, Line, values
+from tests.exchange.discovery.alliance import NAMES, SEARCH, Alliance, Line, values
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_run_again_it_says_what_went_in_then_and_not_what_we_hold_now(alli
     erin = alliance.members["erin"].side.items
     async with alliance.serving():
         found = await alliance.ask_all()
-        erin.words = erin.words[:1]
+        erin.words = [*erin.words, "new.example"]
         again = await alliance.ask("erin")
     assert (found["erin"].put_in.ours, found["erin"].resumed) == (2, False)
     assert (again.put_in, again.resumed) == (found["erin"].put_in, True)
@@ -101,128 +101,21 @@ async def test_copies_are_told_apart(alliance):
     assert found["dave"].put_in.copies == 0
 
 
-async def test_what_was_brought_is_kept_until_its_outcome_is_there_and_no_longer(alliance):
-    """Asked again, the same comes of it, and nothing is brought a second time."""
+async def test_a_small_set_that_grows_a_little_is_asked_about_on_every_day_of_an_epoch(alliance):
+    erin = alliance.members["erin"].side
     async with alliance.serving():
-        found = await alliance.ask_all(ALL)
-        room = alliance.members["erin"].home.path / "discoveries" / found["erin"].round.session
-        left = {path.name: path.stat().st_size for path in room.glob("own.*")}
-        assert {"own.batches", "own.words"}.isdisjoint(left)
-        assert sum(left.values()) < 500
-        alliance.lines["erin", "alice"] = Unwilling
-        again = await alliance.ask("erin", ALL)
-    assert values(again) == values(found["erin"])
+        for day, (learns, threshold) in zip(range(EPOCH_DAYS), product(Learns, (2, 3, 4)), strict=False):
+            erin.items.words = [*erin.items.words, f"day{day}.example"]
+            found = await alliance.ask_all(replace(SEARCH, threshold=threshold, learns=learns))
+            assert not [one for one in found.values() if isinstance(one, CosightError)], found
+            assert found["erin"].asked >= 32
 
 
-class Unwilling(Line):
-    """A relay that must not be brought anything."""
-
-    async def deposit(self, _deposit, _chunks):
-        raise AssertionError
-
-
-@pytest.mark.parametrize("code", ["too-large", "too-late", "second-batch", "busy", "not-drawn"])
-async def test_what_a_relay_never_takes_is_not_kept(alliance, monkeypatch, code):
-    class Refusing(Line):
-        async def deposit(self, _deposit, _chunks):
-            raise PeerRefused("it said no", code=code)
-
-    monkeypatch.setattr(patience, "PAUSES_S", (0.01,))
-    monkeypatch.setattr(bringing, "POLL_S", 0.1)
-    alliance.lines["erin", "alice"] = Refusing
+async def test_what_is_our_own_is_kept_apart_from_what_we_relay(alliance):
+    alice = alliance.members["alice"]
     async with alliance.serving():
-        with pytest.raises(PeerRefused) as fault:
-            await alliance.ask("erin", replace(SEARCH, wait_s=1))
-    assert fault.value.code == code
-    kept = list(alliance.members["erin"].home.path.glob("discoveries/*/own.batches"))
-    assert len(kept) == (code in {"busy", "not-drawn"})
-
-
-async def test_what_was_brought_goes_when_the_session_is_given_up(alliance, monkeypatch):
-    counter = alliance.members["bob"].service._counting
-
-    def failing(*_):
-        raise DecodeError("no such value")
-
-    monkeypatch.setattr(counter, "_count", failing)
-    async with alliance.serving():
-        assert {result.code for result in (await alliance.ask_all()).values()} == {"discovery-broken"}
-        assert {result.code for result in (await alliance.ask_all()).values()} == {"discovery-broken"}
-    for member in alliance.members.values():
-        assert not list(member.home.path.glob("discoveries/*/own.batches"))
-
-
-async def test_strict_refuses_what_takes_too_much_memory(alliance):
-    """With the number, and before anything is asked or written."""
-    erin = alliance.members["erin"]
-    before = sorted(erin.home.path.rglob("*"))
-    large = replace(SEARCH, largest=1 << 22, max_seconds=1e6)
-    with pytest.raises(ConfigError) as fault:  # no node serves: nobody can have been asked
-        await alliance.ask("erin", large)
-    assert fault.value.code == "too-costly"
-    assert "each batch would have 1,921 MiB, and all of them 9,601 MiB" in str(fault.value)
-    assert [path for path in sorted(erin.home.path.rglob("*")) if path.name != "store.db"] == before
-
-
-async def test_counter_takes_no_more_than_it_can_hold(alliance):
-    """One that all together would not fit is refused before a byte of it comes, whoever relays."""
-    bob = alliance.members["bob"].side
-    object.__setattr__(bob.desk, "limits", replace(bob.desk.limits, max_discovery_mib=0))
-    read = []
-
-    class Counted(Line):
-        async def deposit(self, deposit, chunks):
-            def counted():
-                for chunk in chunks:
-                    read.append(chunk)
-                    yield chunk
-
-            await super().deposit(deposit, counted())
-
-    alliance.lines["alice", "bob"] = Counted
-    async with alliance.serving():
-        found = await alliance.ask_all()
-    assert {result.code for result in found.values()} == {"discovery-broken"}
-    assert read == []
-
-
-@pytest.mark.parametrize("fails", [1, 2, 3])
-async def test_a_question_whose_answer_is_lost_is_counted_once(tmp_path, monkeypatch, fails):
-    """Whichever of its parts that is: a helper that answered it knows it again."""
-    alliance = Alliance(tmp_path, {name: [f"{n}.example" for n in range(70)] for name in NAMES})
-    monkeypatch.setattr(tagging, "AT_ONCE", 32)
-    asked: list[bytes] = []
-
-    class Losing(Line):
-        async def evaluate(self, epoch, declared, blinded):
-            answer = await super().evaluate(epoch, declared, blinded)
-            asked.append(blinded.tobytes())
-            if len(asked) == fails:
-                raise PeerUnavailable("the answer is lost")
-            return answer
-
-    alliance.lines["erin", "dave"] = Losing
-    async with alliance.serving():
-        with pytest.raises(PeerUnavailable):
-            await alliance.ask("erin")
-        found = await alliance.ask_all()
-    assert {result.counted for result in found.values()} == {5}
-    assert asked[fails] == asked[fails - 1]
-    assert len(set(asked)) == len(asked) - 1
-
-
-async def test_what_only_fills_up_is_never_the_same_twice(alliance):
-    """Or a helper would see who asks about nothing new."""
-    asked: dict[str, list[bytes]] = {}
-
-    class Seen(Line):
-        async def evaluate(self, epoch, declared, blinded):
-            asked.setdefault(self.caller, []).extend(row.tobytes() for row in blinded)
-            return await super().evaluate(epoch, declared, blinded)
-
-    alliance.lines["*", "carol"] = Seen
-    async with alliance.serving():
-        await alliance.ask_all(ALL)
-        await alliance.ask_all(replace(ALL, threshold=2))
-    for rows in asked.values():
-        assert len(set(rows)) == len(rows)
+        await alliance.ask_all()
+    (session,) = {leaf.session for leaf in alice.told("joined")}
+    own, relayed = (alice.home.path / "discoveries" / name for name in (f"own/{session}", session))
+    assert {"batches.digest", "entered"} <= {path.name for path in own.iterdir()}
+    assert {path.name for path in relayed.iterdir()} == {"batches.outcome"}
