@@ -124,6 +124,7 @@ class Limits:
         max_rows: most rows that a peer may declare.
         max_sessions, max_sessions_per_peer: most sessions at once, in all and with one peer.
         max_context_mib: most MiB that the contexts of a session may take.
+        max_discovery_mib: most MiB that the batches of a discovery may take where we count it.
         epoch_days, epoch_runs: how old a key of ``voprf-epoch`` gets, and how many sessions it is for.
     """
 
@@ -133,6 +134,7 @@ class Limits:
     max_sessions: int = 4
     max_sessions_per_peer: int = 2
     max_context_mib: int = 4096
+    max_discovery_mib: int = 1024
     epoch_days: int = 7
     epoch_runs: int = 50
 

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto import hashing, labels, rows
+from crypto.commitment import Opening, verify_opening
 from crypto.errors import ParameterError
 from crypto.rows import Rows
-from crypto.secagg.batches import Batch
+from crypto.secagg.batches import Batch, leaves, open_root
 from crypto.secagg.discovery import FIELD_BYTES, RECORD_BYTES, Setup, in_field, recover, shares_of, tags_of
 
 MAX_SELECTIONS = 1 << 13
@@ -42,6 +43,23 @@ class Lie:
     batch: bytes
     record: bytes = field(repr=False)
     secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a wrong record is one of those that a member signed.
+
+    Attributes:
+        record: 48 bytes.
+        secret: 16 bytes, whose hash is its tag.
+        count: how many records were signed.
+        opening: of the root that was signed.
+    """
+
+    record: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
+    count: int
+    opening: Opening = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,20 @@ def shows(lie: Lie, setup: Setup) -> bool:
         return False
     is_its = np.array_equal(tags_of(secret, setup), tag)
     return is_its and not np.array_equal(shares_of(secret, point, setup), share)
+
+
+def prove(lie: Lie, batch: Batch, setup: Setup) -> Proof:
+    """What shows a lie to whoever has the root that was signed with the batch, and nothing else of it."""
+    record = np.frombuffer(lie.record, np.uint8).reshape(1, RECORD_BYTES)
+    return Proof(lie.record, lie.secret, len(batch.records), open_root(batch, record, setup))
+
+
+def proves(proof: Proof, root: bytes, setup: Setup) -> bool:
+    """Whether a record that was signed is wrong. One that is right, or was not signed, proves nothing."""
+    if not shows(Lie(b"", proof.record, proof.secret), setup):
+        return False
+    row = leaves(np.frombuffer(proof.record, np.uint8).reshape(1, RECORD_BYTES), setup)[0].tobytes()
+    return verify_opening(root, proof.count, row, proof.opening)
 
 
 def count(batches: Sequence[Batch], setup: Setup) -> Outcome:

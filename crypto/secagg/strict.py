@@ -224,6 +224,11 @@ def seal(token: bytes, tables: Tables, public_key: bytes, strict: Strict) -> byt
     return batches.encrypt(token, cells, public_key, strict.setup, bound=strict.key(labels.STRICT_BATCH))
 
 
+def open_token(head: bytes, private_key: X25519PrivateKey, strict: Strict) -> bytes:
+    """As ``batches.open_token``."""
+    return batches.token_of(head, private_key, strict.setup, bound=strict.key(labels.STRICT_BATCH))
+
+
 def open_tables(sealed: bytes, private_key: X25519PrivateKey, strict: Strict) -> Handed:
     """Decrypt tables and refuse what is none.
 

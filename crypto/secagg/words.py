@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from crypto import labels
 from crypto.errors import DecodeError, ParameterError
-from crypto.secagg.batches import SEAL_BYTES, BadBatch
+from crypto.secagg.batches import BOX_BYTES, BadBatch
 from crypto.secagg.discovery import Setup
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
@@ -32,7 +32,7 @@ def seal_words(text: bytes, public_key: bytes, setup: Setup, *, size: int) -> by
         ParameterError: there is more to say than ``size``.
         DecodeError: the key is none.
     """
-    room = size - SEAL_BYTES - _LENGTH - len(text)
+    room = size - BOX_BYTES - _LENGTH - len(text)
     if room < 0:
         raise ParameterError("there is more to say than is to be shown")
     plain = len(text).to_bytes(_LENGTH, "big") + text + bytes(room)
@@ -62,4 +62,4 @@ def open_words(sealed: bytes, private_key: X25519PrivateKey, setup: Setup) -> by
 
 def least_size(text: int) -> int:
     """Fewest bytes in which so many can be said."""
-    return SEAL_BYTES + _LENGTH + text
+    return BOX_BYTES + _LENGTH + text

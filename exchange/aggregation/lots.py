@@ -1,10 +1,11 @@
-"""Who does what in a discovery, by lot: everybody draws the same from the signed roster, and nobody can aim.
+"""Who does what in a discovery, by lot: everybody draws the same, from what nobody chooses who asks.
 
 Helpers are drawn for an epoch, so that what they computed serves until their keys are deleted; the relay and
-the counter for a day and for what is asked.
+the counter for a day. What is asked does not count: its purpose could be tried until the draw pleases. Nor
+does the roster in force, whose draft could be, but the one before it, which was signed already.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -66,14 +67,14 @@ def epoch_of(day: int) -> int:
     return day // EPOCH_DAYS
 
 
-def draw(reachable: Collection[str], *, roster: bytes, day: int, asked: Sequence[object]) -> Parts:
+def draw(reachable: Collection[str], *, alliance: str, before: bytes, day: int) -> Parts:
     """Draw lots.
 
     Args:
         reachable: the members that the roster has an address for.
-        roster: its hash, 32 bytes.
+        alliance: its name.
+        before: the hash of the roster before that one, 32 bytes; zeros where it is the first.
         day: days since 1970-01-01, UTC.
-        asked: what is asked: whatever ``exchange.identity.encoding`` can encode.
 
     Raises:
         ConfigError: there are too few of them.
@@ -86,12 +87,12 @@ def draw(reachable: Collection[str], *, roster: bytes, day: int, asked: Sequence
             " join APPROVAL; do they lack addresses? an administrator runs: cosight alliance change --address"
             " MEMBER=HOST:PORT; or name the parts: --relay, --counter, and --helper twice",
         )
-    epoch = epoch_of(day)
-    helpers = _ranked(reachable, [roster, epoch, "helpers"])[:HELPERS]
+    lot = [alliance, before]
+    helpers = _ranked(reachable, [*lot, epoch_of(day), "helpers"])[:HELPERS]
     rest = [name for name in reachable if name not in helpers]
-    counter = _ranked(rest, [roster, epoch, day, "counter", *asked])[0]
+    counter = _ranked(rest, [*lot, day, "counter"])[0]
     others = [name for name in rest if name != counter] or helpers
-    relay = _ranked(others, [roster, epoch, day, "relay", *asked])[0]
+    relay = _ranked(others, [*lot, day, "relay"])[0]
     return Parts(relay=relay, counter=counter, helpers=tuple(sorted(helpers)))
 
 

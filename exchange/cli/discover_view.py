@@ -57,6 +57,7 @@ def as_result(found: Found) -> dict[str, Any]:
             "overlap": of.parts.overlap,
         },
         "culprits": [{"member": who, "reason": why} for who, why in found.culprits],
+        "accused": [{"member": who, "reason": why} for who, why in found.accused],
         "seconds": {"total": round(found.total_s, 4), "crypto": round(found.crypto_s, 4)},
         "bytes": {"sent": found.sent, "received": found.received},
         "leaks": leaks(found.round),
@@ -130,6 +131,8 @@ def show(found: Found, out: Path | None) -> None:
         say((line, "dim"), on=stderr)
     for who, why in found.culprits:
         say(("alarm", "bold red"), f"  {who} broke the rules: {why}", on=stderr)
+    for who, why in found.accused:
+        say((f"{who} is accused by relay and counter, without proof: {why}", "dim"), on=stderr)
     say(("what this told whom", "bold"), on=stderr)
     for line in leaks(found.round):
         say((f"- {line}", "dim"), on=stderr)

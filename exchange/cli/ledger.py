@@ -139,6 +139,8 @@ def _details(leaf: Leaf) -> str:
     }
     if "culprits" in leaf.fields:
         what["by"] = leaf.fields["culprits"]
+    if "accused" in leaf.fields:
+        what["accused"] = leaf.fields["accused"]
     if "policy" in leaf.fields:
         what["policy "] = str(leaf.fields["policy"])[:16]
     return ", ".join(f"{k.strip().replace('_', ' ')} {_plain(v)}" for k, v in what.items() if k not in _LONG)

@@ -5,12 +5,12 @@ begun again, with the batch that is kept: then it is joined anew. Where we were 
 the home writes the end.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 from exchange.aggregation.round import Round
 from exchange.disclosure.desk import Desk
-from exchange.discovery.kept import Own
+from exchange.discovery.kept import Own, parcel
 from exchange.discovery.search import PutIn
 from exchange.discovery.world import Stage
 from exchange.errors import PolicyRefusal, StoreError
@@ -83,13 +83,13 @@ class Books:
             if run is None or not run.brought:
                 self._write("brought", of, {"policy": self.allowed(of).hash.hex()})
 
-    def counted(self, of: Round, what: dict[str, Any], culprits: Collection[str]) -> None:
-        """It came to its end."""
-        self._end("counted", of, what, culprits)
+    def counted(self, of: Round, what: dict[str, Any], named: Mapping[str, list[str]]) -> None:
+        """It came to its end; ``named`` are those whom ``proof.names`` gives."""
+        self._end("counted", of, what, named)
 
-    def broken(self, of: Round, code: str, culprits: Collection[str] = (), *, by: str) -> None:
+    def broken(self, of: Round, code: str, named: Mapping[str, list[str]], *, by: str) -> None:
         """It did not: why, and whether ``us`` or a ``peer`` gave it up."""
-        self._end("broken", of, {"reason": code, "by": by}, culprits)
+        self._end("broken", of, {"reason": code, "by": by}, named)
 
     def close_cut_off(self) -> None:
         """Give the discoveries an end in which a process of this home was killed."""
@@ -108,7 +108,7 @@ class Books:
 
     def _put_in(self, of: Round, ours: PutIn) -> PutIn:
         """What went into the batch that is kept; where there is none, what goes into it, kept as well."""
-        if self._own.batch(of.context, Stage.BATCHES) is None:
+        if parcel(self._own, of, Stage.BATCHES) is None:
             self._own.keep_batch(of.context, ENTERED, ours.encode())
             return ours
         kept = self._own.batch(of.context, ENTERED)
@@ -116,9 +116,8 @@ class Books:
             raise StoreError("a batch is kept, but not what went into it; an older version made it")
         return PutIn.decode(kept)
 
-    def _end(self, kind: str, of: Round, what: dict[str, Any], culprits: Collection[str]) -> None:
+    def _end(self, kind: str, of: Round, what: dict[str, Any], named: Mapping[str, list[str]]) -> None:
         if self._is_open(of):
-            named = {"culprits": sorted(set(culprits))} if culprits else {}
             self._write(kind, of, what, **named)
 
     def _is_open(self, of: Round) -> bool:

@@ -1,12 +1,12 @@
 """A member brings what it has to the relay, and waits for what comes of it: for a bounded time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from exchange.disclosure.patience import patiently
 from exchange.discovery.kept import Lines
 from exchange.discovery.meeting import named, parts_of, until
-from exchange.discovery.world import Collected, Deposit, Stage, State
+from exchange.discovery.world import Collected, Deposit, Line, Stage, State
 from exchange.errors import CosightError
 
 POLL_S = 20
@@ -18,7 +18,7 @@ _BROUGHT = {Stage.BATCHES: "our batch", Stage.WORDS: "what of ours was found"}
 async def bring(
     lines: Lines,
     deposit: Deposit,
-    chunks: Callable[[], Iterable[bytes]],
+    take: Callable[[Line], Awaitable[None]],
     *,
     check: Callable[[Collected], None],
     progress: Callable[[str], None],
@@ -28,7 +28,7 @@ async def bring(
     Args:
         lines: to the relay.
         deposit: what is brought; its ``wait_s`` is how long we wait, and a little more.
-        chunks: its bytes, from the beginning.
+        take: brings its bytes; again where the line was lost before the relay said anything.
         check: raises where it does not go on.
         progress: told what is waited for, and until when.
 
@@ -46,7 +46,7 @@ async def bring(
         nonlocal last, end, when
         async with lines.to(of.parts.relay) as line:
             if last is None:
-                await line.deposit(deposit, chunks())
+                await take(line)
             while monotonic() < end:
                 said = await line.collect(of, deposit.stage, 1 if last is None else POLL_S)
                 if said.state is State.DONE:

@@ -12,19 +12,21 @@ from pathlib import Path
 
 from crypto.errors import CryptoError
 from crypto.secagg import discovery as atr
-from crypto.secagg.batches import BadBatch, Envelope
+from crypto.secagg.batches import BadBatch, Envelope, head_bytes
 from crypto.secagg.strict import predict
 from crypto.secagg.words import open_words
 from exchange.aggregation.round import Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
+from exchange.disclosure.patience import AGAIN
 from exchange.discovery import signing, words
 from exchange.discovery.helping import Helping, box_key
 from exchange.discovery.keeping import GIVE_UP, MAX_GOING, TOO_FEW, Keeping
 from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
-from exchange.discovery.sizes import largest_deposit
+from exchange.discovery.proof import Split, WrongShare
+from exchange.discovery.sizes import largest_deposit, root_bytes
 from exchange.discovery.tagging import Cache, asked_of
 from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
 from exchange.errors import CosightError, PeerRefused, SessionRefused, StoreError
@@ -86,12 +88,12 @@ class Counting(Keeping):
                 await self.give_up(kept, "relay-gone", ((of.parts.relay, "relay-gone"),))
             return
         try:
-            outcome = await (self._counted(kept) if stage is Stage.BATCHES else self._heard(kept))
+            outcome, proofs = await (self._counted(kept) if stage is Stage.BATCHES else self._heard(kept))
             if outcome.counted < kept.round.minimum:
                 await self.give_up(kept, TOO_FEW)
                 return
         except PeerRefused as e:
-            await self.give_up(kept, "helper-refused" if e.code != "busy" else "helper-busy")
+            await self._put_off(kept, e)
         except StoreError as e:
             log.warning("a batch of %s cannot be read: %s", of.session[:16], e)
             await self.give_up(kept, "batch-lost")
@@ -103,8 +105,15 @@ class Counting(Keeping):
             log.warning("%s cannot be counted: %s", of.session[:16], type(e).__name__)
             await self.give_up(kept, "uncountable")
         else:  # a full disk takes it later
-            await in_thread(self._end, kept, outcome)
+            await in_thread(self._end, kept, outcome, proofs)
             await self.tell()
+
+    async def _put_off(self, kept: Kept, refusal: PeerRefused) -> None:
+        """A helper that refuses for now is asked again, for so long."""
+        if refusal.code not in AGAIN:
+            await self.give_up(kept, "helper-refused")
+        elif self.desk.clock() > kept.closes + GIVE_UP:
+            await self.give_up(kept, "helper-busy")
 
     def _check(self, caller: str, deposit: Deposit) -> None:
         of, stage = deposit.round, deposit.stage
@@ -115,15 +124,34 @@ class Counting(Keeping):
             raise SessionRefused("the list of batches is malformed")
         if deposit.size > largest_deposit(of, stage, self.desk.limits.max_rows):
             raise SessionRefused("the batch is over our limit", code="too-large")
+        self._check_room(deposit)
         if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
             raise SessionRefused("counting would take longer than we allow", code="too-large")
         signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.signature)
         if len(deposit.listed) < of.minimum:
             self.office.refused(caller, TOO_FEW, of.session)
             raise SessionRefused("the relay passes on fewer batches than all agreed on", code=TOO_FEW)
+        if len(deposit.root) != root_bytes(of, stage):
+            raise SessionRefused("the deposit is malformed")
+        try:
+            self.check_stands(deposit)
+        except SessionRefused as e:
+            if e.code == Split.CODE:
+                self.office.refused(caller, "second-list", of.session)
+            raise
+
+    def _check_room(self, deposit: Deposit) -> None:
+        """All batches of a discovery are in memory when it is counted, so all together have a limit."""
+        of, stage = deposit.round, deposit.stage
+        if deposit.digest in self.shelf.deposits(of.context, stage).values():
+            return
+        if self.shelf.size(of.context, stage) + deposit.size > self.desk.limits.max_discovery_mib << 20:
+            raise SessionRefused("the batches are over our limit", code="too-large")
 
     def _put(self, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage
+        self.stand(deposit)
+        self._check_room(deposit)  # again: others may have come meanwhile
         kept = self.shelf.kept(of.context, stage)
         if kept is None:
             if len(self.shelf.unfinished()) >= MAX_GOING:
@@ -142,34 +170,59 @@ class Counting(Keeping):
         if kept.state is State.OPEN:
             self.shelf.put(deposit, deposit.digest.hex(), path)
 
-    async def _counted(self, kept: Kept) -> Outcome:
-        """Open the batches, have their tokens confirmed, and count."""
+    async def _counted(self, kept: Kept) -> tuple[Outcome, tuple[bytes, ...]]:
+        """Have the tokens confirmed, open what came with good ones, and count."""
         of = kept.round
-        opened, blamed = await in_thread(self._open, kept)
-        digests = list(opened)
+        tokens, blamed = await in_thread(self._tokens, kept)
+        digests = list(tokens)
         good = dict.fromkeys(digests, True)
         for place, helper in enumerate(of.parts.helpers):
-            tokens = [opened[digest].for_helper(place) for digest in digests]
+            shown = [tokens[digest].for_helper(place) for digest in digests]
             async with self.office.reach(helper) as line:
-                said = await line.redeem(of, tokens, digests) if tokens else []
+                said = await line.redeem(of, shown, digests) if shown else []
             for digest, is_good in zip(digests, said, strict=True):
                 good[digest] = good[digest] and is_good
         blamed += [(digest, "bad-token") for digest in digests if not good[digest]]
-        counted = {digest: opened[digest] for digest in digests if good[digest]}
-        return await in_thread(self._count, of, kept, counted, blamed)
+        opened, none = await in_thread(self._open, kept, [digest for digest in digests if good[digest]])
+        return await in_thread(self._count, of, kept, opened, [*blamed, *none])
 
-    def _open(self, kept: Kept) -> tuple[dict[bytes, Envelope], list[tuple[bytes, str]]]:
-        """The batches by their digests, and those that are none."""
+    def _tokens(self, kept: Kept) -> tuple[dict[bytes, Envelope], list[tuple[bytes, str]]]:
+        """The tokens of the batches by their digests, and the batches without. Nothing else is read."""
         of = kept.round
-        key, mode = box_key(self._helping.seed(of.epoch), of.plan), mode_of(of)
-        opened: dict[bytes, Envelope] = {}
+        key, mode, size = box_key(self._helping.seed(of.epoch), of.plan), mode_of(of), head_bytes(of.setup())
+        tokens: dict[bytes, Envelope] = {}
         blamed: list[tuple[bytes, str]] = []
         for digest in kept.listed:
             try:
-                opened[digest] = mode.open(self._read(kept, digest), key)
+                tokens[digest] = Envelope(digest, mode.token(self._head(kept, digest, size), key))
+            except BadBatch as e:
+                self._read(kept, digest)  # a disk that spoilt it is nobody's lie
+                blamed.append((digest, e.code))
+        return tokens, blamed
+
+    def _open(
+        self, kept: Kept, digests: list[bytes]
+    ) -> tuple[dict[bytes, Envelope], list[tuple[bytes, str]]]:
+        """The batches by their digests, and those that are none."""
+        of = kept.round
+        key, mode = box_key(self._helping.seed(of.epoch), of.plan), mode_of(of)
+        roots = {one.digest: one.root for one in self.shelf.brought_by(of.context, kept.stage).values()}
+        opened: dict[bytes, Envelope] = {}
+        blamed: list[tuple[bytes, str]] = []
+        for digest in digests:
+            try:
+                opened[digest] = mode.open(self._read(kept, digest), key, roots[digest])
             except BadBatch as e:
                 blamed.append((digest, e.code))
         return opened, blamed
+
+    def _head(self, kept: Kept, digest: bytes, size: int) -> bytes:
+        path = self.shelf.batch(kept.round.context, kept.stage, digest)
+        try:
+            with path.open("rb") as file:
+                return file.read(size)
+        except OSError as e:
+            raise StoreError(f"cannot read {path}: {e.strerror}") from e
 
     def _read(self, kept: Kept, digest: bytes) -> bytes:
         path = self.shelf.batch(kept.round.context, kept.stage, digest)
@@ -183,16 +236,18 @@ class Counting(Keeping):
 
     def _count(
         self, of: Round, kept: Kept, counted: dict[bytes, Envelope], blamed: list[tuple[bytes, str]]
-    ) -> Outcome:
+    ) -> tuple[Outcome, tuple[bytes, ...]]:
         whose = {batch.name: digest for digest, batch in counted.items()}
         found = mode_of(of).count(list(counted.values()))
         blamed = [*blamed, *((whose[name], code) for name, code in found.blamed)]
-        return Outcome(
+        outcome = Outcome(
             listed=list_hash(kept.listed), counted=found.batches, blamed=tuple(sorted(blamed)),
             root=found.root, released=found.released, body=found.body,
         )  # fmt: skip
+        shown = (WrongShare(digest=whose[name], shown=one).encode() for name, one in found.proofs)
+        return outcome, tuple(shown)
 
-    async def _heard(self, kept: Kept) -> Outcome:
+    async def _heard(self, kept: Kept) -> tuple[Outcome, tuple[bytes, ...]]:
         """Open what holders say, ask the helpers about it, and pass on what is true."""
         of = kept.round
         said, blamed = await in_thread(self._words, kept)
@@ -213,10 +268,11 @@ class Counting(Keeping):
             true = {one for one, is_true in zip(distinct, good, strict=True) if is_true}
         blamed += [(digest, "poisoned-word") for digest, words in said.items() if not true.issuperset(words)]
         text = words.encode(true)
-        return Outcome(
+        outcome = Outcome(
             listed=list_hash(kept.listed), counted=heard, blamed=tuple(sorted(blamed)),
             root=sha256(text).digest(), released=len(true), body=text,
         )  # fmt: skip
+        return outcome, ()
 
     def _words(self, kept: Kept) -> tuple[dict[bytes, list[Indicator]], list[tuple[bytes, str]]]:
         """What each holder says, by the digest of its deposit, and those whose words cannot be read."""
@@ -233,10 +289,11 @@ class Counting(Keeping):
                 blamed.append((digest, "bad-words"))
         return said, blamed
 
-    def _end(self, kept: Kept, outcome: Outcome) -> None:
+    def _end(self, kept: Kept, outcome: Outcome, proofs: tuple[bytes, ...]) -> None:
         of, stage = kept.round, kept.stage
         encoded = outcome.encode()
         signature = signing.sign_outcome(self.desk.identity, of, stage, encoded)
         if stage is Stage.BATCHES:
             self.counted(of, outcome)
-        self.shelf.put_outcome(replace(kept, state=State.DONE, signature=signature), encoded)
+        done = replace(kept, state=State.DONE, signature=signature, proofs=proofs)
+        self.shelf.put_outcome(done, encoded)

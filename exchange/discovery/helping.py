@@ -22,7 +22,7 @@ from exchange.aggregation.round import Round, day_of
 from exchange.disclosure.drive import in_thread
 from exchange.discovery.office import Office
 from exchange.discovery.signing import Announced, announce
-from exchange.discovery.world import HelperBooks
+from exchange.discovery.world import HelperBooks, Signed
 from exchange.errors import SessionRefused
 
 PART = "helper"
@@ -43,7 +43,7 @@ class Helping:
         self._desk = office.desk
         self._books = books
 
-    async def keys(self, caller: str, of: Round) -> tuple[bytes, bytes]:
+    async def keys(self, caller: str, of: Round) -> Signed:
         """Announce our keys for a discovery that names none yet, signed.
 
         Raises:
@@ -97,7 +97,7 @@ class Helping:
 
         self._books.erase(epoch_of(day_of(now) - 1), erased)
 
-    def _announce(self, caller: str, of: Round) -> tuple[bytes, bytes]:
+    def _announce(self, caller: str, of: Round) -> Signed:
         for part in set(of.parts.of(self._desk.member)) & {PART, "counter"}:
             self._office.check(of, part)
             break
@@ -110,6 +110,7 @@ class Helping:
             alliance=self._desk.alliance, member=self._desk.member, plan=of.plan,
             helper=epoch_key(seed, of.epoch).public_key, token=atr.token_key(seed, of.plan).public_key,
             box=box_key(seed, of.plan).public_key().public_bytes_raw(),
+            secret=derive_key(labels.DISCOVERY_KEYS_OF, seed),
         )  # fmt: skip
         return announce(self._desk.identity, announced)
 

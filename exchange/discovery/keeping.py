@@ -11,10 +11,12 @@ from typing import Any, BinaryIO, Protocol
 
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
+from exchange.discovery import proof, signing
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome
-from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
-from exchange.errors import CosightError, SessionRefused
+from exchange.discovery.proof import Split
+from exchange.discovery.world import Collected, Deposit, Kept, Planned, Shelf, Stage, State
+from exchange.errors import SessionRefused, StoreError
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import CUT_OFF, DISCOVER
 
@@ -71,7 +73,7 @@ class Keeping:
             _check(deposit, size, came.digest())
         except OSError as e:
             await asyncio.to_thread(path.unlink, missing_ok=True)
-            raise CosightError(f"cannot write {path}: {e.strerror}") from e
+            raise StoreError(f"cannot write {path}: {e.strerror}") from e
         except BaseException:
             await in_thread(path.unlink, missing_ok=True)
             raise
@@ -95,20 +97,69 @@ class Keeping:
         async with self.changed:
             self.changed.notify_all()
 
+    def check_stands(self, deposit: Deposit) -> None:
+        """Refuse a second session of one plan: its members would hide among fewer than they think.
+
+        The first one stands, unless it was given up before anything was passed on. A part whose secret is
+        lost announces other keys, and says that they come from another: that is no lie, and begins anew then.
+
+        Raises:
+            SessionRefused: it is a second one, or its keys are not those that were announced.
+        """
+        of, find = deposit.round, self.desk.find
+        signing.check_keys(find, of, deposit.keys)
+        stands = self.shelf.planned(of.plan)
+        if stands is None or stands.context == of.context:
+            return
+        first = self.shelf.kept(stands.context, Stage.BATCHES)
+        over = first is None or (first.state is State.BROKEN and not first.listed)
+        others = proof.differing(of, stands.keys, deposit.keys)
+        lies = [one for one in others if one.holds(find, of)]
+        if over and not lies and not stands.proof:
+            return
+        if lies:
+            self.shelf.plan(of.plan, replace(stands, proof=lies[0].encode()), self.desk.clock())
+        for one in others:
+            self.office.refused(one.member, Split.CODE if one in lies else "keys-changed", of.session)
+        raise SessionRefused("others were shown other keys of this discovery", code=Split.CODE)
+
+    def stand(self, deposit: Deposit) -> None:
+        """The session of a deposit is the one of its plan from now on."""
+        self.check_stands(deposit)  # again: another one may have begun while the bytes came
+        of, stands = deposit.round, self.shelf.planned(deposit.round.plan)
+        if stands is None or stands.context != of.context:
+            planned = Planned(context=of.context, keys=deposit.keys)
+            self.shelf.plan(of.plan, planned, self.desk.clock())
+
     def collected(self, of: Round, stage: Stage, kept: Kept | None) -> Collected:
         """What is said of a stage."""
         came = len(self.shelf.deposits(of.context, stage))
+        lie = self.split(of)
+        culprits = ((lie.member, lie.CODE),) if lie is not None else ()
+        proofs = (lie.encode(),) if lie is not None else ()
         if kept is None:
+            stands = self.shelf.planned(of.plan)
+            if stands is not None and stands.context != of.context:
+                return Collected(state=State.BROKEN, code=Split.CODE, culprits=culprits, proofs=proofs)
             return Collected(state=State.OPEN, came=came)
         outcome = self.shelf.outcome(of.context, stage) if kept.state is State.DONE else b""
         return Collected(
-            state=kept.state, code=kept.code, came=came, culprits=kept.culprits, listed=kept.listed,
-            list_signature=kept.list_signature, outcome=outcome, signature=kept.signature,
+            state=kept.state, code=kept.code, came=came, culprits=(*culprits, *kept.culprits),
+            listed=kept.listed, list_signature=kept.list_signature, outcome=outcome,
+            signature=kept.signature, proofs=(*proofs, *kept.proofs),
         )  # fmt: skip
+
+    def split(self, of: Round) -> Split | None:
+        """Who announced other keys of a plan besides, if we can prove it."""
+        stands = self.shelf.planned(of.plan)
+        found = proof.decode(stands.proof) if stands is not None and stands.proof else None
+        return found if isinstance(found, Split) else None
 
     async def give_up(self, kept: Kept, code: str, culprits: tuple[tuple[str, str], ...] = ()) -> None:
         """End a stage that cannot be brought further, in our ledger too."""
         await in_thread(self.broken, kept.round, code, {who for who, _ in culprits})
+        for who, why in culprits if kept.stage is Stage.WORDS else ():  # what was counted has an end already
+            await in_thread(self.office.refused, who, why, kept.round.session)
         await in_thread(self.shelf.keep, replace(kept, state=State.BROKEN, code=code, culprits=culprits))
         await self.tell()
 
@@ -118,13 +169,15 @@ class Keeping:
         if not runs.convened(of.session) or runs.over(of.session):
             self._write("convened", of.session, of.asked(self.desk.member), documents=documents)
 
-    def counted(self, of: Round, outcome: Outcome, culprits: Collection[str] = ()) -> None:
+    def counted(
+        self, of: Round, outcome: Outcome, culprits: Collection[str] = (), accused: Collection[str] = ()
+    ) -> None:
         """Write down what came of a discovery that we relay or count, before it is kept."""
-        self._write_end("counted", of, outcome.entry(of), culprits)
+        self._write_end("counted", of, outcome.entry(of), proof.names(culprits, accused))
 
     def broken(self, of: Round, code: str, culprits: Collection[str] = ()) -> None:
         """Write down that one was given up, and why, before that is kept."""
-        self._write_end("broken", of, {"reason": code, "by": "us"}, culprits)
+        self._write_end("broken", of, {"reason": code, "by": "us"}, proof.names(culprits, ()))
 
     def close_lost(self) -> None:
         """Give those an end in our ledger of which nothing is kept: we were stopped, and they are over."""
@@ -133,10 +186,9 @@ class Keeping:
             if run.key.measure == DISCOVER and kept is None:
                 self._write("broken", run.session, {"reason": CUT_OFF, "by": "us"})
 
-    def _write_end(self, kind: str, of: Round, what: dict[str, Any], culprits: Collection[str]) -> None:
+    def _write_end(self, kind: str, of: Round, what: dict[str, Any], named: dict[str, list[str]]) -> None:
         """Write an end, once: killed before it is kept, we come here again."""
         if not self.desk.ledger.runs().over(of.session):
-            named = {"culprits": sorted(set(culprits))} if culprits else {}
             self._write(kind, of.session, what, **named)
 
     def _write(self, kind: str, session: str, what: dict[str, Any], **fields: Any) -> None:

@@ -30,6 +30,7 @@ class Counted:
     Attributes:
         batches: how many were counted.
         blamed: the names of those that lie, and how.
+        proofs: of some of these, by their names.
         root: over everything that was counted.
         released: how many rows are released.
         body: these rows, and what is needed to read them.
@@ -37,6 +38,7 @@ class Counted:
 
     batches: int
     blamed: tuple[tuple[bytes, str], ...]
+    proofs: tuple[tuple[bytes, counting.Proof], ...]
     root: bytes
     released: int
     body: bytes
@@ -48,11 +50,14 @@ class Mode(Protocol):
     def most_bytes(self, max_rows: int) -> int:
         """The most bytes of a batch of a member whose set has at most so many indicators."""
 
-    def seal(self, outputs: Rows, token: bytes, copies: atr.Copies, size: int, /) -> bytes:
-        """The batch of a member."""
+    def seal(self, outputs: Rows, token: bytes, copies: atr.Copies, size: int, /) -> tuple[bytes, bytes]:
+        """The batch of a member, and the root of its records, or ``b""``."""
 
-    def open(self, sealed: bytes, key: X25519PrivateKey) -> Envelope:
-        """Read a batch; raises ``BadBatch``."""
+    def token(self, head: bytes, key: X25519PrivateKey, /) -> bytes:
+        """The token of a batch, from its first ``batches.head_bytes``; raises ``BadBatch``."""
+
+    def open(self, sealed: bytes, key: X25519PrivateKey, root: bytes, /) -> Envelope:
+        """Read a batch that came with a root; raises ``BadBatch``."""
 
     def count(self, opened: Sequence[Envelope]) -> Counted:
         """Count batches whose tokens were confirmed."""
@@ -76,23 +81,29 @@ class ByTags:
         """See ``Mode``."""
         return batches.sealed_bytes(size_class(max_rows), self.of.setup())
 
-    def seal(self, outputs: Rows, token: bytes, copies: atr.Copies, size: int, /) -> bytes:
+    def seal(self, outputs: Rows, token: bytes, copies: atr.Copies, size: int, /) -> tuple[bytes, bytes]:
         """See ``Mode``."""
         setup = self.of.setup()
         records = atr.records(outputs, setup, token, size=size, copies=copies)
-        return batches.seal(token, records, self.of.box, setup)
+        return batches.seal(token, records, self.of.box, setup), batches.root(token, records, setup)
 
-    def open(self, sealed: bytes, key: X25519PrivateKey) -> Envelope:
+    def token(self, head: bytes, key: X25519PrivateKey, /) -> bytes:
         """See ``Mode``."""
-        return batches.open_batch(sealed, key, self.of.setup())
+        return batches.open_token(head, key, self.of.setup())
+
+    def open(self, sealed: bytes, key: X25519PrivateKey, root: bytes, /) -> Envelope:
+        """See ``Mode``."""
+        return batches.open_batch(sealed, key, self.of.setup(), signed=root)
 
     def count(self, opened: Sequence[Envelope]) -> Counted:
         """See ``Mode``."""
-        found = counting.count([one for one in opened if isinstance(one, Batch)], self.of.setup())
+        setup, whole = self.of.setup(), [one for one in opened if isinstance(one, Batch)]
+        found, named = counting.count(whole, setup), {one.name: one for one in whole}
         tells = self.of.learns is not Learns.COLLECTIVE
         return Counted(
             batches=found.batches,
             blamed=tuple((lie.batch, "bad-share") for lie in found.lies),
+            proofs=tuple((lie.batch, counting.prove(lie, named[lie.batch], setup)) for lie in found.lies),
             root=found.root,
             released=len(found.released),
             body=released_rows(found.released, found.voices) if tells else b"",
@@ -108,6 +119,8 @@ class ByTags:
         released, voices = voices_of(outcome)
         try:
             atr.check_released(released, voices, setup)
+            if np.any(voices > outcome.counted):
+                raise _lies(self.of, "it counts more holders than there are batches")
         except PeerFault as e:
             raise _lies(self.of, e) from e
         ours, theirs = atr.recognise(atr.pairs(outputs, setup), released)
@@ -124,12 +137,16 @@ class ByTables:
         """See ``Mode``."""
         return self._strict.sealed_bytes if self.of.largest <= size_class(max_rows) else 0
 
-    def seal(self, outputs: Rows, token: bytes, _copies: atr.Copies, _size: int, /) -> bytes:
+    def seal(self, outputs: Rows, token: bytes, _copies: atr.Copies, _size: int, /) -> tuple[bytes, bytes]:
         """See ``Mode``; there are no copies here, and all batches are of one size."""
         tables = strict.write(outputs, token, self._strict)
-        return strict.seal(token, tables, self.of.box, self._strict)
+        return strict.seal(token, tables, self.of.box, self._strict), b""
 
-    def open(self, sealed: bytes, key: X25519PrivateKey) -> Envelope:
+    def token(self, head: bytes, key: X25519PrivateKey, /) -> bytes:
+        """See ``Mode``."""
+        return strict.open_token(head, key, self._strict)
+
+    def open(self, sealed: bytes, key: X25519PrivateKey, _root: bytes, /) -> Envelope:
         """See ``Mode``."""
         return strict.open_tables(sealed, key, self._strict)
 
@@ -139,7 +156,8 @@ class ByTables:
         found = strict.count(handed, self._strict)
         points = np.array(found.points, ">u8").tobytes()
         return Counted(
-            batches=len(handed), blamed=(), root=found.digest(self._strict), released=len(found.released),
+            batches=len(handed), blamed=(), proofs=(), root=found.digest(self._strict),
+            released=len(found.released),
             body=bytes([len(found.points)]) + points + found.released.tobytes(),
         )  # fmt: skip
 
@@ -153,6 +171,8 @@ class ByTables:
         if len(outcome.body) != start + strict.RELEASED_BYTES * outcome.released:
             raise _lies(self.of, "its rows are not as many as it says")
         points = np.frombuffer(outcome.body[1:start], ">u8").tolist()
+        if len(points) != outcome.counted or not (strict.point_of(token) in points or outcome.blamed):
+            raise _lies(self.of, "it counted other batches than it says")
         released = np.frombuffer(outcome.body, np.uint8, offset=start).reshape(-1, strict.RELEASED_BYTES)
         found = strict.Outcome(released, tuple(points))
         try:

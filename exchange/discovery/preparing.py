@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from crypto.rows import Rows
 from crypto.secagg import discovery as atr
-from crypto.secagg.strict import TooCostly, check_cost
+from crypto.secagg.strict import Strict, TooCostly, check_cost
 from exchange.aggregation.lots import draw
 from exchange.aggregation.round import Round, day_of, usual_minimum
 from exchange.agreement import size_class
+from exchange.config import Limits
 from exchange.disclosure.desk import Desk
 from exchange.discovery.modes import strict_of
 from exchange.discovery.office import Office
@@ -21,6 +22,9 @@ from exchange.errors import ConfigError, PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.policy import Discover, Policy
 from exchange.policy.discovery import PERSONAL_RULE, TYPES_RULE, entering
+
+MEMORY_RATIO = 6
+"""How many times the bytes of all batches a counter needs at most, measured for both modes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,7 @@ def plan_of(office: Office, search: Search) -> Round:
     parts = search.parts
     if parts is None:
         reachable = [m.id for m in roster.members if m.address is not None]
-        words = [search.threshold, search.purpose, str(search.learns), search.largest]
-        parts = draw(reachable, roster=roster.hash, day=day, asked=[[str(t) for t in types], *words])
+        parts = draw(reachable, alliance=roster.alliance, before=roster.previous, day=day)
     try:
         plan = Round(
             alliance=roster.alliance, roster_epoch=roster.epoch, roster_hash=roster.hash,
@@ -64,12 +67,30 @@ def plan_of(office: Office, search: Search) -> Round:
     except ValueError as e:
         raise PolicyRefusal(f"this cannot be asked: {e}", code="bad-discovery") from e
     if plan.largest:
-        try:
-            check_cost(strict_of(plan), search.max_seconds)
-        except TooCostly as e:
-            hint = "ask without --strict, with a lower --threshold or --largest, or allow more: --max-seconds"
-            raise ConfigError(f"{e}", code="too-costly", hint=hint) from e
+        _check_cost(strict_of(plan), search, office.desk.limits)
     return plan
+
+
+def _check_cost(strict: Strict, search: Search, limits: Limits) -> None:
+    """Refuse what the counter could not do in the time and the memory that it is given."""
+    less = "ask without --strict, with a lower --threshold or --largest, or allow more: "
+    try:
+        check_cost(strict, search.max_seconds)
+    except TooCostly as e:
+        raise ConfigError(f"{e}", code="too-costly", hint=less + "--max-seconds") from e
+    each, most = strict.sealed_bytes, limits.max_discovery_mib
+    every = each * strict.setup.members
+    if every > most << 20:
+        raise ConfigError(
+            f"each batch would have {_mib(each)} MiB, and all of them {_mib(every)} MiB, for which the"
+            f" counter needs about {_mib(MEMORY_RATIO * every)} MiB of memory; {most:,} MiB of batches"
+            " are allowed",
+            code="too-costly", hint=less + "limits.max_discovery_mib, here and at the counter",
+        )  # fmt: skip
+
+
+def _mib(size: int) -> str:
+    return f"{-(-size >> 20):,}"
 
 
 def ours_of(desk: Desk, policy: Policy, of: Round) -> Ours:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.drive import in_thread
-from exchange.discovery import signing
+from exchange.disclosure.patience import AGAIN
+from exchange.discovery import proof, signing
 from exchange.discovery.keeping import GIVE_UP, MAX_EACH, TOO_FEW, Keeping
 from exchange.discovery.outcome import Outcome, list_hash
-from exchange.discovery.sizes import largest_deposit
+from exchange.discovery.proof import WrongShare
+from exchange.discovery.sizes import largest_deposit, root_bytes
 from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Kept, PartMisbehaved, Stage, State
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, SessionRefused
 
@@ -56,15 +58,19 @@ class Relaying(Keeping):
         await in_thread(self.office.check, of, PART)
         if caller not in of.members:
             raise SessionRefused("the caller takes no part in this discovery", code="not-drawn")
-        kept = await self.wait(of, stage, wait_s)
-        brought = await in_thread(self.shelf.deposits, of.context, stage)
-        if caller not in brought and (kept is None or kept.state is not State.BROKEN):
-            raise SessionRefused("the caller brought no batch to this discovery", code="session-unknown")
-        return await in_thread(self.collected, of, stage, kept)
+        said = await in_thread(self.collected, of, stage, await in_thread(self.shelf.kept, of.context, stage))
+        if said.state is not State.BROKEN:
+            if caller not in await in_thread(self.shelf.deposits, of.context, stage):
+                raise SessionRefused("the caller brought no batch to this discovery", code="session-unknown")
+            said = await in_thread(self.collected, of, stage, await self.wait(of, stage, wait_s))
+        return said
 
     async def go_on(self, kept: Kept) -> None:
         """Bring a stage as far as it comes just now."""
         of, stage = kept.round, kept.stage
+        if kept.state is State.OPEN and (lie := await in_thread(self.split, of)) is not None:
+            await self.give_up(kept, lie.CODE, ((lie.member, lie.CODE),))
+            return
         if kept.state is State.OPEN:
             brought = await in_thread(self.shelf.deposits, of.context, stage)
             due = set(of.members) if stage is Stage.BATCHES else await in_thread(self._reporters, of)
@@ -84,7 +90,12 @@ class Relaying(Keeping):
             raise SessionRefused("the caller takes no part in this discovery", code="not-drawn")
         if deposit.size > largest_deposit(of, stage, self.desk.limits.max_rows):
             raise SessionRefused("the batch is over our limit", code="too-large")
-        signing.check_batch(self.desk.find, caller, of, stage, deposit.digest, deposit.signature)
+        if len(deposit.root) != root_bytes(of, stage):
+            raise SessionRefused("the deposit is malformed")
+        signing.check_batch(
+            self.desk.find, caller, of, stage, deposit.digest, deposit.signature, root=deposit.root
+        )
+        self.check_stands(deposit)
         if stage is Stage.WORDS and (of.learns is not Learns.ALL or caller not in self._reporters(of)):
             raise SessionRefused("nobody waits for words of the caller", code="not-drawn")
         kept = self.shelf.kept(of.context, stage)
@@ -114,6 +125,7 @@ class Relaying(Keeping):
             if self.shelf.deposits(of.context, stage).get(caller) != deposit.digest:
                 raise SessionRefused("the batches are on their way already", code="too-late")
             return
+        self.stand(deposit)
         if kept is None or kept.state is State.BROKEN:
             if kept is not None:
                 self.shelf.empty(of.context, stage)
@@ -153,13 +165,17 @@ class Relaying(Keeping):
         """Bring the batches to the counter, and wait for what it says."""
         of, stage = kept.round, kept.stage
         late = self.desk.clock() > kept.closes + GIVE_UP
+        brought = await in_thread(self.shelf.brought_by, of.context, stage)
+        roots = {one.digest: one.root for one in brought.values()}
+        stands = await in_thread(self.shelf.planned, of.plan)
         try:
             async with self.office.reach(of.parts.counter) as line:
                 for digest in kept.listed:
                     path = await in_thread(self.shelf.batch, of.context, stage, digest)
                     deposit = Deposit(
                         round=of, stage=stage, digest=digest, size=await in_thread(_size, path),
-                        signature=kept.list_signature, listed=kept.listed,
+                        signature=kept.list_signature, listed=kept.listed, root=roots.get(digest, b""),
+                        keys=() if stands is None else stands.keys,
                     )  # fmt: skip
                     await line.deposit(deposit, read_chunks(path))
                 said = await line.collect(of, stage, POLL_S)
@@ -174,7 +190,7 @@ class Relaying(Keeping):
             named = e.member if isinstance(e, PartMisbehaved) else of.parts.counter
             await self.give_up(kept, e.code, ((named, e.code),))
         except PeerRefused as e:
-            if late or e.code != "busy":
+            if late or e.code not in AGAIN:
                 await self.give_up(kept, "counter-refused")
         except CosightError as e:
             log.warning("the counter %s cannot be brought the batches: %s", of.parts.counter, e)
@@ -188,15 +204,24 @@ class Relaying(Keeping):
         outcome = Outcome.decode(said.outcome)
         if outcome.listed != list_hash(kept.listed):
             raise PeerMisbehaved("the counter counted other batches", code="bad-count")
-        whose = {digest: who for who, digest in self.shelf.deposits(of.context, stage).items()}
+        brought = self.shelf.brought_by(of.context, stage)
+        whose = {one.digest: who for who, one in brought.items()}
         if not {digest for digest, _ in outcome.blamed} <= set(whose):
             raise PeerMisbehaved("the counter blames a batch that there is none of", code="bad-count")
         culprits = tuple((whose[digest], code) for digest, code in outcome.blamed)
+        shown = [
+            replace(one, member=whose[one.digest], root=brought[whose[one.digest]].root,
+                    signature=brought[whose[one.digest]].signature)
+            for one in map(proof.decode, said.proofs) if isinstance(one, WrongShare) and one.digest in whose
+        ]  # fmt: skip
+        # What does not show a lie is dropped unread: it could tell others what an honest member holds.
+        proofs = tuple(one.encode() for one in shown if one.holds(self.desk.find, of))
+        caught = proof.proven(self.desk.find, of, proofs)
         if stage is Stage.BATCHES:
-            self.counted(of, outcome, {who for who, _ in culprits})
-        done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature)
+            self.counted(of, outcome, {who for who, _ in caught}, {who for who, _ in culprits})
+        done = replace(kept, state=State.DONE, culprits=culprits, signature=said.signature, proofs=proofs)
         self.shelf.put_outcome(done, said.outcome)
-        for who, code in culprits:
+        for who, code in sorted(caught):
             self.office.refused(who, code, of.session)
 
 

@@ -111,7 +111,8 @@ class Found:
         put_in: what we put in.
         resumed: whether we had put it in before this run.
         asked: how many were asked of the helpers, as they saw it.
-        culprits: who broke rules, by the relay's word, and how.
+        culprits: who broke rules, as we saw or was proven to us, and how.
+        accused: who did by the word of relay and counter alone, and how.
         sent: bytes sent, to all.
         received: bytes received.
         crypto_s: seconds of computing on our side.
@@ -126,6 +127,7 @@ class Found:
     resumed: bool
     asked: int
     culprits: tuple[tuple[str, str], ...]
+    accused: tuple[tuple[str, str], ...]
     sent: int
     received: int
     crypto_s: float

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from crypto.rows import Rows
@@ -18,11 +18,21 @@ from exchange.discovery.keeping import GIVE_UP, KEPT, RETRY_S
 from exchange.discovery.kept import Own
 from exchange.discovery.office import Office
 from exchange.discovery.relaying import Relaying
-from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Stage, State
-from exchange.errors import CosightError, SessionRefused
+from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Signed, Stage, State
+from exchange.errors import ConfigError, CosightError, SessionRefused, StoreError
 
 log = logging.getLogger(__name__)
 SWEEP = timedelta(minutes=5)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """What our disk does not let us do now, whoever asks may ask again."""
+    try:
+        yield
+    except (ConfigError, StoreError) as e:
+        log.warning("a call of a discovery is put off: %s", e)
+        raise SessionRefused("our disk is in the way", code="not-ready") from e
 
 
 class Service:
@@ -61,21 +71,25 @@ class Service:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def keys(self, caller: str, of: Round) -> tuple[bytes, bytes]:
+    async def keys(self, caller: str, of: Round) -> Signed:
         """See ``Helping.keys``."""
-        return await self.helping.keys(caller, of)
+        with _disk():
+            return await self.helping.keys(caller, of)
 
     async def evaluate(self, caller: str, epoch: int, declared: int, blinded: Rows) -> tuple[Rows, bytes]:
         """See ``Helping.evaluate``."""
-        return await self.helping.evaluate(caller, epoch, declared, blinded)
+        with _disk():
+            return await self.helping.evaluate(caller, epoch, declared, blinded)
 
     async def token(self, caller: str, of: Round, blinded: Rows) -> tuple[Rows, bytes]:
         """See ``Helping.token``."""
-        return await self.helping.token(caller, of, blinded)
+        with _disk():
+            return await self.helping.token(caller, of, blinded)
 
     async def redeem(self, caller: str, of: Round, tokens: list[bytes], batches: list[bytes]) -> list[bool]:
         """See ``Helping.redeem``."""
-        return await self.helping.redeem(caller, of, tokens, batches)
+        with _disk():
+            return await self.helping.redeem(caller, of, tokens, batches)
 
     async def deposit(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> None:
         """Take a batch, as the relay or as the counter.
@@ -83,7 +97,8 @@ class Service:
         Raises:
             SessionRefused: we are neither, or it is not taken.
         """
-        await self._keeper(deposit.round).take(caller, deposit, chunks)
+        with _disk():
+            await self._keeper(deposit.round).take(caller, deposit, chunks)
         self._awake.set()
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
@@ -92,7 +107,8 @@ class Service:
         Raises:
             SessionRefused: we are neither, or the caller is nobody to say it to.
         """
-        return await self._keeper(of).collect(caller, of, stage, wait_s)
+        with _disk():
+            return await self._keeper(of).collect(caller, of, stage, wait_s)
 
     def _keeper(self, of: Round) -> Relaying | Counting:
         parts = of.parts.of(self._office.desk.member)

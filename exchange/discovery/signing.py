@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto import labels
 from exchange.aggregation.round import KEY_BYTES, Round
-from exchange.discovery.world import PartMisbehaved, Stage
-from exchange.errors import PeerMisbehaved
+from exchange.discovery.world import PartMisbehaved, Signed, Stage
+from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.identity import encoding, keys
 from exchange.identity.roster import Member
 
@@ -33,6 +33,7 @@ class Announced:
         helper: the key under which it evaluates indicators; the same for a whole epoch.
         token: the key under which it evaluates tokens of this discovery.
         box: the key under which batches of this discovery are sealed for it.
+        secret: the name of what all of these come from: under one name there is one set of keys for a plan.
     """
 
     alliance: str
@@ -41,6 +42,7 @@ class Announced:
     helper: bytes
     token: bytes
     box: bytes
+    secret: bytes
 
     @property
     def encoded(self) -> bytes:
@@ -58,22 +60,22 @@ class Announced:
             found = cls(
                 **encoding.table(
                     encoding.decode(data, limit=MAX_ANNOUNCEMENT_BYTES),
-                    alliance=str, member=str, plan=bytes, helper=bytes, token=bytes, box=bytes,
+                    alliance=str, member=str, plan=bytes, helper=bytes, token=bytes, box=bytes, secret=bytes,
                 )
             )  # fmt: skip
         except ValueError as e:
             raise PeerMisbehaved(f"the announced keys are malformed: {e}") from e
-        if {len(found.helper), len(found.token), len(found.box)} != {KEY_BYTES}:
+        if {len(found.helper), len(found.token), len(found.box), len(found.secret)} != {KEY_BYTES}:
             raise PeerMisbehaved("the announced keys are malformed")
         return found
 
 
-def announce(identity: Ed25519PrivateKey, announced: Announced) -> tuple[bytes, bytes]:
+def announce(identity: Ed25519PrivateKey, announced: Announced) -> Signed:
     """The encoding of what is announced, and our signature."""
-    return announced.encoded, keys.sign(identity, labels.DISCOVERY_KEYS, announced.encoded)
+    return Signed(announced.encoded, keys.sign(identity, labels.DISCOVERY_KEYS, announced.encoded))
 
 
-def check_announced(find: Find, said: tuple[bytes, bytes], of: Round, member: str) -> Announced:
+def check_announced(find: Find, said: Signed, of: Round, member: str) -> Announced:
     """What a member announces, if it is its word on this discovery.
 
     Raises:
@@ -87,18 +89,53 @@ def check_announced(find: Find, said: tuple[bytes, bytes], of: Round, member: st
     return announced
 
 
-def sign_batch(identity: Ed25519PrivateKey, of: Round, stage: Stage, digest: bytes) -> bytes:
-    """A member's word that this is its one batch."""
-    return keys.sign(identity, labels.DISCOVERY_DEPOSIT, _bound(of, stage, digest))
+def keyed(find: Find, plan: Round, said: Sequence[Signed]) -> Round:
+    """The plan with the keys that were announced for it.
+
+    Args:
+        find: finds members.
+        plan: or the same with keys.
+        said: by the helpers, in their order, and the counter.
+
+    Raises:
+        PeerMisbehaved: one is not that member's word on this plan.
+    """
+    members = (*plan.parts.helpers, plan.parts.counter)
+    told = [check_announced(find, one, plan, who) for who, one in zip(members, said, strict=True)]
+    *theirs, counter = told
+    return plan.with_keys(tuple(one.helper + one.token for one in theirs), counter.box)
 
 
-def check_batch(find: Find, member: str, of: Round, stage: Stage, digest: bytes, signature: bytes) -> None:
+def check_keys(find: Find, of: Round, said: Sequence[Signed]) -> None:
+    """Check that the keys of a discovery were announced.
+
+    Raises:
+        SessionRefused: they were not, or this does not show it.
+    """
+    try:
+        shown = len(said) == len(of.parts.helpers) + 1 and keyed(find, of, said) == of
+    except PeerMisbehaved:
+        shown = False
+    if not shown:
+        raise SessionRefused("what is shown are not announcements of these keys")
+
+
+def sign_batch(
+    identity: Ed25519PrivateKey, of: Round, stage: Stage, digest: bytes, *, root: bytes = b""
+) -> bytes:
+    """A member's word that this is its one batch, and what its records are."""
+    return keys.sign(identity, labels.DISCOVERY_DEPOSIT, _bound(of, stage, digest, root))
+
+
+def check_batch(
+    find: Find, member: str, of: Round, stage: Stage, digest: bytes, signature: bytes, *, root: bytes = b""
+) -> None:
     """Check that word.
 
     Raises:
         PeerMisbehaved: it is not the member's.
     """
-    _check(find, member, labels.DISCOVERY_DEPOSIT, _bound(of, stage, digest), signature)
+    _check(find, member, labels.DISCOVERY_DEPOSIT, _bound(of, stage, digest, root), signature)
 
 
 def sign_list(identity: Ed25519PrivateKey, of: Round, stage: Stage, listed: Sequence[bytes]) -> bytes:

@@ -1,7 +1,7 @@
 """How large what is deposited can be."""
 
 from crypto.secagg.words import least_size
-from exchange.aggregation.round import Round
+from exchange.aggregation.round import HASH_BYTES, Round
 from exchange.agreement import size_class
 from exchange.discovery.modes import mode_of
 from exchange.discovery.world import Stage
@@ -13,6 +13,11 @@ WORD_BYTES = 128
 def words_size(text: int, released: int) -> int:
     """What is shown of words: the same for everybody, but for those who have far more to say than usual."""
     return size_class(max(least_size(text), WORD_BYTES * released))
+
+
+def root_bytes(of: Round, stage: Stage) -> int:
+    """How long what binds the records of a deposit is: tables and words have none."""
+    return HASH_BYTES if stage is Stage.BATCHES and not of.largest else 0
 
 
 def largest_deposit(of: Round, stage: Stage, max_rows: int) -> int:

@@ -10,12 +10,15 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from crypto import oprf, rows
+from crypto import labels, oprf, rows
 from crypto.errors import PeerFault
+from crypto.group import Rng
+from crypto.hashing import derive_key
 from crypto.oprf import Reply
 from crypto.rows import Rows
 from crypto.secagg import helpers as atr
 from crypto.secagg.helpers import HelperFault
+from crypto.seeded import seeded
 from exchange.aggregation.lots import EPOCH_DAYS
 from exchange.aggregation.round import KEY_BYTES, Round
 from exchange.agreement import SMALLEST_CLASS, size_class
@@ -40,6 +43,15 @@ class Cache(Protocol):
 
     def keep(self, epoch: int, keys: Sequence[bytes], known: Rows) -> None:
         """Keep them, and forget those of earlier epochs."""
+
+    def begun(self, epoch: int, keys: Sequence[bytes]) -> tuple[int, int]:
+        """Of what was begun: about how many items questions are left, and how many are shown for these."""
+
+    def begin(self, epoch: int, keys: Sequence[bytes], items: int, shown: int) -> None:
+        """Write that down."""
+
+    def secret(self) -> bytes:
+        """32 random bytes that stay the same, and that nobody else has."""
 
 
 @dataclass(slots=True)
@@ -90,12 +102,19 @@ class Tagging:
         missing = np.delete(np.arange(len(items)), here)
         asked = len(items) if always else len(missing)
         left, done, answered = size_class(asked) if asked else 0, 0, 0
+        seed = token_bytes(ITEM_BYTES) if always else await in_thread(self._seed, items)
+        if left and not always:
+            begun, shown = await in_thread(self.cache.begun, self.epoch, self.keys)
+            left = shown if begun == len(missing) else left
+            await in_thread(self.cache.begin, self.epoch, self.keys, len(missing), left)
         declared = self.declared or size_class(size_class(len(known)) + left)
         try:
             while left:
                 size = min(left, AT_ONCE)
                 part = missing[done : done + size]
-                found[part] = await self._ask(np.ascontiguousarray(items[part]), size, declared)
+                mine = derive_key(labels.DISCOVERY_BLIND, seed, part.tobytes(), left.to_bytes(8, "little"))
+                rng = seeded(labels.DISCOVERY_QUESTION, mine)
+                found[part] = await self._ask(np.ascontiguousarray(items[part]), size, declared, rng)
                 left, done, answered = left - size, done + len(part), answered + size
                 self.asked += size
                 self.progress(done)
@@ -107,11 +126,22 @@ class Tagging:
                 filled = _random(answered - done, more.shape[1])
                 kept = np.concatenate([known, more, filled])
                 await in_thread(self.cache.keep, self.epoch, self.keys, kept)
+                if not always:
+                    await in_thread(self.cache.begin, self.epoch, self.keys, len(missing) - done, left)
         return found
 
-    async def _ask(self, items: Rows, size: int, declared: int) -> Rows:
+    def _seed(self, items: Rows) -> bytes:
+        """What questions about these items are drawn from: the same where one is asked again.
+
+        So the helper that answered it counts it once. It depends on all items, or else rows that only fill
+        up would show from one day to the next that they do.
+        """
+        key = b"".join([self.cache.secret(), self.epoch.to_bytes(8, "little"), *self.keys])
+        return derive_key(labels.DISCOVERY_QUESTION, key, items)
+
+    async def _ask(self, items: Rows, size: int, declared: int, rng: Rng) -> Rows:
         """The outputs of a few items: each helper is sent the same blinded rows, and all answer at once."""
-        question = await self._timed(atr.ask, items, size=size)
+        question = await self._timed(atr.ask, items, size=size, rng=rng)
         answers = await asyncio.gather(
             *(line.evaluate(self.epoch, declared, question.blinded) for line in self.lines)
         )

@@ -6,7 +6,6 @@ Whatever leaves is written down before, and is kept: run again, it goes on where
 import asyncio
 import logging
 from collections.abc import Callable
-from hashlib import sha256
 from secrets import token_bytes
 from time import perf_counter
 from typing import Any, TypeVar
@@ -24,20 +23,32 @@ from exchange.aggregation.round import Learns, Round, day_of
 from exchange.agreement import size_class
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
-from exchange.discovery import signing, words
+from exchange.discovery import proof, signing, words
+from exchange.discovery.announcing import announced
 from exchange.discovery.books import Books
 from exchange.discovery.bringing import bring
+from exchange.discovery.checking import checked
 from exchange.discovery.keeping import TOO_FEW
-from exchange.discovery.kept import Lines, Own
+from exchange.discovery.kept import Lines, Own, Parcel, pack, parcel, served
 from exchange.discovery.meeting import catch_up, explained, meet
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
-from exchange.discovery.outcome import Outcome, list_hash
+from exchange.discovery.outcome import Outcome
 from exchange.discovery.preparing import Ours, ours_of, plan_of
+from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
-from exchange.discovery.sizes import words_size
+from exchange.discovery.sizes import root_bytes, words_size
 from exchange.discovery.tagging import SPARE, asked_of
-from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
+from exchange.discovery.world import (
+    Collected,
+    Deposit,
+    Line,
+    PartMisbehaved,
+    Signed,
+    Stage,
+    State,
+    pieces,
+)
 from exchange.errors import ConfigError, CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
 
 log = logging.getLogger(__name__)
@@ -45,7 +56,11 @@ T = TypeVar("T")
 MOST_ROSTERS = 5
 """How often we begin, each time under a newer roster."""
 SEED, TOKEN = "seed", "token"
-"""What our token of a session is drawn from, and the token, among what we keep."""
+"""Among what we keep: of a plan what our token is drawn from, and of a session the token."""
+OVER = {"discovery-broken"}
+"""How a session ends that does not begin again."""
+NEVER = {"too-large", "too-late", "second-batch", Split.CODE}
+"""Refusals after which a relay has not taken what we bring, and never will."""
 
 
 async def discover(
@@ -82,7 +97,9 @@ class _Member:
         self._began = perf_counter()
         self._crypto_s = 0.0
         self._asked = 0
-        self._culprits: list[tuple[str, str]] = []
+        self._keys: tuple[Signed, ...] = ()
+        self._culprits: set[tuple[str, str]] = set()
+        self._accused: set[tuple[str, str]] = set()
         self._told_all = 0
 
     async def run(self) -> Found:
@@ -120,9 +137,10 @@ class _Member:
         await meet(self._lines, plan, self._search.wait_s, self._progress)
         if self._office.roster().hash != plan.roster_hash:
             raise ConfigError("a newer roster came", code="roster-mismatch")
-        of = await self._with_keys(plan)
+        self._progress("asking for keys")
+        of, self._keys = await announced(self._office, self._lines, self._own, plan)
         ours = await in_thread(ours_of, self._desk, policy, of)
-        resumed = await in_thread(self._own.batch, of.context, Stage.BATCHES) is not None
+        resumed = await in_thread(parcel, self._own, of, Stage.BATCHES) is not None
         put_in = await in_thread(self._books.joined, of, ours.put_in)
         try:
             outputs = await self._outputs(of, ours.rows, size_class(len(ours.ids) + SPARE))
@@ -131,36 +149,26 @@ class _Member:
             if of.learns is Learns.ALL:
                 found = await self._told(of, found, outcome)
         except PeerMisbehaved as e:
-            named = [e.member] if isinstance(e, PartMisbehaved) else []
-            await in_thread(self._books.broken, of, e.code, named, by="us")
+            if isinstance(e, PartMisbehaved):
+                self._culprits.add((e.member, e.code))
+            await in_thread(self._books.broken, of, e.code, self._named(), by="us")
             raise
         except CosightError as e:
             by = "peer" if isinstance(e, PeerRefused) or e.code == TOO_FEW else "us"
-            await in_thread(self._books.broken, of, e.code, by=by)
+            await in_thread(self._books.broken, of, e.code, self._named(), by=by)
             raise
         told = {"told": self._told_all} if of.learns is Learns.ALL else {}
-        culprits = [who for who, _ in self._culprits]
-        await in_thread(self._books.counted, of, outcome.entry(of) | told, culprits)
+        await in_thread(self._books.counted, of, outcome.entry(of) | told, self._named())
         return Found(
             round=of, counted=outcome.counted, count=outcome.released, items=found, put_in=put_in,
-            resumed=resumed, asked=self._asked, culprits=tuple(sorted(set(self._culprits))),
-            sent=self._lines.sent, received=self._lines.received, crypto_s=self._crypto_s,
-            total_s=perf_counter() - self._began,
+            resumed=resumed, asked=self._asked, culprits=tuple(sorted(self._culprits)),
+            accused=tuple(sorted(self._accused - self._culprits)), sent=self._lines.sent,
+            received=self._lines.received, crypto_s=self._crypto_s, total_s=perf_counter() - self._began,
         )  # fmt: skip
 
-    async def _with_keys(self, plan: Round) -> Round:
-        """The same with the keys that everybody who has a part announces."""
-        self._progress("asking for keys")
-
-        async def announced(member: str) -> signing.Announced:
-            async with self._lines.to(member) as line:
-                return signing.check_announced(self._desk.find, await line.keys(plan), plan, member)
-
-        *theirs, counter = await asyncio.gather(
-            *(announced(member) for member in (*plan.parts.helpers, plan.parts.counter))
-        )
-        keys = tuple(one.helper + one.token for one in theirs)
-        return plan.with_keys(keys, counter.box)
+    def _named(self) -> dict[str, list[str]]:
+        """Who is to blame, as entries have it."""
+        return proof.names({who for who, _ in self._culprits}, {who for who, _ in self._accused})
 
     async def _outputs(self, of: Round, rows: Rows, declared: int | None, *, always: bool = False) -> Rows:
         """Indicators under the helpers' keys."""
@@ -180,8 +188,18 @@ class _Member:
         """Bring our batch, and check what relay and counter say of all of them."""
         sealed = await self._sealed(of, outputs, ours)
         await in_thread(self._books.brought, of)
-        said = await self._collected(of, Stage.BATCHES, sealed)
-        return await in_thread(self._checked, of, Stage.BATCHES, sealed, said)
+        return await self._brought(of, Stage.BATCHES, sealed)
+
+    async def _brought(self, of: Round, stage: Stage, what: Parcel) -> Outcome:
+        """Bring it, and check what comes of it; what cannot be of use any more is not kept."""
+        try:
+            said = await self._collected(of, stage, what)
+        except PeerRefused as e:
+            if e.code in OVER:
+                await in_thread(served, self._own, of, stage, what.digest)
+            raise
+        await in_thread(served, self._own, of, stage, what.digest)
+        return await in_thread(self._checked, of, stage, what.digest, said)
 
     async def _learned(self, of: Round, ours: Ours, outputs: Rows, outcome: Outcome) -> Shared | None:
         """What of the outcome is ours."""
@@ -195,14 +213,13 @@ class _Member:
         """Say what we recognised, and learn what others did, checked against the outcome."""
         assert found is not None
         self._told_all = len(found.indicators)
-        sealed = await in_thread(self._own.batch, of.context, Stage.WORDS)
-        if sealed is None:
+        what = await in_thread(parcel, self._own, of, Stage.WORDS)
+        if what is None:
             text = words.encode(found.indicators)
             size = words_size(len(text), outcome.released)
             sealed = await in_thread(seal_words, text, of.box, of.setup(), size=size)
-            await in_thread(self._own.keep_batch, of.context, Stage.WORDS, sealed)
-        said = await self._collected(of, Stage.WORDS, sealed)
-        heard = await in_thread(self._checked, of, Stage.WORDS, sealed, said)
+            what = await in_thread(pack, self._own, of, Stage.WORDS, sealed)
+        heard = await self._brought(of, Stage.WORDS, what)
         try:
             told = words.decode(heard.body)
         except ValueError as e:
@@ -224,34 +241,34 @@ class _Member:
         new = [told[place] for place in places]
         true, voices = await self._timed(mode_of(of).recognise, outputs[places], b"", outcome)
         if len(true) < len(new):  # the counter has asked about each, as we do now
-            self._culprits.append((of.parts.counter, "poisoned-word"))
+            self._culprits.add((of.parts.counter, "poisoned-word"))
         return Shared(
             [*found.indicators, *(new[place] for place in true)], np.concatenate([found.voices, voices])
         )
 
-    async def _sealed(self, of: Round, outputs: Rows, ours: Ours) -> bytes:
+    async def _sealed(self, of: Round, outputs: Rows, ours: Ours) -> Parcel:
         """Our one batch: the one that we kept, or a new one, kept before it leaves."""
-        kept = await in_thread(self._own.batch, of.context, Stage.BATCHES)
+        kept = await in_thread(parcel, self._own, of, Stage.BATCHES)
         if kept is not None:
             return kept
         self._progress("sealing our batch")
         token = await self._token(of)
-        sealed = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.put_in.padded)
-        await in_thread(self._own.keep_batch, of.context, Stage.BATCHES, sealed)
-        return sealed
+        sealed, root = await self._timed(mode_of(of).seal, outputs, token, ours.copies, ours.put_in.padded)
+        return await in_thread(pack, self._own, of, Stage.BATCHES, sealed, root)
 
     async def _token(self, of: Round) -> bytes:
         """The token that makes our batch one of a member's, and nobody's in particular: kept, or asked for.
 
-        What it is drawn from is kept first: a helper that answered one question answers no other.
+        What it is drawn from is kept first, for the plan: a helper that answered one question answers no
+        other, whatever the keys of another part have become.
         """
         kept = await in_thread(self._own.batch, of.context, TOKEN)
         if kept is not None:
             return kept
-        seed = await in_thread(self._own.batch, of.context, SEED)
+        seed = await in_thread(self._own.batch, of.plan, SEED)
         if seed is None:
             seed = token_bytes(helpers.NONCE_BYTES)
-            await in_thread(self._own.keep_batch, of.context, SEED, seed)
+            await in_thread(self._own.keep_batch, of.plan, SEED, seed)
         nonce = helpers.random_rows(1, helpers.NONCE_BYTES, seeded(labels.DISCOVERY_NONCE, seed))
         question = await in_thread(helpers.ask, nonce, size=1, rng=seeded(labels.DISCOVERY_BLIND, seed))
 
@@ -270,15 +287,28 @@ class _Member:
         await in_thread(self._own.keep_batch, of.context, TOKEN, token)
         return token
 
-    async def _collected(self, of: Round, stage: Stage, data: bytes) -> Collected:
+    async def _collected(self, of: Round, stage: Stage, what: Parcel) -> Collected:
         """Bring what we have to the relay, and wait for what comes of it; go on if the line is lost."""
-        digest = (await in_thread(sha256, data)).digest()
+        root = what.root if root_bytes(of, stage) else b""
         deposit = Deposit(
-            round=of, stage=stage, digest=digest, size=len(data), wait_s=self._search.wait_s,
-            signature=signing.sign_batch(self._desk.identity, of, stage, digest),
+            round=of, stage=stage, digest=what.digest, size=len(what.data or b""), root=root, keys=self._keys,
+            signature=signing.sign_batch(self._desk.identity, of, stage, what.digest, root=root),
+            wait_s=self._search.wait_s,
         )  # fmt: skip
+
+        async def take(line: Line) -> None:
+            if what.data is None:
+                return
+            try:
+                await line.deposit(deposit, pieces(what.data))
+            except PeerRefused as e:
+                if e.code in NEVER:
+                    await in_thread(self._own.drop_batch, of.context, stage)
+                if e.code != Split.CODE:  # of that the relay has more to say
+                    raise
+
         return await bring(
-            self._lines, deposit, lambda: pieces(data), progress=self._progress,
+            self._lines, deposit, take, progress=self._progress,
             check=lambda said: self._check_going_on(of, said),
         )  # fmt: skip
 
@@ -290,33 +320,26 @@ class _Member:
                 f"fewer than {of.minimum} of {len(of.members)} members asked the same in time",
                 code=TOO_FEW, hint=_TOO_FEW_HINT.format(session=of.session[:16]),
             )  # fmt: skip
-        self._books.broken(of, said.code, [who for who, _ in said.culprits], by="peer")
-        named = ", ".join(f"{who} ({why})" for who, why in said.culprits)
-        blamed = f"; to blame: {named}" if named else ""
+        self._blame(of, said)
+        self._books.broken(of, said.code, self._named(), by="peer")
+        named = ", ".join(f"{who} ({why})" for who, why in sorted(self._culprits))
+        others = ", ".join(f"{who} ({why})" for who, why in sorted(self._accused - self._culprits))
+        blamed = (f"; to blame: {named}" if named else "") + (f"; accused: {others}" if others else "")
         raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
 
-    def _checked(self, of: Round, stage: Stage, sealed: bytes, said: Collected) -> Outcome:
-        """Check what relay and counter signed."""
-        find = self._desk.find
-        signing.check_list(find, of, stage, said.listed, said.list_signature)
-        signing.check_outcome(find, of, stage, said.outcome, said.signature)
-        if sha256(sealed).digest() not in said.listed or len(said.listed) > len(of.members):
-            raise PartMisbehaved(
-                f"{of.parts.relay} left our batch out", of.parts.relay, code="batch-left-out"
-            )
-        if len(said.listed) < of.minimum:
-            raise PartMisbehaved(f"{of.parts.relay} passed on too few batches", of.parts.relay, code=TOO_FEW)
-        outcome = Outcome.decode(said.outcome)
-        if outcome.counted < of.minimum:
-            raise PartMisbehaved(f"{of.parts.counter} counted too few", of.parts.counter, code=TOO_FEW)
-        if outcome.listed != list_hash(said.listed) or outcome.counted > len(said.listed):
-            raise PartMisbehaved(
-                f"{of.parts.counter} counted other batches", of.parts.counter, code="bad-count"
-            )
-        self._culprits += said.culprits
-        if len({who for who, _ in said.culprits}) < len({digest for digest, _ in outcome.blamed}):
-            self._culprits.append((of.parts.relay, "nameless-batch"))  # it took one from nobody
+    def _checked(self, of: Round, stage: Stage, digest: bytes, said: Collected) -> Outcome:
+        """Check what relay and counter say, and note whom they blame."""
+        outcome = checked(self._desk.find, of, stage, digest, said)
+        self._blame(of, said)
+        named = {who for who, why in said.culprits if why != Split.CODE}
+        if len(named) < len({name for name, _ in outcome.blamed}):
+            self._culprits.add((of.parts.relay, "nameless-batch"))  # it took one from nobody
         return outcome
+
+    def _blame(self, of: Round, said: Collected) -> None:
+        """Whom the relay and the counter blame: proven, where what they hand on shows it to us."""
+        self._culprits |= proof.proven(self._desk.find, of, said.proofs)
+        self._accused |= set(said.culprits)
 
     async def _timed(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         start = perf_counter()

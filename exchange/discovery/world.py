@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from crypto.rows import Rows
 from exchange.aggregation.round import Round
@@ -25,6 +25,18 @@ class PartMisbehaved(PeerMisbehaved):
     def __init__(self, text: str, member: str, *, code: str) -> None:
         super().__init__(text, code=code)
         self.member = member
+
+
+class Signed(NamedTuple):
+    """What somebody said, and its signature.
+
+    Attributes:
+        body: the encoding.
+        signature: over that, 64 bytes.
+    """
+
+    body: bytes
+    signature: bytes
 
 
 class Stage(StrEnum):
@@ -54,9 +66,11 @@ class Deposit:
         stage: of which stage.
         digest: SHA-256 of its bytes.
         size: how many they are.
-        signature: of whoever brings it: a member's over the digest, the relay's over the list.
+        signature: of whoever brings it: a member's over digest and root, the relay's over the list.
         wait_s: how long others should be waited for, in seconds; 0 from the relay.
         listed: from the relay: the digests of all batches.
+        root: what binds its records, 32 bytes; ``b""`` of tables and words.
+        keys: what the helpers, in their order, and the counter announced: the keys of the round.
     """
 
     round: Round
@@ -66,6 +80,38 @@ class Deposit:
     signature: bytes = field(repr=False)
     wait_s: int = 0
     listed: tuple[bytes, ...] = ()
+    root: bytes = b""
+    keys: tuple[Signed, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """A batch that was brought.
+
+    Attributes:
+        digest: of its bytes.
+        root: that came with it.
+        signature: of whoever brought it.
+    """
+
+    digest: bytes
+    root: bytes
+    signature: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The one session of a plan.
+
+    Attributes:
+        context: which.
+        keys: as in ``Deposit``.
+        proof: that a member announced other keys besides, or ``b""``.
+    """
+
+    context: bytes
+    keys: tuple[Signed, ...] = field(repr=False)
+    proof: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +127,7 @@ class Collected:
         list_signature: the relay's, over these.
         outcome: what the counter says, once it is done.
         signature: the counter's, over that.
+        proofs: that culprits broke rules, as far as there are: ``exchange.discovery.proof``.
     """
 
     state: State
@@ -91,6 +138,7 @@ class Collected:
     list_signature: bytes = field(default=b"", repr=False)
     outcome: bytes = field(default=b"", repr=False)
     signature: bytes = field(default=b"", repr=False)
+    proofs: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class Line(Protocol):
@@ -99,7 +147,7 @@ class Line(Protocol):
     sent: int
     received: int
 
-    async def keys(self, of: Round) -> tuple[bytes, bytes]:
+    async def keys(self, of: Round) -> Signed:
         """What it announces for a discovery, and its signature."""
 
     async def evaluate(self, epoch: int, declared: int, blinded: Rows) -> tuple[Rows, bytes]:
@@ -137,6 +185,7 @@ class Kept:
         listed: the digests of all batches, once it is closed; in the order in which they go on.
         list_signature: the relay's, over these.
         signature: the counter's, over the outcome.
+        proofs: as in ``Collected``.
     """
 
     round: Round
@@ -149,6 +198,7 @@ class Kept:
     listed: tuple[bytes, ...] = ()
     list_signature: bytes = field(default=b"", repr=False)
     signature: bytes = field(default=b"", repr=False)
+    proofs: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class Shelf(Protocol):
@@ -174,6 +224,18 @@ class Shelf(Protocol):
 
     def deposits(self, context: bytes, stage: Stage) -> dict[str, bytes]:
         """The digest of each batch, by who brought it."""
+
+    def size(self, context: bytes, stage: Stage) -> int:
+        """How many bytes the batches have that are there."""
+
+    def brought_by(self, context: bytes, stage: Stage) -> dict[str, Brought]:
+        """What came with each batch, by who brought it."""
+
+    def planned(self, plan: bytes) -> Planned | None:
+        """The session that stands for a plan."""
+
+    def plan(self, plan: bytes, planned: Planned, now: datetime) -> None:
+        """Write down which session stands for a plan, in the place of what stood there."""
 
     def batch(self, context: bytes, stage: Stage, digest: bytes) -> Path:
         """The file of a batch."""

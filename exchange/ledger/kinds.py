@@ -139,6 +139,7 @@ _FIELDS: dict[str, Check] = {
     "key": is_hash,
     "seal": lambda value: isinstance(value, bytes) and len(value) == SEAL_BYTES,
     "culprits": _ascending(_member, _MAX_CULPRITS),
+    "accused": _ascending(_member, _MAX_CULPRITS),
     "what": lambda value: isinstance(value, dict),
 }
 _types = _ascending(_word, _MAX_TYPES)
@@ -247,6 +248,7 @@ def _what(*required: str) -> _Map:
 
 _SESSION = ("session", "peer", "direction", "what")
 _RUN = ("session", "peer", "what")
+_ENDED = ("peer", "culprits", "accused")
 _ASKED = _what("measure", "types", "purpose", "first", "last", "members")
 # What each kind holds, and what its ``what`` does. An initiator writes its intent before it proposes, when
 # there is no agreement to name yet: see docs/adr/0003.
@@ -280,8 +282,8 @@ SCHEMA: dict[Kind, tuple[_Map, _Map | None]] = {
     Kind.BROUGHT: (_fields(*_RUN), _what("policy")),
     Kind.MASKED: (_fields(*_RUN), _what("entered")),
     Kind.SHARED: (_fields(*_RUN), _what("survivors")),
-    Kind.COUNTED: (_fields("session", "what", optional=("peer", "culprits")), _what("survivors", "digest")),
-    Kind.BROKEN: (_fields("session", "what", optional=("peer", "culprits")), _what("reason", "by")),
+    Kind.COUNTED: (_fields("session", "what", optional=_ENDED), _what("survivors", "digest")),
+    Kind.BROKEN: (_fields("session", "what", optional=_ENDED), _what("reason", "by")),
     Kind.HELPED: (_fields("peer", "what"), _what("epoch", "padded", "count")),
     Kind.ERASED: (_fields("what"), _what("epoch")),
 }

@@ -10,8 +10,9 @@ from crypto.rows import Rows
 from exchange.aggregation.round import HASH_BYTES, MAX_MEMBERS, Round
 from exchange.discovery.helping import TOKEN_BYTES
 from exchange.discovery.outcome import is_code
+from exchange.discovery.proof import MAX_PROOF_BYTES
 from exchange.discovery.signing import MAX_ANNOUNCEMENT_BYTES
-from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Stage, State, pieces
+from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Signed, Stage, State, pieces
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.names import is_member_id
 from exchange.rpc.messages import SIGNATURE_BYTES
@@ -25,7 +26,7 @@ MAX_WAIT_S = 86_400
 MAX_NUMBER = 1 << 40
 
 
-def keys_from_wire(m: pb.KeysReply) -> tuple[bytes, bytes]:
+def keys_from_wire(m: pb.KeysReply) -> Signed:
     """An announcement and its signature, as they came.
 
     Raises:
@@ -33,7 +34,7 @@ def keys_from_wire(m: pb.KeysReply) -> tuple[bytes, bytes]:
     """
     if len(m.announcement) > MAX_ANNOUNCEMENT_BYTES or len(m.signature) != SIGNATURE_BYTES:
         raise PeerMisbehaved("the announced keys are malformed")
-    return m.announcement, m.signature
+    return Signed(m.announcement, m.signature)
 
 
 def questions_to_wire(epoch: int, declared: int, blinded: Rows) -> pb.EvaluateRequest:
@@ -111,7 +112,8 @@ def deposit_to_wire(d: Deposit) -> pb.DepositRequest:
     """The first message of a deposit."""
     head = pb.DepositHead(
         round=d.round.encoded, stage=str(d.stage), digest=d.digest, size=d.size, signature=d.signature,
-        wait_s=d.wait_s, listed=b"".join(d.listed),
+        wait_s=d.wait_s, listed=b"".join(d.listed), root=d.root,
+        keys=[pb.SignedWord(body=one.body, signature=one.signature) for one in d.keys],
     )  # fmt: skip
     return pb.DepositRequest(head=head)
 
@@ -129,6 +131,10 @@ def deposit_from_wire(m: pb.DepositRequest) -> Deposit:
         or (len(head.digest), len(head.signature)) != (HASH_BYTES, SIGNATURE_BYTES)
         or not 0 < head.size <= MAX_DEPOSIT_BYTES
         or head.wait_s > MAX_WAIT_S
+        or len(head.root) not in {0, HASH_BYTES}
+        or not 0 < len(head.keys) <= MAX_MEMBERS
+        or max(len(one.body) for one in head.keys) > MAX_ANNOUNCEMENT_BYTES
+        or {len(one.signature) for one in head.keys} != {SIGNATURE_BYTES}
     ):
         raise SessionRefused("the deposit is malformed")
     listed = _digests(head.listed)
@@ -136,7 +142,8 @@ def deposit_from_wire(m: pb.DepositRequest) -> Deposit:
         raise SessionRefused("the deposit is malformed")
     return Deposit(
         round=Round.decode(head.round), stage=Stage(head.stage), digest=head.digest, size=head.size,
-        signature=head.signature, wait_s=head.wait_s, listed=listed,
+        signature=head.signature, wait_s=head.wait_s, listed=listed, root=head.root,
+        keys=tuple(Signed(one.body, one.signature) for one in head.keys),
     )  # fmt: skip
 
 
@@ -168,7 +175,7 @@ def collected_to_wire(c: Collected) -> Iterator[pb.OutcomeReply]:
         head=pb.OutcomeHead(
             state=str(c.state), code=c.code, came=c.came, culprits=[who for who, _ in c.culprits],
             reasons=[why for _, why in c.culprits], listed=b"".join(c.listed),
-            list_signature=c.list_signature, signature=c.signature, size=len(c.outcome),
+            list_signature=c.list_signature, signature=c.signature, size=len(c.outcome), proofs=c.proofs,
         )
     )  # fmt: skip
     for chunk in pieces(c.outcome):
@@ -192,7 +199,8 @@ def collected_from_wire(m: pb.OutcomeReply) -> tuple[Collected, int]:
         or not signatures <= {0, SIGNATURE_BYTES}
         or head.size > MAX_OUTCOME_BYTES
         or len(head.culprits) != len(head.reasons)
-        or len(head.culprits) > MAX_MEMBERS
+        or max(len(head.culprits), len(head.proofs)) > 2 * MAX_MEMBERS
+        or max(map(len, head.proofs), default=0) > MAX_PROOF_BYTES
         or not all(map(is_code, words))
         or not all(map(is_member_id, head.culprits))
     ):
@@ -200,7 +208,7 @@ def collected_from_wire(m: pb.OutcomeReply) -> tuple[Collected, int]:
     found = Collected(
         state=State(head.state), code=head.code, came=head.came, listed=listed,
         culprits=tuple(zip(head.culprits, head.reasons, strict=True)),
-        list_signature=head.list_signature, signature=head.signature,
+        list_signature=head.list_signature, signature=head.signature, proofs=tuple(head.proofs),
     )  # fmt: skip
     return found, head.size
 

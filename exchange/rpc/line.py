@@ -11,7 +11,7 @@ from google.protobuf.message import Message as Protobuf
 from crypto.rows import Rows
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
-from exchange.discovery.world import Collected, Deposit, Stage
+from exchange.discovery.world import Collected, Deposit, Signed, Stage
 from exchange.errors import PeerMisbehaved, PeerUnavailable
 from exchange.rpc import discovery, messages
 from exchange.rpc.client import PeerLink, faults, status_of
@@ -44,7 +44,7 @@ class DiscoveryLine(PeerLink):
         self.sent = 0
         self.received = 0
 
-    async def keys(self, of: Round) -> tuple[bytes, bytes]:
+    async def keys(self, of: Round) -> Signed:
         """What it announces for a discovery, and its signature; whoever asked checks it.
 
         Raises:

@@ -70,8 +70,16 @@ class DepositRequest(_message.Message):
     chunk: bytes
     def __init__(self, head: _Optional[_Union[DepositHead, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
+class SignedWord(_message.Message):
+    __slots__ = ("body", "signature")
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    body: bytes
+    signature: bytes
+    def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
 class DepositHead(_message.Message):
-    __slots__ = ("round", "stage", "digest", "size", "signature", "wait_s", "listed")
+    __slots__ = ("round", "stage", "digest", "size", "signature", "wait_s", "listed", "root", "keys")
     ROUND_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +87,8 @@ class DepositHead(_message.Message):
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     WAIT_S_FIELD_NUMBER: _ClassVar[int]
     LISTED_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     round: bytes
     stage: str
     digest: bytes
@@ -86,7 +96,9 @@ class DepositHead(_message.Message):
     signature: bytes
     wait_s: int
     listed: bytes
-    def __init__(self, round: _Optional[bytes] = ..., stage: _Optional[str] = ..., digest: _Optional[bytes] = ..., size: _Optional[int] = ..., signature: _Optional[bytes] = ..., wait_s: _Optional[int] = ..., listed: _Optional[bytes] = ...) -> None: ...
+    root: bytes
+    keys: _containers.RepeatedCompositeFieldContainer[SignedWord]
+    def __init__(self, round: _Optional[bytes] = ..., stage: _Optional[str] = ..., digest: _Optional[bytes] = ..., size: _Optional[int] = ..., signature: _Optional[bytes] = ..., wait_s: _Optional[int] = ..., listed: _Optional[bytes] = ..., root: _Optional[bytes] = ..., keys: _Optional[_Iterable[_Union[SignedWord, _Mapping]]] = ...) -> None: ...
 
 class DepositReply(_message.Message):
     __slots__ = ()
@@ -111,7 +123,7 @@ class OutcomeReply(_message.Message):
     def __init__(self, head: _Optional[_Union[OutcomeHead, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
 class OutcomeHead(_message.Message):
-    __slots__ = ("state", "code", "culprits", "reasons", "listed", "list_signature", "signature", "size", "came")
+    __slots__ = ("state", "code", "culprits", "reasons", "listed", "list_signature", "signature", "size", "came", "proofs")
     STATE_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     CULPRITS_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +133,7 @@ class OutcomeHead(_message.Message):
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     CAME_FIELD_NUMBER: _ClassVar[int]
+    PROOFS_FIELD_NUMBER: _ClassVar[int]
     state: str
     code: str
     culprits: _containers.RepeatedScalarFieldContainer[str]
@@ -130,4 +143,5 @@ class OutcomeHead(_message.Message):
     signature: bytes
     size: int
     came: int
-    def __init__(self, state: _Optional[str] = ..., code: _Optional[str] = ..., culprits: _Optional[_Iterable[str]] = ..., reasons: _Optional[_Iterable[str]] = ..., listed: _Optional[bytes] = ..., list_signature: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., size: _Optional[int] = ..., came: _Optional[int] = ...) -> None: ...
+    proofs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, state: _Optional[str] = ..., code: _Optional[str] = ..., culprits: _Optional[_Iterable[str]] = ..., reasons: _Optional[_Iterable[str]] = ..., listed: _Optional[bytes] = ..., list_signature: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., size: _Optional[int] = ..., came: _Optional[int] = ..., proofs: _Optional[_Iterable[bytes]] = ...) -> None: ...

@@ -101,11 +101,11 @@ def test_everything_can_be_set(home):
         'member = "acme"\nlisten = "[::]:1"\nstore = "postgresql://u:secret@h/d"\n'
         '[peers]\nglobex = "10.0.0.2:7443"\n'
         "[limits]\ndeadline_s = 1\nidle_s = 2\nmax_rows = 3\nmax_sessions = 4\nmax_sessions_per_peer = 5\n"
-        "max_context_mib = 8\nepoch_days = 6\nepoch_runs = 7\n",
+        "max_context_mib = 8\nmax_discovery_mib = 9\nepoch_days = 6\nepoch_runs = 7\n",
     ).settings
     assert settings.listen == "[::]:1"
     assert settings.peers == {"globex": "10.0.0.2:7443"}
-    assert settings.limits == Limits(1, 2, 3, 4, 5, 8, 6, 7)
+    assert settings.limits == Limits(1, 2, 3, 4, 5, 8, 9, 6, 7)
     assert "secret" not in repr(settings)
 
 

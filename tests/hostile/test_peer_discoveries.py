@@ -14,8 +14,9 @@ from crypto.secagg import helpers
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns, Round, day_of
 from exchange.clock import utc_now
+from exchange.config import Home
 from exchange.discovery import signing
-from exchange.discovery.world import CHUNK_BYTES, Stage
+from exchange.discovery.world import CHUNK_BYTES, Signed, Stage
 from exchange.identity import encoding
 from exchange.indicators import IndicatorType
 from exchange.store.alliance import node_keys
@@ -25,6 +26,7 @@ from tests.hostile.conftest import House
 from tests.hostile.peer import ENDED, Caller, Member, refused
 
 RELAYED = Parts(relay="victim", counter="hostile", helpers=("honest", "victim"))
+ROOT = bytes(range(32))
 COUNTED = Parts(relay="hostile", counter="victim", helpers=("honest", "hostile"))
 
 
@@ -39,23 +41,35 @@ def plan(member: Member, parts: Parts = RELAYED, **lies: Any) -> Round:
     return Round(**(honest | lies))
 
 
-async def announced(caller: Caller, of: Round) -> signing.Announced:
+async def announced(caller: Caller, of: Round) -> Signed:
     reply = pb.KeysReply.FromString(
         await caller.send("Keys", pb.KeysRequest(round=of.encoded).SerializeToString())
     )
     member = caller.member
-    return signing.check_announced(
-        member.alliance.find, (reply.announcement, reply.signature), of, caller.victim
-    )
+    said = Signed(reply.announcement, reply.signature)
+    signing.check_announced(member.alliance.find, said, of, caller.victim)
+    return said
+
+
+SHOWN: dict[bytes, tuple[Signed, ...]] = {}
+"""What was announced for a discovery."""
 
 
 async def keyed(caller: Caller, parts: Parts = RELAYED, **lies: Any) -> Round:
-    """A round under the victim's true keys; those of others are nobody's."""
+    """A round under the victim's true keys; those that others announce are nobody's."""
     of = plan(caller.member, parts, **lies)
     victim = await announced(caller, of)
-    theirs = victim.helper + victim.token
-    keys = tuple(theirs if name == caller.victim else os.urandom(64) for name in parts.helpers)
-    return of.with_keys(keys, victim.box if parts.counter == caller.victim else os.urandom(32))
+
+    def said(name: str) -> Signed:
+        random = {kind: os.urandom(32) for kind in ("helper", "token", "box", "secret")}
+        one = signing.Announced(alliance=of.alliance, member=name, plan=of.plan, **random)
+        identity = node_keys(Home.open(caller.member.home.path.parent / name)).identity
+        return victim if name == caller.victim else signing.announce(identity, one)
+
+    shown = tuple(map(said, (*parts.helpers, parts.counter)))
+    found = signing.keyed(caller.member.alliance.find, of, shown)
+    SHOWN[found.context] = shown
+    return found
 
 
 def deposit(member: Member, of: Round, data: bytes, **lies: Any) -> pb.DepositRequest:
@@ -63,7 +77,8 @@ def deposit(member: Member, of: Round, data: bytes, **lies: Any) -> pb.DepositRe
     identity = node_keys(member.home).identity
     honest: dict[str, Any] = {
         "round": of.encoded, "stage": "batches", "digest": digest, "size": len(data), "wait_s": 60,
-        "signature": signing.sign_batch(identity, of, Stage.BATCHES, digest),
+        "signature": signing.sign_batch(identity, of, Stage.BATCHES, digest, root=ROOT), "root": ROOT,
+        "keys": [pb.SignedWord(body=one.body, signature=one.signature) for one in SHOWN[of.context]],
     }  # fmt: skip
     return pb.DepositRequest(head=pb.DepositHead(**(honest | lies)))
 
@@ -234,10 +249,19 @@ HEADS = {
     "far too many bytes": ({"size": 1 << 50}, "malformed"),
     "more than our limit": ({"size": 1 << 30}, "too-large"),
     "another signature": ({"signature": b"s" * 64}, "aborted"),
+    "half a root": ({"root": bytes(16)}, "malformed"),
+    "no root": ({"root": b""}, "malformed"),
+    "no announcements": ({"keys": []}, "malformed"),
+    "another announcement": ({"keys": [pb.SignedWord(body=b"b", signature=bytes(64))] * 3}, "malformed"),
+    "too many announcements": ({"keys": [pb.SignedWord(body=b"b", signature=bytes(64))] * 200}, "malformed"),
+    "a long announcement": (
+        {"keys": [pb.SignedWord(body=bytes(5000), signature=bytes(64))] * 3},
+        "malformed",
+    ),
     "a list, from a member": ({"listed": b"l" * 32}, "not-drawn"),
     "no signature": ({"signature": b""}, "malformed"),
     "waits for ever": ({"wait_s": (1 << 32) - 1}, "malformed"),
-    "words before there is an outcome": ({"stage": "words"}, "aborted"),
+    "words before there is an outcome": ({"stage": "words", "root": b""}, "aborted"),
 }
 
 

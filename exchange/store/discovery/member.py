@@ -21,11 +21,13 @@ from crypto.rows import Rows
 from exchange.config import Home, sync_directory
 from exchange.discovery.tagging import KNOWN_BYTES
 from exchange.errors import StoreError
+from exchange.store.guard import secret
 from exchange.store.sealed import read_sealed, write_sealed
 
 KEY, OWN = "discoveries", "own"
 KEPT_S = 8 * 86_400
 """A day longer than a relay keeps the outcome."""
+_BEGUN_BYTES = 16
 _SESSION = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,6 +60,33 @@ class Asked:
         write_sealed(self.home, KEY, self._folder("asked") / _name(epoch, keys), known.tobytes())
         self._forget(epoch)
 
+    def begun(self, epoch: int, keys: Sequence[bytes]) -> tuple[int, int]:
+        """Of what was begun: about how many items questions are left, and how many are shown for these.
+
+        Raises:
+            StoreError, ConfigError: it cannot be read.
+        """
+        data = read_sealed(self.home, KEY, self._folder("asked") / f"{_name(epoch, keys)}.begun") or b""
+        items, shown = np.frombuffer(data, "<u8").tolist() if len(data) == _BEGUN_BYTES else (0, 0)
+        return items, shown
+
+    def begin(self, epoch: int, keys: Sequence[bytes], items: int, shown: int) -> None:
+        """Write that down.
+
+        Raises:
+            StoreError, ConfigError: it cannot be written.
+        """
+        data = np.array([items, shown], "<u8").tobytes()
+        write_sealed(self.home, KEY, self._folder("asked") / f"{_name(epoch, keys)}.begun", data)
+
+    def secret(self) -> bytes:
+        """32 random bytes that stay the same, and that nobody else has.
+
+        Raises:
+            ConfigError: they cannot be made or read, or others can read them.
+        """
+        return secret(self.home, KEY)
+
     def _forget(self, before: int) -> None:
         folder = self.home.path / "discoveries" / "asked"
         try:
@@ -85,6 +114,18 @@ class Asked:
             StoreError, ConfigError: it cannot be written.
         """
         write_sealed(self.home, KEY, self._room(context) / name, batch)
+
+    def drop_batch(self, context: bytes, name: str) -> None:
+        """Delete it, if there is one.
+
+        Raises:
+            StoreError: it cannot be deleted.
+        """
+        path = self._room(context) / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot delete {path}: {e.strerror}") from e
 
     @contextmanager
     def taking_part(self) -> Iterator[None]:

@@ -15,9 +15,10 @@ from sqlalchemy import Engine, Row, delete, func, insert, select
 
 from exchange.aggregation.round import HASH_BYTES, Round
 from exchange.config import Home, sync_directory, write_atomic
-from exchange.discovery.world import Deposit, Kept, Stage, State
+from exchange.discovery.world import Brought, Deposit, Kept, Planned, Signed, Stage, State
 from exchange.errors import StoreError
-from exchange.store.discovery.tables import DEPOSITS, STAGES
+from exchange.identity import encoding
+from exchange.store.discovery.tables import DEPOSITS, PLANS, STAGES
 from exchange.store.engine import reading, writing
 
 
@@ -106,7 +107,7 @@ class Stages:
         with writing(self.engine) as connection:
             before = connection.scalar(select(DEPOSITS.c.digest).where(theirs))
             if before is None:
-                said = {"digest": deposit.digest, "signature": deposit.signature}
+                said = {"digest": deposit.digest, "root": deposit.root, "signature": deposit.signature}
                 connection.execute(insert(DEPOSITS).values(**named, **said))
         return before is None or bytes(before) == deposit.digest
 
@@ -116,10 +117,63 @@ class Stages:
         Raises:
             StoreError: the database refused.
         """
-        columns = select(DEPOSITS.c.depositor, DEPOSITS.c.digest)
+        return {who: one.digest for who, one in self.brought_by(context, stage).items()}
+
+    def size(self, context: bytes, stage: Stage) -> int:
+        """How many bytes the batches have that are there.
+
+        Raises:
+            StoreError: the database refused, or the disk is in the way.
+        """
+        paths = [self.batch(context, stage, digest) for digest in self.deposits(context, stage).values()]
+        try:
+            return sum(path.stat().st_size for path in paths if path.exists())
+        except OSError as e:
+            raise StoreError(f"cannot read {self.room(context)}: {e.strerror}") from e
+
+    def brought_by(self, context: bytes, stage: Stage) -> dict[str, Brought]:
+        """What came with each batch, by who brought it.
+
+        Raises:
+            StoreError: the database refused.
+        """
         with reading(self.engine) as connection:
-            rows = connection.execute(columns.where(_is(DEPOSITS, context, stage)))
-            return {row.depositor: bytes(row.digest) for row in rows}
+            rows = connection.execute(select(DEPOSITS).where(_is(DEPOSITS, context, stage)))
+            return {
+                row.depositor: Brought(
+                    digest=bytes(row.digest), root=bytes(row.root), signature=bytes(row.signature)
+                )
+                for row in rows
+            }
+
+    def planned(self, plan: bytes) -> Planned | None:
+        """The session that stands for a plan.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with reading(self.engine) as connection:
+            row = connection.execute(select(PLANS).where(PLANS.c.plan == plan)).one_or_none()
+        if row is None:
+            return None
+        keys = tuple(Signed(*pair) for pair in _decoded(row.keys))
+        return Planned(context=bytes(row.context), keys=keys, proof=bytes(row.proof))
+
+    def plan(self, plan: bytes, planned: Planned, now: datetime) -> None:
+        """Write down which session stands for a plan, in the place of what stood there.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        values = {
+            "context": planned.context,
+            "keys": encoding.encode([list(one) for one in planned.keys]),
+            "proof": planned.proof,
+            "since": int(now.timestamp()),
+        }
+        with writing(self.engine) as connection:
+            connection.execute(delete(PLANS).where(PLANS.c.plan == plan))
+            connection.execute(insert(PLANS).values(plan=plan, **values))
 
     def batch(self, context: bytes, stage: Stage, digest: bytes) -> Path:
         """The file of a batch."""
@@ -179,12 +233,19 @@ class Stages:
             contexts = set(connection.scalars(select(STAGES.c.context).where(old)))
             for table in (DEPOSITS, STAGES):
                 connection.execute(delete(table).where(table.c.context.in_(contexts)))
+            connection.execute(delete(PLANS).where(PLANS.c.since < int(before.timestamp())))
         for context in contexts:
             shutil.rmtree(self.home.path / "discoveries" / context.hex(), ignore_errors=True)
 
 
 def _is(table: Any, context: bytes, stage: Stage) -> Any:
     return (table.c.context == context) & (table.c.stage == str(stage))
+
+
+def _decoded(data: bytes) -> list[Any]:
+    """A list that we encoded."""
+    found: list[Any] = encoding.decode(bytes(data), limit=len(data))
+    return found
 
 
 def _kept(row: Row[Any]) -> Kept:
@@ -200,6 +261,7 @@ def _kept(row: Row[Any]) -> Kept:
         listed=tuple(listed[i : i + HASH_BYTES] for i in range(0, len(listed), HASH_BYTES)),
         list_signature=bytes(row.list_signature),
         signature=bytes(row.signature),
+        proofs=tuple(_decoded(row.proofs)),
     )
 
 
@@ -216,4 +278,5 @@ def _values(kept: Kept) -> dict[str, Any]:
         "listed": b"".join(kept.listed),
         "list_signature": kept.list_signature,
         "signature": kept.signature,
+        "proofs": encoding.encode(list(kept.proofs)),
     }

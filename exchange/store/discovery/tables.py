@@ -5,7 +5,7 @@ from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, T
 from exchange.config import Home
 from exchange.store.engine import create_tables, open_engine
 
-VERSION = 1
+VERSION = 2
 TABLES = MetaData()
 QUOTAS = Table(
     "discovery_quotas",
@@ -52,6 +52,16 @@ STAGES = Table(
     Column("listed", LargeBinary, nullable=False),
     Column("list_signature", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
+    Column("proofs", LargeBinary, nullable=False),
+)
+PLANS = Table(
+    "discovery_plans",
+    TABLES,
+    Column("plan", LargeBinary, primary_key=True),
+    Column("context", LargeBinary, nullable=False),
+    Column("keys", LargeBinary, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+    Column("since", Integer, nullable=False),
 )
 DEPOSITS = Table(
     "discovery_deposits",
@@ -60,6 +70,7 @@ DEPOSITS = Table(
     Column("stage", String, primary_key=True),
     Column("depositor", String, primary_key=True),
     Column("digest", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
 )
 

@@ -86,6 +86,55 @@ def test_attack_a_lie_that_is_none_shows_nothing() -> None:
         assert not counting.shows(replace(lie, **{"record": wrong.tobytes(), **none}), alliance.setup)
 
 
+def test_attack_a_lie_is_proven_by_the_root_that_was_signed_and_by_no_other() -> None:
+    alliance = Alliance(4, 2)
+    token = alliance.token()
+    table = alliance.records(own(1, 2), token)
+    bad = table.copy()
+    bad[:, 32] ^= 1
+    bad[:, 47] &= 0x7F
+    root = batches.root(token, bad, alliance.setup)
+    opened = alliance.opened([alliance.seal(token, bad), *(alliance.batch(own(1)) for _ in range(2))])
+    (lie,) = counting.count(opened, alliance.setup).lies
+    proof = counting.prove(lie, opened[0], alliance.setup)
+    assert counting.proves(proof, root, alliance.setup)
+    others = [
+        counting.proves(proof, batches.root(token, table, alliance.setup), alliance.setup),
+        counting.proves(replace(proof, count=proof.count + 1), root, alliance.setup),
+        counting.proves(replace(proof, secret=bytes(16)), root, alliance.setup),
+        counting.proves(replace(proof, record=table[:1].tobytes()), root, alliance.setup),
+    ]
+    assert not any(others)
+    true = next(row.tobytes() for row in table if row[:16].tobytes() == lie.record[:16])
+    honest = replace(opened[0], records=table)
+    right = counting.prove(counting.Lie(b"", true, lie.secret), honest, alliance.setup)
+    assert not counting.proves(right, batches.root(token, table, alliance.setup), alliance.setup)
+
+
+def test_attack_other_records_than_were_signed() -> None:
+    alliance = Alliance(3, 2)
+    token = alliance.token()
+    table = alliance.records(own(1), token)
+    sealed = alliance.seal(token, table)
+    signed = batches.root(token, table, alliance.setup)
+    assert batches.open_batch(sealed, alliance.counter, alliance.setup, signed=signed).token == token
+    with pytest.raises(BadBatch) as bad:
+        batches.open_batch(sealed, alliance.counter, alliance.setup, signed=bytes(32))
+    assert bad.value.code == "bad-root"
+
+
+def test_attack_the_token_of_one_batch_before_the_records_of_another() -> None:
+    """A token opens alone, and belongs to its records."""
+    alliance = Alliance(3, 2)
+    one, other = alliance.batch(own(1)), alliance.batch(own(2))
+    size = batches.head_bytes(alliance.setup)
+    token = batches.open_token(one[:size], alliance.counter, alliance.setup)
+    assert token == batches.open_batch(one, alliance.counter, alliance.setup).token
+    with pytest.raises(BadBatch) as bad:
+        batches.open_batch(one[:size] + other[size:], alliance.counter, alliance.setup)
+    assert bad.value.code == "bad-seal"
+
+
 def test_attack_sybil_batch_with_a_token_used_twice() -> None:
     alliance = Alliance(4, 3)
     token = alliance.token()

@@ -18,7 +18,7 @@ from exchange.discovery.office import Office
 from exchange.discovery.search import Found, Search
 from exchange.discovery.serving import Service
 from exchange.discovery.taking_part import discover
-from exchange.discovery.world import Collected, Deposit, Stage
+from exchange.discovery.world import Collected, Deposit, Signed, Stage
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.identity.roster import Roster
 from exchange.indicators import IndicatorType
@@ -56,7 +56,7 @@ class Line:
     sent: int = 0
     received: int = 0
 
-    async def keys(self, of: Round) -> tuple[bytes, bytes]:
+    async def keys(self, of: Round) -> Signed:
         return await self._told(self.service.keys(self.caller, of))
 
     async def evaluate(self, epoch: int, declared: int, blinded: Rows) -> tuple[Rows, bytes]:
@@ -183,11 +183,16 @@ def culprits(alliance: Alliance, member: str, kind: str) -> list[str]:
     return [name for leaf in alliance.members[member].told(kind) for name in leaf.fields.get("culprits", [])]
 
 
+def accused(alliance: Alliance, member: str, kind: str) -> list[str]:
+    return [name for leaf in alliance.members[member].told(kind) for name in leaf.fields.get("accused", [])]
+
+
 def refused(alliance: Alliance, member: str) -> list[tuple[str, Any]]:
     return [(leaf.peer, leaf.what["reason"]) for leaf in alliance.members[member].told("refused")]
 
 
-def deposit_of(of: Round, who: str, sealed: bytes, stage: Stage = Stage.BATCHES) -> Deposit:
-    digest = sha256(sealed).digest()
-    signature = signing.sign_batch(KEYS[who].identity, of, stage, digest)
-    return Deposit(round=of, stage=stage, digest=digest, size=len(sealed), signature=signature, wait_s=20)
+def deposit_of(deposit: Deposit, who: str, sealed: bytes) -> Deposit:
+    """The same deposit with other bytes, of another member."""
+    of, stage, digest = deposit.round, deposit.stage, sha256(sealed).digest()
+    signature = signing.sign_batch(KEYS[who].identity, of, stage, digest, root=deposit.root)
+    return replace(deposit, digest=digest, size=len(sealed), signature=signature)

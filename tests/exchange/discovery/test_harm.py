@@ -9,7 +9,6 @@ from crypto.errors import DecodeError
 from exchange.disclosure.asking import rows_of
 from exchange.discovery import counting, taking_part, words
 from exchange.discovery.keeping import GIVE_UP
-from exchange.discovery.outcome import Outcome
 from exchange.discovery.world import Kept, Stage, State, pieces
 from exchange.errors import PeerMisbehaved, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
@@ -38,7 +37,7 @@ class Copying(Line):
         await super().deposit(deposit, pieces(data))
         carol = Line("carol", self.service)
         with pytest.raises(PeerRefused) as fault:
-            await carol.deposit(deposit_of(deposit.round, "carol", data), pieces(data))
+            await carol.deposit(deposit_of(deposit, "carol", data), pieces(data))
         assert fault.value.code == "second-batch"
 
 
@@ -119,7 +118,7 @@ async def test_more_words_than_were_released_are_not_asked_about(alliance, monke
     assert {one.value for one in asked} == alliance.expected()
     for name, result in found.items():
         assert values(result) == alliance.expected(), name
-        assert result.culprits == (("erin", "poisoned-word"),)
+        assert result.accused == (("erin", "poisoned-word"),)
 
 
 async def test_counter_that_passes_on_more_words_than_it_released(alliance, monkeypatch):
@@ -127,9 +126,9 @@ async def test_counter_that_passes_on_more_words_than_it_released(alliance, monk
     heard = counter._heard
 
     async def lying(kept):
-        outcome: Outcome = await heard(kept)
+        outcome, proofs = await heard(kept)
         said = [*words.decode(outcome.body), Indicator(IndicatorType.DOMAIN, "innocent.example")]
-        return replace(outcome, body=words.encode(said), released=len(said))
+        return replace(outcome, body=words.encode(said), released=len(said)), proofs
 
     monkeypatch.setattr(counter, "_heard", lying)
     async with alliance.serving():

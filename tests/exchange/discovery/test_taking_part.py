@@ -117,5 +117,5 @@ async def test_what_is_our_own_is_kept_apart_from_what_we_relay(alliance):
         await alliance.ask_all()
     (session,) = {leaf.session for leaf in alice.told("joined")}
     own, relayed = (alice.home.path / "discoveries" / name for name in (f"own/{session}", session))
-    assert {"batches", "entered"} <= {path.name for path in own.iterdir()}
+    assert {"batches.digest", "entered"} <= {path.name for path in own.iterdir()}
     assert {path.name for path in relayed.iterdir()} == {"batches.outcome"}

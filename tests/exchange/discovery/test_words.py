@@ -3,14 +3,20 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from exchange.aggregation.lots import EPOCH_DAYS, HELPERS, Parts, draw, epoch_of
 from exchange.aggregation.round import Learns, Round, day_of
+from exchange.config import Limits
 from exchange.discovery import words
+from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, released_rows, voices_of
+from exchange.discovery.preparing import plan_of
+from exchange.discovery.search import Search
 from exchange.errors import ConfigError, PeerMisbehaved, SessionRefused
 from exchange.identity import encoding
 from exchange.indicators import Indicator, IndicatorType
@@ -22,6 +28,7 @@ ROUND = Round(
     types=(IndicatorType.DOMAIN, IndicatorType.URL), threshold=3, minimum=4, purpose="weekly",
     learns=Learns.INDIVIDUAL, largest=0, parts=PARTS,
 )  # fmt: skip
+LOT: dict[str, Any] = {"alliance": ROSTER.alliance, "before": ROSTER.hash}
 KEYED = ROUND.with_keys((b"c" * 64, b"d" * 64), b"b" * 32)
 LIES = {
     "alliance": "nodot",
@@ -92,8 +99,8 @@ def test_a_round_is_for_its_roster_and_its_day() -> None:
 
 
 def test_lots_are_the_same_for_all_and_fall_on_all() -> None:
-    drawn = [draw(NAMES, roster=ROSTER.hash, day=day, asked=[3]) for day in range(700)]
-    assert drawn == [draw(NAMES[::-1], roster=ROSTER.hash, day=day, asked=[3]) for day in range(700)]
+    drawn = [draw(NAMES, **LOT, day=day) for day in range(700)]
+    assert drawn == [draw(NAMES[::-1], **LOT, day=day) for day in range(700)]
     assert not [parts.fault() or parts.overlap for parts in drawn if parts.fault() or parts.overlap]
     for part in ("relay", "counter"):
         counts = Counter(getattr(parts, part) for parts in drawn)
@@ -102,9 +109,32 @@ def test_lots_are_the_same_for_all_and_fall_on_all() -> None:
         assert all(abs(count - 140) < 75 for count in counts.values())
 
 
+def test_whoever_asks_or_drafts_the_roster_cannot_try_until_the_draw_pleases() -> None:
+    """Nothing that it states for all, and nothing of the roster that it drafts, changes who is drawn."""
+    desk = SimpleNamespace(clock=lambda: NOON, limits=Limits())
+    search = Search(threshold=3, types=(IndicatorType.DOMAIN,))
+    asked = [
+        search,
+        replace(search, threshold=2),
+        replace(search, minimum=5),
+        replace(search, types=(IndicatorType.URL,)),
+        replace(search, learns=Learns.ALL),
+        replace(search, largest=10),
+        *(replace(search, purpose=f"try {number}") for number in range(20)),
+    ]
+    rosters = [ROSTER, *(replace(ROSTER, issued_at=number, epoch=2) for number in range(2, 20))]
+    assert len({roster.hash for roster in rosters}) == len(rosters)
+    drawn = {
+        plan_of(Office(desk, lambda roster=roster: roster, None), one).parts
+        for roster in rosters
+        for one in asked
+    }
+    assert len(drawn) == 1
+
+
 def test_helpers_stay_for_an_epoch_and_the_others_do_not() -> None:
     first = EPOCH_DAYS * 1000
-    week = [draw(NAMES, roster=ROSTER.hash, day=first + day, asked=[3]) for day in range(EPOCH_DAYS)]
+    week = [draw(NAMES, **LOT, day=first + day) for day in range(EPOCH_DAYS)]
     assert len({parts.helpers for parts in week}) == 1
     assert len({(parts.relay, parts.counter) for parts in week}) > 1
     assert epoch_of(first - 1) + 1 == epoch_of(first) == epoch_of(first + EPOCH_DAYS - 1)
@@ -113,7 +143,7 @@ def test_helpers_stay_for_an_epoch_and_the_others_do_not() -> None:
 @pytest.mark.parametrize("count", [3, 4, 5, 30])
 def test_parts_of_alliances_of_any_size(count: int) -> None:
     names = [f"m{number:02}" for number in range(count)]
-    parts = draw(names, roster=ROSTER.hash, day=20_000, asked=[])
+    parts = draw(names, **LOT, day=20_000)
     assert parts.fault() == ""
     assert bool(parts.overlap) is (count == 3)
     assert len(parts.helpers) == HELPERS
@@ -121,7 +151,7 @@ def test_parts_of_alliances_of_any_size(count: int) -> None:
 
 def test_two_members_draw_nothing() -> None:
     with pytest.raises(ConfigError, match="3 members"):
-        draw(NAMES[:2], roster=ROSTER.hash, day=20_000, asked=[])
+        draw(NAMES[:2], **LOT, day=20_000)
 
 
 @pytest.mark.parametrize(

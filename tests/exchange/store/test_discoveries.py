@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from exchange.config import Home
-from exchange.discovery.world import Deposit, Kept, Stage, State
+from exchange.discovery.world import Brought, Deposit, Kept, Planned, Signed, Stage, State
 from exchange.errors import ConfigError, StoreError
 from exchange.store.discovery.helper import HelperBooks
 from exchange.store.discovery.member import Asked
@@ -107,7 +107,9 @@ def spooled(stages: Stages, data: bytes) -> tuple[Deposit, Path]:
     path = stages.room(CONTEXT) / f".{os.urandom(4).hex()}"
     path.write_bytes(data)
     digest = sha256(data).digest()
-    deposit = Deposit(round=KEYED, stage=Stage.BATCHES, digest=digest, size=len(data), signature=b"s" * 64)
+    deposit = Deposit(
+        round=KEYED, stage=Stage.BATCHES, digest=digest, size=len(data), signature=b"s" * 64, root=b"r" * 32
+    )
     return deposit, path
 
 
@@ -123,6 +125,8 @@ def test_one_batch_each(stages):
         "bob": first.digest, "carol": sha256(b"second").digest()
     }  # fmt: skip
     assert stages.deposits(CONTEXT, Stage.WORDS) == {}
+    brought = stages.brought_by(CONTEXT, Stage.BATCHES)["bob"]
+    assert brought == Brought(digest=first.digest, root=b"r" * 32, signature=b"s" * 64)
 
 
 def _on(stages: Stages, data: bytes, who: str) -> tuple[Deposit, str, Path]:
@@ -139,7 +143,9 @@ def test_how_far_a_stage_is_outlasts_a_restart(stages):
     restarted = Stages(stages.home, open_tables(stages.home))
     assert restarted.kept(CONTEXT, Stage.BATCHES) == closed
     assert restarted.unfinished() == [closed]
-    done = replace(closed, state=State.DONE, culprits=(("bob", "bad-share"),), signature=b"c" * 64)
+    done = replace(
+        closed, state=State.DONE, culprits=(("bob", "bad-share"),), signature=b"c" * 64, proofs=(b"p",)
+    )
     stages.put_outcome(done, b"outcome")
     assert restarted.kept(CONTEXT, Stage.BATCHES) == done
     assert restarted.unfinished() == []
@@ -159,6 +165,21 @@ def test_batches_go_once_they_have_served(stages):
     stages.expire(NOON + timedelta(seconds=1))
     assert stages.kept(CONTEXT, Stage.BATCHES) is None
     assert not (stages.home.path / "discoveries" / CONTEXT.hex()).exists()
+
+
+def test_one_session_of_a_plan_stands_until_its_time_is_over(stages):
+    assert stages.planned(KEYED.plan) is None
+    one = Planned(context=CONTEXT, keys=(Signed(b"one", b"s" * 64), Signed(b"other", b"t" * 64)))
+    stages.plan(KEYED.plan, one, NOON)
+    again = Stages(stages.home, open_tables(stages.home))
+    assert again.planned(KEYED.plan) == one
+    other = replace(one, context=b"o" * 32, proof=b"proof")
+    stages.plan(KEYED.plan, other, NOON)
+    assert again.planned(KEYED.plan) == other
+    stages.expire(NOON)
+    assert again.planned(KEYED.plan) == other
+    stages.expire(NOON + timedelta(seconds=1))
+    assert again.planned(KEYED.plan) is None
 
 
 def test_a_stage_that_came_to_nothing_begins_anew(stages):

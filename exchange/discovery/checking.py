@@ -1,0 +1,55 @@
+"""What a member can check of what relay and counter say. That something is kept back it cannot see."""
+
+from exchange.aggregation.round import Round
+from exchange.discovery import proof, signing
+from exchange.discovery.keeping import TOO_FEW
+from exchange.discovery.outcome import Outcome, list_hash
+from exchange.discovery.signing import Find
+from exchange.discovery.world import Collected, PartMisbehaved, Stage
+
+OF_THE_BYTES = {"bad-seal", "bad-shape", "bad-record", "bad-share"}
+"""What a counter says of a batch that whoever sealed it knows better."""
+
+
+def checked(find: Find, of: Round, stage: Stage, digest: bytes, said: Collected) -> Outcome:
+    """The outcome, if it can be one.
+
+    Args:
+        find: finds members.
+        of: the discovery.
+        stage: which stage of it.
+        digest: of what we brought.
+        said: by the relay.
+
+    Raises:
+        PeerMisbehaved: something is not signed, our batch is not on the list, list or count is shorter than
+            was agreed on, the counter does not say of each batch what became of it, or says of ours what is
+            not so.
+    """
+    relay, counter = of.parts.relay, of.parts.counter
+    signing.check_list(find, of, stage, said.listed, said.list_signature)
+    signing.check_outcome(find, of, stage, said.outcome, said.signature)
+    if digest not in said.listed or len(said.listed) > len(of.members):
+        raise PartMisbehaved(f"{relay} left our batch out", relay, code="batch-left-out")
+    if len(said.listed) < of.minimum:
+        raise PartMisbehaved(f"{relay} passed on too few batches", relay, code=TOO_FEW)
+    outcome = Outcome.decode(said.outcome)
+    if outcome.counted < of.minimum:
+        raise PartMisbehaved(f"{counter} counted too few", counter, code=TOO_FEW)
+    blamed = {name for name, _ in outcome.blamed}
+    whole = outcome.counted + len(blamed) == len(said.listed) if stage is Stage.BATCHES else True
+    fits = outcome.counted <= len(said.listed) and blamed <= set(said.listed)
+    if outcome.listed != list_hash(said.listed) or not (whole and fits):
+        raise PartMisbehaved(f"{counter} counted other batches", counter, code="bad-count")
+    ours = {code for name, code in outcome.blamed if name == digest}
+    if ours & OF_THE_BYTES and not _shown(find, of, digest, said):
+        raise PartMisbehaved(f"{counter} says of our batch what is not so", counter, code="bad-count")
+    return outcome
+
+
+def _shown(find: Find, of: Round, digest: bytes, said: Collected) -> bool:
+    """Whether it is shown to us that our own batch is wrong: then it is we who are."""
+    read = [proof.decode(data) for data in said.proofs]
+    return any(
+        isinstance(one, proof.WrongShare) and one.digest == digest and one.holds(find, of) for one in read
+    )
