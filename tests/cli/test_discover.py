@@ -20,8 +20,8 @@ from tests.exchange.export.results import IDS
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 ROUND = Round(
     alliance="tests.example.com", roster_epoch=1, roster_hash=bytes(32), members=NAMES, day=20_000,
-    types=(IndicatorType.DOMAIN, IndicatorType.IPV4), threshold=3, minimum=3, purpose="", learns=Learns.INDIVIDUAL,
-    largest=0, parts=Parts(relay="alice", counter="bob", helpers=("carol", "dave")),
+    types=(IndicatorType.DOMAIN, IndicatorType.IPV4), threshold=3, minimum=3, purpose="",
+    learns=Learns.INDIVIDUAL, largest=0, parts=Parts(relay="alice", counter="bob", helpers=("carol", "dave")),
 )  # fmt: skip
 HELD = [
     Indicator(IndicatorType.IPV4, "8.8.8.9"),
