@@ -1,6 +1,6 @@
 """What the ledger says of a run, as drafts: the same words whoever writes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from exchange.aggregation.opening import Opening
@@ -45,8 +45,15 @@ def shared(opening: Opening, survivors: int) -> Draft:
     return Draft(Kind.SHARED, _run(opening, {"survivors": survivors}))
 
 
-def counted(opening: Opening, tally: Tally, released: int, *, as_coordinator: bool = False) -> Draft:
-    """A run came to its end, and so many of its numbers are released."""
+def counted(
+    opening: Opening,
+    tally: Tally,
+    released: int,
+    culprits: Collection[str] = (),
+    *,
+    as_coordinator: bool = False,
+) -> Draft:
+    """A run came to its end without the culprits, whose lies showed; so many of its numbers are released."""
     document = tally.document
     what: dict[str, Any] = {
         "survivors": len(tally.survivors),
@@ -56,8 +63,7 @@ def counted(opening: Opening, tally: Tally, released: int, *, as_coordinator: bo
     }
     if opening.epsilon_milli:
         what["epsilon_milli"] = opening.epsilon_milli
-    fields = {"session": opening.name, "what": what} if as_coordinator else _run(opening, what)
-    return Draft(Kind.COUNTED, fields, [document])
+    return Draft(Kind.COUNTED, _ended(opening, what, culprits, as_coordinator=as_coordinator), [document])
 
 
 def broken(
@@ -78,10 +84,15 @@ def broken(
         by: ``us`` where we gave it up, ``peer`` otherwise.
     """
     what = {"reason": reason, "by": by}
+    return Draft(Kind.BROKEN, _ended(opening, what, culprits, as_coordinator=as_coordinator))
+
+
+def _ended(
+    opening: Opening, what: dict[str, Any], culprits: Collection[str], *, as_coordinator: bool
+) -> dict[str, object]:
+    """An end; as the coordinator has it, it names no peer."""
     fields = {"session": opening.name, "what": what} if as_coordinator else _run(opening, what)
-    if culprits:
-        fields["culprits"] = sorted(set(culprits))
-    return Draft(Kind.BROKEN, fields)
+    return {**fields, **({"culprits": sorted(set(culprits))} if culprits else {})}
 
 
 def _run(opening: Opening, what: dict[str, Any]) -> dict[str, object]:

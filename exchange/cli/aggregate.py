@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,22 +14,29 @@ from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import MAX_STEP_S, MEMBERS, Measure, Opening, Visibility
 from exchange.aggregation.release import released_from
 from exchange.cli import SHARE, app
+from exchange.cli.aggregate_choice import chosen, nothing_to_run
 from exchange.cli.aggregate_view import (
     BEGINNING,
     Form,
+    as_asked,
     as_opening,
     as_outcome,
+    as_progress,
     exported,
     show_all,
+    show_joined,
+    show_list,
     show_many,
     show_opening,
     show_outcome,
     state,
+    told_of,
 )
 from exchange.cli.export import MARKINGS, marking
 from exchange.cli.home import check_purpose, open_home
 from exchange.cli.output import (
     DEFAULT_HOME,
+    Begin,
     HomeOption,
     JsonOption,
     emit,
@@ -37,29 +44,20 @@ from exchange.cli.output import (
     print_json,
     say,
     stderr,
+    stdout,
     steps,
 )
-from exchange.counting.world import Progress
-from exchange.errors import CosightError, InputError
+from exchange.clock import utc_now
+from exchange.errors import CosightError
 from exchange.indicators import Indicator
 from exchange.indicators.readers import read
+from exchange.ledger import timestamp
 from exchange.node import Node
-from exchange.store.contributions import Contribution
+from exchange.together.convened import convened, withdraw
 from exchange.together.convening import Plan, convene
-from exchange.together.joining import Asked, Joining
+from exchange.together.joining import Joining
 from exchange.together.outcome import Outcome
 from exchange.together.outcome import result as outcome_of
-
-DOING = {
-    Step.JOINING: "who takes part",
-    Step.DEALING: "sealed shares go round",
-    Step.MASKING: "masked numbers are added up",
-    Step.AGREEING: "whose numbers are in it",
-    Step.UNMASKING: "shares open the sum",
-    Step.SIGNING: "everybody checks the sum and signs it",
-    Step.DONE: "done",
-}
-
 
 aggregate_app = typer.Typer(help="Count together; nobody learns who saw what.", no_args_is_help=True)
 app.add_typer(aggregate_app, name="aggregate", rich_help_panel=SHARE)
@@ -131,17 +129,14 @@ def open_(
     }
 
     def show() -> None:
-        show_opening(opening)
+        show_opening(opening, on=stdout)
         if opening.epsilon_milli:
             n = len(opening.members)
             often = f"is released more often than not if {least} members saw it"
             rarely = f"; there are {n}: mostly nothing will be released" if least > n else f", of {n}"
             say(("look", "yellow"), f"  with this noise, an entry {often}{rarely}", on=stderr)
-        say(
-            "members join it with: cosight aggregate join ",
-            (f"{opening.coordinator} {opening.name[:BEGINNING]}", "bold"),
-            on=stderr,
-        )
+        say("members join it with:")
+        say((f"  cosight aggregate join {opening.coordinator} {opening.name[:BEGINNING]}", "bold"))
 
     emit(as_json, told, show)
 
@@ -162,21 +157,59 @@ def join(
     with Node(open_home(home)) as node:
         joining = Joining(node)
 
-        async def work(begin: Callable[[str], None]) -> Opening:
-            asked = _chosen(await joining.asked(coordinator, address=address), session)
+        async def work(begin: Begin) -> Opening:
+            begin(f"asking {coordinator} what it asks us")
+            asked = chosen(await joining.asked(coordinator, address=address), session)
             if not as_json:
-                show_opening(asked.opening)
+                show_opening(asked.opening, on=stderr)
             kept = asked.ours or await joining.take_up(asked.opening, address=address)
-            await joining.go_on(kept, address=address, only_join=later, told=told_of(begin))
+            await joining.go_on(
+                kept, address=address, only_join=later,
+                told=told_of(begin, asked.opening),
+            )  # fmt: skip
             return asked.opening
 
-        with steps(len(Step), as_json) as begin:
+        with steps(len(Step) + 1, as_json) as begin:
             opening = asyncio.run(work(begin))
         if later:
-            told = as_opening(opening) | {"joined": True}
-            emit(as_json, told, lambda: say("joined; go on with: ", ("cosight aggregate run", "bold")))
+            # Should the last one join now, the next step ends so much later.
+            until = utc_now() + timedelta(seconds=opening.step_s)
+            told = as_opening(opening) | {"joined": True, "until": timestamp(until)}
+            emit(as_json, told, lambda: show_joined(opening, until))
         else:
             _emit_outcome(as_json, outcome_of(node, opening.name))
+
+
+@aggregate_app.command("list")
+def list_(
+    coordinator: Annotated[
+        str, typer.Argument(help="A member, for what it asks us. Default: what we ask.", metavar="PEER")
+    ] = "",
+    address: Address = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """List the aggregations that this node coordinates; or those that a member asks us to join."""
+    with Node(open_home(home)) as node:
+        if coordinator:
+            asked = asyncio.run(Joining(node).asked(coordinator, address=address))
+            told = [as_asked(one) for one in asked]
+        else:
+            told = [as_opening(one.opening) | as_progress(one.progress) for one in convened(node)]
+    emit(as_json, {"aggregations": told}, lambda: show_list(told))
+
+
+@aggregate_app.command("withdraw")
+def withdraw_(
+    session: Session,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back an aggregation that this node coordinates, before its sum can be opened."""
+    with Node(open_home(home)) as node:
+        opening = withdraw(node, session)
+    told = as_opening(opening) | {"withdrawn": True}
+    emit(as_json, told, lambda: say(f"withdrawn: {opening.name[:BEGINNING]}; its members are told"))
 
 
 @aggregate_app.command()
@@ -189,19 +222,18 @@ def run(
     """Go on with what we have joined, to the end."""
     with Node(open_home(home)) as node:
         joining = Joining(node)
-        left = [(opening, kept) for opening, kept in joining.joined() if _is_left(opening, kept, session)]
+        named = [(opening, kept) for opening, kept in joining.joined() if opening.name.startswith(session)]
+        left = [(opening, kept) for opening, kept in named if kept.ended is None]
         if not left:
-            raise InputError(
-                "there is nothing to go on with", code="nothing-to-run", hint="see: cosight aggregate join"
-            )
+            raise nothing_to_run(session, [kept for _, kept in named])
 
         alone = len(left) == 1
 
-        async def work(begin: Callable[[str], None]) -> list[BaseException | None]:
+        async def work(begin: Begin) -> list[BaseException | None]:
             going = (
                 joining.go_on(
                     kept, address=address,
-                    told=told_of(begin, "" if alone else f"{opening.name[:BEGINNING]} "),
+                    told=told_of(begin, opening, "" if alone else f"{opening.name[:BEGINNING]} "),
                 )
                 for opening, kept in left
             )  # fmt: skip
@@ -272,48 +304,6 @@ def _window(text: str) -> tuple[date, date]:
     if window[0] > window[1]:
         raise typer.BadParameter("the first day is after the last", param_hint="--window")
     return window
-
-
-def _chosen(asked: Sequence[Asked], session: str) -> Asked:
-    """The one that is meant.
-
-    Raises:
-        InputError: there is none that can be joined, or more than one.
-    """
-    found = [
-        one
-        for one in asked
-        if one.opening.name.startswith(session)
-        and (session or (one.progress.step is Step.JOINING and not one.progress.broken))
-    ]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise InputError(
-            "there is no such aggregation to join", code="nothing-to-join", hint="ask the coordinator"
-        )
-    names = ", ".join(one.opening.name[:BEGINNING] for one in found)
-    raise InputError(
-        "there is more than one aggregation to join", code="nothing-to-join", hint=f"name one: {names}"
-    )
-
-
-def _is_left(opening: Opening, kept: Contribution, session: str) -> bool:
-    return opening.name.startswith(session) and kept.ended is None
-
-
-def told_of(begin: Callable[[str], None], named: str = "") -> Callable[[Progress], None]:
-    """Say for people how far one run has come; ``named`` says which, where there are several."""
-    seen: Step | None = None
-
-    def told(progress: Progress) -> None:
-        nonlocal seen
-        if progress.step is not seen:
-            seen = progress.step
-            count = "" if progress.step is Step.DONE else f"step {progress.step} of {len(Step) - 1}: "
-            begin(f"{named}{count}{DOING[progress.step]}")
-
-    return told
 
 
 def _one_of_many(node: Node, opening: Opening, error: BaseException | None) -> dict[str, Any]:

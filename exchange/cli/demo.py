@@ -27,11 +27,11 @@ ALLIANCE = "demo.local"
 @app.command(rich_help_panel=TRY)
 def demo(
     alliance: Annotated[
-        bool, typer.Option("--alliance", help="Five members count together instead; one drops out.")
+        bool, typer.Option("--alliance", help="Five members count together, and one drops out in the middle.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Three members with bundled public feeds: import, mutual TLS, match every pair, verify every ledger."""
+    """Members with public feeds, all here: three match in pairs; with --alliance, five count together."""
     if alliance:
         count_together(as_json)
     else:

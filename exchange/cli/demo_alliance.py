@@ -149,19 +149,20 @@ def _show(told: dict[str, Any]) -> None:
     say()
     released = told["released"]
     say(
-        (f"Seen by at least {REPORTERS} of {len(told['survivors'])}", "bold"),
-        f": {len(released):,} of {told['entries']:,}",
+        (f"{len(released):,} of {told['entries']:,} addresses", "bold"),
+        f" were seen by at least {REPORTERS} of the {len(told['survivors'])} members that are left",
     )
-    listed = table("", "address", "members", numbers=("members",))
+    listed = table("", "address", "seen by", numbers=("seen by",))
     for row in released[:SHOWN]:
         listed.add_row(row["value"], str(row["number"]))
     stdout.print(listed)
-    say((f"and {max(0, len(released) - SHOWN):,} more", "dim"))
+    if len(released) > SHOWN:
+        say((f"and {len(released) - SHOWN:,} more: --json prints all", "dim"))
     say()
     say(("What each learned", "bold"))
-    say("  every member   how many of the others saw an address; of nobody, which")
-    say("  coordinator    the same; what passed through it is uniform to it")
-    say(f"  {LOST:<14} its numbers are in no sum, and nobody learned them")
+    say(f"  every member   how many saw an address, not who; its node shows it from {REPORTERS} on")
+    say("  coordinator    the same; what passed through it looks random")
+    say(f"  nobody         the numbers of {LOST}, which are in no sum")
     say()
     verdict = ("equal", "bold green") if told["exact"] else ("differ", "bold red")
     say("Counted secretly and plainly: ", verdict)

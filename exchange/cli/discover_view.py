@@ -36,8 +36,10 @@ def as_result(found: Found) -> dict[str, Any]:
         "types": [str(t) for t in of.types],
         "learn": str(of.learns),
         "strict": bool(of.largest),
-        "members": len(of.members),
-        "batches": found.counted,
+        "purpose": of.purpose,
+        "members": list(of.members),
+        "state": "counted",
+        "counted": found.counted,
         "sizes": {
             "ours": put_in.ours,
             "ours_padded": put_in.padded,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from rich.console import Console
@@ -83,6 +83,13 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
     return made
 
 
+class Begin(Protocol):
+    """Says that a step begins, or ``more`` of the one that goes on."""
+
+    def __call__(self, what: str, *, more: bool = False) -> None:
+        """Say it."""
+
+
 @contextmanager
 def counting(what: str, as_json: bool) -> Iterator[Callable[[int], None]]:
     """A counter on stderr for work whose end is not known; call what it yields with the count so far."""
@@ -135,13 +142,14 @@ def telling(what: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def steps(total: int, as_json: bool, *, bar: bool = True) -> Iterator[Callable[[str], None]]:
+def steps(total: int, as_json: bool, *, bar: bool = True) -> Iterator[Begin]:
     """A bar over a known number of steps; call the yielded function as each begins, with what it is.
 
-    Without the bar, where several go on at once, each is a line.
+    What is ``more`` of the same step moves no bar. Without the bar, where several go on at once, each is a
+    line.
     """
     if as_json or not bar or not stderr.is_terminal:
-        yield lambda what: None if as_json else say((what, "dim"), on=stderr)
+        yield lambda what, *, more=False: None if as_json else say((what, "dim"), on=stderr)  # noqa: ARG005
         return
     columns = (
         SpinnerColumn(),
@@ -154,9 +162,9 @@ def steps(total: int, as_json: bool, *, bar: bool = True) -> Iterator[Callable[[
         task = progress.add_task("", total=total)
         done = -1
 
-        def begin(what: str) -> None:
+        def begin(what: str, *, more: bool = False) -> None:
             nonlocal done
-            done += 1
+            done += not more
             progress.update(task, completed=done, description=what)
 
         yield begin

@@ -121,14 +121,16 @@ class CoordinatorsBooks:
         """
         self.ledger.append_all([entries.convened(opening)], now=self.clock())
 
-    def counted(self, opening: Opening, vector: NDArray[Any], tally: Tally) -> None:
-        """It came to its end.
+    def counted(
+        self, opening: Opening, vector: NDArray[Any], tally: Tally, culprits: tuple[str, ...]
+    ) -> None:
+        """It came to its end, without those who lied on the way.
 
         Raises:
             LedgerError: the ledger cannot be written.
         """
         released = release(opening, vector, len(tally.survivors)).count
-        self._end(opening, entries.counted(opening, tally, released, as_coordinator=True))
+        self._end(opening, entries.counted(opening, tally, released, culprits, as_coordinator=True))
 
     def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
         """It did not, why, and who is to blame.

@@ -35,7 +35,7 @@ class Run:
         told: what each member is sent when a step begins, by step.
         began: when the step began that it is in, by ``monotonic``.
         ending: how it ended, once it has.
-        owing: how many members have not said theirs.
+        awaits: which members have not said theirs.
         faulty: whose message of this step was a lie, where the run goes on without it.
         sending: whose message of this step is on its way, each in one call at most; ending that is how it is
             given up.
@@ -53,7 +53,7 @@ class Run:
     told: dict[int, list[tuple[Message, ...]]] = field(default_factory=dict)
     began: float = field(default_factory=monotonic)
     ending: Ending | None = None
-    owing: int = 0
+    awaits: tuple[str, ...] = ()
     faulty: set[int] = field(default_factory=set)
     sending: dict[int, asyncio.Timeout] = field(default_factory=dict)
     taking: set[int] = field(default_factory=set)
@@ -87,13 +87,17 @@ class Run:
         if self.ending is not None:
             culprits = tuple(self.opening.members[position] for position in self.ending.culprits)
             return Progress(self.step, self.ending.code, culprits)
-        return Progress(self.step, left_s=self.left_s, owing=self.owing)
+        return Progress(self.step, left_s=self.left_s, awaited=self.awaits)
 
     def notify(self) -> None:
         """Wake up who waits for a change; only whose turn it is says so."""
-        self.owing = len(self.awaited)
+        self.waits_for()
         self.changed.set()
         self.changed = asyncio.Event()
+
+    def waits_for(self) -> None:
+        """Note whom it waits for, for those who ask while its state changes."""
+        self.awaits = tuple(self.opening.members[position] for position in sorted(self.awaited))
 
     def tell(self) -> None:
         """A step has begun: find out what everybody is sent."""

@@ -27,8 +27,10 @@ log = logging.getLogger(__name__)
 class Books(Protocol):
     """What of it is written into our ledger."""
 
-    def counted(self, opening: Opening, vector: NDArray[Any], tally: Tally) -> None:
-        """A run came to its end."""
+    def counted(
+        self, opening: Opening, vector: NDArray[Any], tally: Tally, culprits: tuple[str, ...]
+    ) -> None:
+        """A run came to its end, without those who lied on the way."""
 
     def broken(self, opening: Opening, code: str, culprits: tuple[str, ...]) -> None:
         """It did not, why, and who is to blame."""
@@ -73,7 +75,10 @@ class Steps:
         came = await in_thread(taken, run)
         closing = Closing(int(run.step), came, self._clock())
         if not await in_thread(run.folder.close, closing):
-            raise StoreError("another process of this home coordinates the same aggregation")
+            run.ending = await in_thread(run.folder.ended)
+            if run.ending is None:
+                raise StoreError("another process of this home coordinates the same aggregation")
+            return  # withdrawn
         try:
             await in_thread(run.coordinator.close)
         except (ProtocolError, TooFew) as e:
@@ -104,14 +109,16 @@ class Steps:
             await self._fail(run, e)
         if run.ending is None and run.step is not Step.DONE and not run.awaited:
             await self.close(run)  # we were killed when all had come, and before we closed the step
-        run.owing = len(run.awaited)
+        run.waits_for()
 
     async def _finish(self, run: Run) -> None:
         """All is said: on record."""
         outcome = run.coordinator.outcome
         assert outcome is not None
         tally = Tally.of(run.opening.context, outcome)
-        await in_thread(self._books.counted, run.opening, outcome.vector, tally)
+        liars = await in_thread(_liars, run)
+        names = tuple(run.opening.members[position] for position in liars)
+        await in_thread(self._books.counted, run.opening, outcome.vector, tally, names)
         nothing = np.zeros(run.opening.entries, bool)  # a coordinator puts nothing in, unless as a member
         await in_thread(run.folder.finish, Counted(outcome.vector, tally, nothing))
         await in_thread(run.folder.end, Ending("", (), self._clock()))
@@ -122,7 +129,7 @@ class Steps:
             await self._end(run, error.code, error.positions)
         else:
             few = isinstance(error, TooFew)
-            await self._end(run, *(("too-few", tuple(sorted(run.faulty))) if few else ("too-large", ())))
+            await self._end(run, *(("too-few", await in_thread(_liars, run)) if few else ("too-large", ())))
 
     async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
         """Break a run off, on record."""
@@ -132,3 +139,8 @@ class Steps:
         await in_thread(self._books.broken, run.opening, code, names)
         await in_thread(run.folder.end, run.ending)
         run.notify()
+
+
+def _liars(run: Run) -> tuple[int, ...]:
+    """Who has lied in any step, as it was written down: the positions."""
+    return tuple(sorted({position for fault in run.folder.faults() for position in fault.culprits}))

@@ -6,7 +6,7 @@ where it was. The journal sees to it that it never says anything else in a place
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -38,7 +38,7 @@ from exchange.counting.world import (
 )
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import patiently
-from exchange.errors import PeerRefused, StoreError
+from exchange.errors import CosightError, PeerRefused, StoreError
 from exchange.identity import encoding
 from exchange.indicators import IndicatorType
 
@@ -135,6 +135,7 @@ class TakingPart:
         self._collecting = AsyncExitStack()
         self._said = 0
         self._have = 0
+        self._asked = False
         self._survivors = 0
         self._input: Input
         self._contact = self._spoke = monotonic()
@@ -183,9 +184,13 @@ class TakingPart:
             await in_thread(_break, part, e)
             raise
         except PeerRefused as e:
-            if (reason := LOST.get(e.code)) is not None:
-                await in_thread(_break, part, self._broken(reason))
-            raise
+            if (reason := LOST.get(e.code)) is None:
+                raise
+            broken = await self._told_of_a_loss(reason)
+            await in_thread(_break, part, broken)
+            if broken.reason == reason:
+                raise
+            raise broken from e
         except Blamed as e:
             culprits = tuple(part.opening.members[p] for p in e.positions)
             raise await self._found(e.code, *(culprits or [part.opening.coordinator])) from e
@@ -230,17 +235,18 @@ class TakingPart:
             await line.contribute(contributed, message)
 
         await self._patiently(say)
-        self._said, self._have, self._spoke = int(step), 0, monotonic()
+        self._said, self._have, self._spoke, self._asked = int(step), 0, monotonic(), False
 
     async def _hear(self, want: Receive) -> Message:
         """The next message of the step that follows the one in which we spoke last."""
         while self._collected is None:
             if monotonic() - self._spoke > PATIENCE * self._part.opening.step_s + WAIT_S:
                 raise PeerRefused("the coordinator does not go on", code="peer-stalled")
-            line = await self._reach()
-            waiting = line.collect(self._part.opening.context, self._said + 1, have=self._have, wait_s=WAIT_S)
+            line, wait_s = await self._reach(), WAIT_S if self._asked else 0  # at first, how it stands
+            waiting = line.collect(self._part.opening.context, self._said + 1, have=self._have, wait_s=wait_s)
             collected = await self._collecting.enter_async_context(waiting)
             self._contact = monotonic()
+            self._asked = True
             self._told(collected.progress)
             if collected.progress.broken:
                 raise self._told_of_its_end(collected.progress)
@@ -260,6 +266,15 @@ class TakingPart:
         if set(progress.culprits) <= {*opening.members, opening.coordinator}:
             return self._broken(progress.broken, *progress.culprits)
         return self._broken("bad-message", opening.coordinator, found=True)
+
+    async def _told_of_a_loss(self, reason: str) -> Broken:
+        """How a run ended that does not take us any more: it may be over for all."""
+        with suppress(CosightError):
+            line, context = await self._reach(), self._part.opening.context
+            async with line.collect(context, Step.DONE, have=0, wait_s=0) as collected:
+                if collected.progress.broken:
+                    return self._told_of_its_end(collected.progress)
+        return self._broken(reason)
 
     async def _found(self, code: str, *culprits: str) -> Broken:
         """Our own role cannot go on: on record, with who is to blame."""

@@ -16,6 +16,8 @@ from exchange.aggregation.tally import Tally
 
 PROTOCOL = "masking"
 """The scheme, as its messages are named on the wire."""
+WITHDRAWN = "withdrawn"
+"""Why a run is over that its coordinator has taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,14 @@ class Progress:
         broken: why it was broken off, or ``""``.
         culprits: the members that are to blame, where somebody is.
         left_s: for so long the step still waits, in seconds.
-        owing: for how many members.
+        awaited: for which members.
     """
 
     step: Step
     broken: str = ""
     culprits: tuple[str, ...] = ()
     left_s: float = 0.0
-    owing: int = 0
+    awaited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

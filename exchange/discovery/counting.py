@@ -62,7 +62,7 @@ class Counting(Keeping):
             async with self.turn:
                 await in_thread(self._put, deposit, path)
         finally:
-            path.unlink(missing_ok=True)
+            await in_thread(path.unlink, missing_ok=True)
         await self.tell()
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:

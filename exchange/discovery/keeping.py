@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
@@ -28,6 +28,13 @@ GIVE_UP = timedelta(hours=1)
 """How long after its end a stage is tried to be brought further."""
 KEPT = timedelta(days=7)
 _ENDED = {State.DONE, State.BROKEN}
+
+
+class Hash(Protocol):
+    """A hash that is fed."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more in."""
 
 
 class Keeping:
@@ -60,14 +67,13 @@ class Keeping:
                     size += len(chunk)
                     if size > deposit.size:
                         break
-                    came.update(chunk)
-                    await asyncio.to_thread(file.write, chunk)
+                    await asyncio.to_thread(_take_down, chunk, came, file)
             _check(deposit, size, came.digest())
         except OSError as e:
             await asyncio.to_thread(path.unlink, missing_ok=True)
             raise CosightError(f"cannot write {path}: {e.strerror}") from e
         except BaseException:
-            path.unlink(missing_ok=True)
+            await in_thread(path.unlink, missing_ok=True)
             raise
         return path
 
@@ -135,6 +141,11 @@ class Keeping:
 
     def _write(self, kind: str, session: str, what: dict[str, Any], **fields: Any) -> None:
         self.desk.ledger.append(kind, now=self.desk.clock(), session=session, what=what, **fields)
+
+
+def _take_down(chunk: bytes, came: Hash, file: BinaryIO) -> None:
+    came.update(chunk)
+    file.write(chunk)
 
 
 def _check(deposit: Deposit, size: int, digest: bytes) -> None:

@@ -43,7 +43,7 @@ class Relaying(Keeping):
             async with self.turn:
                 await in_thread(self._put, caller, deposit, path)
         finally:
-            path.unlink(missing_ok=True)
+            await in_thread(path.unlink, missing_ok=True)
         await self.tell()
         log.info("%s brought a batch to %s of %s", caller, stage, of.session[:16])
 

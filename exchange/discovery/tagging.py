@@ -16,8 +16,9 @@ from crypto.oprf import Reply
 from crypto.rows import Rows
 from crypto.secagg import helpers as atr
 from crypto.secagg.helpers import HelperFault
+from exchange.aggregation.lots import EPOCH_DAYS
 from exchange.aggregation.round import KEY_BYTES, Round
-from exchange.agreement import size_class
+from exchange.agreement import SMALLEST_CLASS, size_class
 from exchange.disclosure.drive import in_thread
 from exchange.discovery.world import Line, PartMisbehaved, Reach
 from exchange.errors import PeerMisbehaved
@@ -25,6 +26,8 @@ from exchange.errors import PeerMisbehaved
 T = TypeVar("T")
 ITEM_BYTES = 32
 KNOWN_BYTES = ITEM_BYTES + oprf.OUTPUT_BYTES
+SPARE = 2 * EPOCH_DAYS * SMALLEST_CLASS
+"""Questions that we declare beside our set: on any day of an epoch, what is new and what is told, padded."""
 AT_ONCE = 1 << 13
 """Indicators that one call asks about."""
 
@@ -49,8 +52,8 @@ class Tagging:
         keys: the helpers' public keys, in the order of the lines.
         names: the helpers, in the same order.
         lines: to the helpers.
-        declared: the size class of our set, which we declare; None to declare what we asked before and what
-            we ask now, where it is not about our own set.
+        declared: the size class of our set and ``SPARE``, which we declare; None to declare what we asked
+            before and what we ask now, where it is not about our own set.
         progress: called with how many were asked so far.
         asked: how many were asked in all.
         crypto_s: seconds of computing on our side.

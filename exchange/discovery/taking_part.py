@@ -21,6 +21,7 @@ from crypto.secagg.words import seal_words
 from crypto.seeded import seeded
 from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Learns, Round, day_of
+from exchange.agreement import size_class
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import signing, words
@@ -35,7 +36,7 @@ from exchange.discovery.outcome import Outcome, list_hash
 from exchange.discovery.preparing import Ours, ours_of, plan_of
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import words_size
-from exchange.discovery.tagging import asked_of
+from exchange.discovery.tagging import SPARE, asked_of
 from exchange.discovery.world import Collected, Deposit, PartMisbehaved, Stage, State, pieces
 from exchange.errors import ConfigError, CosightError, PeerMisbehaved, PeerRefused
 from exchange.policy import Policy
@@ -122,7 +123,7 @@ class _Member:
         resumed = await in_thread(self._own.batch, of.context, Stage.BATCHES) is not None
         put_in = await in_thread(self._books.joined, of, ours.put_in)
         try:
-            outputs = await self._outputs(of, ours.rows, ours.put_in.padded)
+            outputs = await self._outputs(of, ours.rows, size_class(len(ours.ids) + SPARE))
             outcome = await self._counted(of, outputs, ours)
             found = await self._learned(of, ours, outputs, outcome)
             if of.learns is Learns.ALL:
@@ -269,7 +270,7 @@ class _Member:
 
     async def _collected(self, of: Round, stage: Stage, data: bytes) -> Collected:
         """Bring what we have to the relay, and wait for what comes of it; go on if the line is lost."""
-        digest = sha256(data).digest()
+        digest = (await in_thread(sha256, data)).digest()
         deposit = Deposit(
             round=of, stage=stage, digest=digest, size=len(data), wait_s=self._search.wait_s,
             signature=signing.sign_batch(self._desk.identity, of, stage, digest),

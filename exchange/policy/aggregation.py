@@ -202,7 +202,10 @@ def _repeated(case: Case) -> Objection | Pending | None:
         return Objection("its dictionary was not compared with earlier ones") if looked else _DICTIONARY
     if again <= case.terms.repeated * n:
         return None
-    reason = f"{again} of its {n} entries may have been counted before on days of the window"
+    reason = (
+        f"{again} of its {n} entries may have been counted before on days of the window; where the members or"
+        " what they hold differ, the difference of both counts tells of single ones"
+    )
     return Objection(reason, f"repeated = {math.ceil(1000 * again / n) / 1000}")
 
 

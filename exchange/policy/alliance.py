@@ -89,7 +89,8 @@ def purpose(case: Meeting) -> Objection | None:
     if case.asked.purpose in case.terms.purposes:
         return None
     if not case.asked.purpose:
-        return Objection("a purpose must be stated, one of those under purposes")
+        allowed = ", ".join(sorted(case.terms.purposes)) or "none is"
+        return Objection(f"a purpose must be stated, one of those under purposes: {allowed}")
     remedy = listed("purposes", {*case.terms.purposes, case.asked.purpose})
     return Objection("the stated purpose is not among those allowed", remedy)
 

@@ -195,13 +195,16 @@ def progress_from_wire(p: fb.Progress) -> Progress:
     if (
         p.step not in Step.__members__.values()
         or (p.broken and _CODE.fullmatch(p.broken) is None)
-        or len(p.culprits) > MEMBERS[1]
-        or any(MEMBER.fullmatch(culprit) is None for culprit in p.culprits)
-        or p.owing > MEMBERS[1]
+        or max(len(p.culprits), len(p.awaited)) > MEMBERS[1]
+        or any(MEMBER.fullmatch(member) is None for member in (*p.culprits, *p.awaited))
     ):
         raise PeerMisbehaved("what the coordinator says of its progress is malformed")
     return Progress(
-        step=Step(p.step), broken=p.broken, culprits=tuple(p.culprits), left_s=p.left_ms / 1000, owing=p.owing
+        step=Step(p.step),
+        broken=p.broken,
+        culprits=tuple(p.culprits),
+        left_s=p.left_ms / 1000,
+        awaited=tuple(p.awaited),
     )
 
 
@@ -230,7 +233,7 @@ def _convening(c: Convening) -> pb.ConvenedReply:
 
 def _progress(p: Progress) -> fb.Progress:
     return fb.Progress(
-        step=p.step, broken=p.broken, culprits=p.culprits, left_ms=int(p.left_s * 1000), owing=p.owing
+        step=p.step, broken=p.broken, culprits=p.culprits, left_ms=int(p.left_s * 1000), awaited=p.awaited
     )
 
 

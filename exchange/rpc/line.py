@@ -10,6 +10,7 @@ from google.protobuf.message import Message as Protobuf
 
 from crypto.rows import Rows
 from exchange.aggregation.round import Round
+from exchange.disclosure.drive import in_thread
 from exchange.discovery.world import Collected, Deposit, Stage
 from exchange.errors import PeerMisbehaved, PeerUnavailable
 from exchange.rpc import discovery, messages
@@ -90,7 +91,8 @@ class DiscoveryLine(PeerLink):
         call: Any = self._channel.stream_unary(f"/{SERVICE}/Deposit")()
         try:
             await self._write(call, discovery.deposit_to_wire(deposit))
-            for chunk in chunks:
+            left = iter(chunks)
+            while (chunk := await in_thread(next, left, None)) is not None:  # they may come from the disk
                 await self._write(call, pb.DepositRequest(chunk=chunk))
             await call.done_writing()
             async with asyncio.timeout(COMPUTE_S):

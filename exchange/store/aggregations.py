@@ -14,11 +14,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from exchange.config import Home, read_file, sync_directory, write_once
+from crypto.secagg.base import Step
+from exchange.config import Home, sync_directory, write_once
 from exchange.counting.world import Closing, Counted, Ending, Fault
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
-from exchange.store.counted import CONTEXT_BYTES, is_context, read_counted, write_counted
+from exchange.store.counted import (
+    CONTEXT_BYTES,
+    Kept,
+    folders,
+    read_counted,
+    read_table,
+    the_one,
+    write_counted,
+)
+from exchange.store.lock import alone
 from exchange.store.spool import ARRIVING, Said, Spool, message_file, opened, read_said
 
 KEPT = timedelta(days=7)
@@ -26,41 +36,20 @@ KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """The folder of one aggregation.
-
-    Args:
-        path: where it is.
-    """
-
-    path: Path
-
-    @property
-    def opening(self) -> bytes:
-        """The opening, encoded.
-
-        Raises:
-            ConfigError: it cannot be read.
-        """
-        return read_file(self.path / "opening")
-
-    @property
-    def signature(self) -> bytes:
-        """Ours over it.
-
-        Raises:
-            ConfigError: it cannot be read.
-        """
-        return read_file(self.path / "signature")
+class Folder(Kept):
+    """The folder of one aggregation at its coordinator."""
 
     @property
     def made(self) -> datetime:
         """When it was opened.
 
         Raises:
-            StoreError: the file that says so is damaged.
+            StoreError: the file that says so is damaged, or gone.
         """
-        return _time(_table(self.path / "made", at=int)["at"])
+        told = read_table(self.path / "made", at=int)
+        if told is None:
+            raise StoreError(f"{self.path / 'made'} is gone")
+        return _time(told["at"])
 
     @property
     def size(self) -> int:
@@ -104,13 +93,15 @@ class Folder:
         return read_said(message_file(self.path, step, position))
 
     def close(self, closing: Closing) -> bool:
-        """Close a step for good; whether that was us.
+        """Close a step for good; whether that was us: not where it was closed, or all ended, before.
 
         Raises:
             ConfigError: the disk is full.
         """
         told = {"members": list(closing.members), "at": _micros(closing.at)}
-        return write_once(self.path / f"closed-{closing.step}", encoding.encode(told))
+        with alone(self.path / "lock"):
+            file = self.path / f"closed-{closing.step}"
+            return self.ended() is None and write_once(file, encoding.encode(told))
 
     def closed(self, step: int) -> Closing | None:
         """How a step was closed, if it was.
@@ -118,11 +109,8 @@ class Folder:
         Raises:
             StoreError: the file that says so is damaged.
         """
-        path = self.path / f"closed-{step}"
-        if not path.exists():
-            return None
-        told = _table(path, members=list, at=int)
-        return Closing(step, tuple(told["members"]), _time(told["at"]))
+        told = read_table(self.path / f"closed-{step}", members=list, at=int)
+        return None if told is None else Closing(step, tuple(told["members"]), _time(told["at"]))
 
     def blame(self, fault: Fault) -> None:
         """Write down that a message shows who lies.
@@ -141,7 +129,7 @@ class Folder:
         """
         found = []
         for path in sorted(self.path.glob("fault-?-???")):
-            told = _table(path, code=str, culprits=list)
+            told = read_table(path, code=str, culprits=list) or {}
             _, step, position = path.name.split("-")
             found.append(Fault(int(step), int(position), told["code"], tuple(told["culprits"])))
         return found
@@ -171,17 +159,24 @@ class Folder:
         told = {"code": ending.code, "culprits": list(ending.culprits), "at": _micros(ending.at)}
         return write_once(self.path / "ended", encoding.encode(told))
 
+    def withdraw(self, ending: Ending) -> bool:
+        """End it beside the process that coordinates it, as long as no share can have left; whether it did.
+
+        Raises:
+            ConfigError: the disk is full.
+            StoreError: a file is damaged.
+        """
+        with alone(self.path / "lock"):
+            return self.closed(Step.AGREEING) is None and self.end(ending)
+
     def ended(self) -> Ending | None:
         """How it ended, if it has.
 
         Raises:
             StoreError: the file that says so is damaged.
         """
-        path = self.path / "ended"
-        if not path.exists():
-            return None
-        told = _table(path, code=str, culprits=list, at=int)
-        return Ending(told["code"], tuple(told["culprits"]), _time(told["at"]))
+        told = read_table(self.path / "ended", code=str, culprits=list, at=int)
+        return None if told is None else Ending(told["code"], tuple(told["culprits"]), _time(told["at"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,19 +239,22 @@ class Aggregations:
         Raises:
             StoreError: the folder cannot be read.
         """
-        try:
-            paths = self._folder.iterdir() if self._folder.is_dir() else ()
-            dated = [
-                ((path / "opening").stat().st_mtime_ns, path.name) for path in paths if is_context(path.name)
-            ]
-        except OSError as e:
-            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
-        return [bytes.fromhex(name) for _, name in sorted(dated)]
+        return [bytes.fromhex(path.name) for path in folders(self._folder)]
 
     def find(self, context: bytes) -> Folder | None:
         """The folder of one, if there is one."""
         path = self._folder / context.hex()
         return Folder(path) if len(context) == CONTEXT_BYTES and path.is_dir() else None
+
+    def named(self, beginning: str) -> Folder:
+        """The folder of the one whose name begins so.
+
+        Raises:
+            InputError: there is none, or more than one.
+            StoreError: the folder cannot be read.
+        """
+        found = [Folder(path) for path in folders(self._folder) if path.name.startswith(beginning)]
+        return the_one(found, beginning)
 
     def expire(self, now: datetime) -> list[bytes]:
         """Delete what ended long ago; returns the names.
@@ -276,13 +274,6 @@ class Aggregations:
                 raise StoreError(f"cannot delete {folder.path}: {e.strerror}") from e
             gone.append(context)
         return gone
-
-
-def _table(path: Path, **kinds: type) -> dict[str, Any]:
-    try:
-        return encoding.table(encoding.decode(read_file(path), limit=1 << 16), **kinds)
-    except ValueError as e:
-        raise StoreError(f"{path} is damaged") from e
 
 
 def _micros(at: datetime) -> int:

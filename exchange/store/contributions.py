@@ -5,8 +5,6 @@ its messages could be made again, and what we hold of the dictionary be read. Wh
 in stays, sealed, for a result that shows a member its own.
 """
 
-import fcntl
-import os
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -14,56 +12,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from exchange.config import Home, sync_directory, write_once
 from exchange.counting.world import Counted
-from exchange.errors import ConfigError, InputError, StoreError
+from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
-from exchange.store.counted import is_context, read_counted, write_counted
+from exchange.store.counted import Kept, folders, read_counted, read_table, the_one, write_counted
 from exchange.store.guard import contributions_key
 from exchange.store.journal import Journal
+from exchange.store.lock import alone
+from exchange.store.sealed import seal, unseal
 
-NONCE_BYTES = 12
 SEED_BYTES = 32
 SECRETS = ("seed", "vector")
 ABANDONED = "abandoned"
 """How an attempt ends for us that a later one replaces."""
-_MAX_ENDED = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
-    """The folder of one.
+class Contribution(Kept):
+    """The folder of one aggregation at a member.
 
     Args:
-        path: where it is.
-        context: the aggregation.
         key: what secrets in it are sealed under.
     """
 
-    path: Path
-    context: bytes
     key: bytes = field(repr=False)
-
-    @property
-    def opening(self) -> bytes:
-        """The opening, encoded.
-
-        Raises:
-            StoreError: it cannot be read.
-        """
-        return _read(self.path / "opening")
-
-    @property
-    def signature(self) -> bytes:
-        """The coordinator's over it.
-
-        Raises:
-            StoreError: it cannot be read.
-        """
-        return _read(self.path / "signature")
 
     @property
     def dictionary(self) -> bytes:
@@ -81,14 +55,8 @@ class Contribution:
         Raises:
             StoreError: what says so is damaged.
         """
-        path = self.path / "ended"
-        if not path.exists():
-            return None
-        try:
-            told = encoding.table(encoding.decode(_read(path), limit=_MAX_ENDED), code=str, culprits=list)
-        except ValueError as e:
-            raise StoreError(f"{path} is damaged") from e
-        return told["code"], tuple(told["culprits"])
+        told = read_table(self.path / "ended", code=str, culprits=list)
+        return None if told is None else (told["code"], tuple(told["culprits"]))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -97,18 +65,12 @@ class Contribution:
         Raises:
             ConfigError: another one does.
         """
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigError(
-                    "another process takes part in this aggregation already",
-                    code="aggregation-busy", hint="wait until it is done, or stop it",
-                ) from None  # fmt: skip
+        busy = ConfigError(
+            "another process takes part in this aggregation already",
+            code="aggregation-busy", hint="wait until it is done, or stop it",
+        )  # fmt: skip
+        with alone(self.path / "lock", busy):
             yield
-        finally:
-            os.close(descriptor)
 
     def seed(self) -> bytes:
         """32 bytes from which everything random in this run comes; made at the first call.
@@ -194,21 +156,15 @@ class Contribution:
         return [path for name in SECRETS for path in (*self.path.glob(name), *self.path.glob(f".{name}.*"))]
 
     def _seal(self, name: str, secret: bytes) -> None:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = AESGCM(self.key).encrypt(nonce, secret, self.context + name.encode())
-        write_once(self.path / name, nonce + sealed)
+        write_once(self.path / name, seal(self.key, secret, self.context + name.encode()))
 
     def _unseal(self, name: str) -> bytes | None:
         path = self.path / name
         if not path.exists():
             return None
-        content = _read(path)
-        try:
-            return AESGCM(self.key).decrypt(
-                content[:NONCE_BYTES], content[NONCE_BYTES:], self.context + name.encode()
-            )
-        except (InvalidTag, ValueError):
-            raise StoreError(f"{path} is damaged") from None
+        if (secret := unseal(self.key, _read(path), self.context + name.encode())) is None:
+            raise StoreError(f"{path} is damaged")
+        return secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +200,7 @@ class Contributions:
             raise ConfigError(f"cannot make {path}: {e.strerror}") from e
         for name, content in (("dictionary", dictionary), ("signature", signature), ("opening", opening)):
             write_once(path / name, content)
-        return Contribution(path, context, contributions_key(self.home))
+        return Contribution(path, contributions_key(self.home))
 
     def all(self) -> list[Contribution]:
         """Each of them, the newest first.
@@ -252,17 +208,8 @@ class Contributions:
         Raises:
             StoreError: the folder cannot be read.
         """
-        try:
-            paths = list(self._folder.iterdir()) if self._folder.is_dir() else []
-            dated = sorted(
-                ((path / "opening").stat().st_mtime_ns, path)
-                for path in paths
-                if is_context(path.name) and (path / "opening").exists()
-            )
-        except OSError as e:
-            raise StoreError(f"cannot read {self._folder}: {e.strerror}") from e
         key = contributions_key(self.home)
-        return [Contribution(path, bytes.fromhex(path.name), key) for _, path in reversed(dated)]
+        return [Contribution(path, key) for path in reversed(folders(self._folder))]
 
     def tidy(self) -> None:
         """Delete the secrets of what has ended, where we were killed before they were deleted.
@@ -292,13 +239,7 @@ class Contributions:
         Raises:
             InputError: there is none, or more than one.
         """
-        found = [c for c in self.all() if c.context.hex().startswith(beginning)]
-        if len(found) == 1:
-            return found[0]
-        how_many = "more than one aggregation has" if found else "we take part in no aggregation that has"
-        raise InputError(
-            f"{how_many} a name that begins with {beginning!r}", hint="see: cosight aggregate result"
-        )
+        return the_one([c for c in self.all() if c.context.hex().startswith(beginning)], beginning)
 
 
 def _read(path: Path) -> bytes:

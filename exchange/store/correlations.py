@@ -7,21 +7,18 @@ is worth nothing.
 """
 
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.rows import Rows
-from exchange.config import Home, make_folder, read_secret, sync_directory, write_atomic, write_once
-from exchange.errors import ConfigError, StoreError
+from exchange.config import Home, make_folder, sync_directory
+from exchange.errors import StoreError
+from exchange.store.sealed import read_sealed, write_sealed
 
-KEY_BYTES = 32
-NONCE_BYTES = 12
+KEY = "correlations"
 ELEMENT_BYTES = 16
 _NAME = re.compile(r"(receiver|sender)\.([a-z0-9-]{1,40})\.([0-9]{1,10})\.([0-9a-f]{64})")
 
@@ -76,9 +73,7 @@ class Correlations:
         """
         make_folder(self._folder)
         ready = Ready(role, peer, elements, session)
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = AESGCM(self._key()).encrypt(nonce, rows.reshape(-1).data, ready.name.encode())
-        write_atomic(self._folder / ready.name, nonce + sealed)
+        write_sealed(self.home, KEY, self._folder / ready.name, rows.reshape(-1).data)
 
     def prune(self, role: str, peer: str, keep: int) -> None:
         """Delete all of a role with a peer but the newest.
@@ -104,30 +99,14 @@ class Correlations:
             StoreError: the file is damaged, or cannot be deleted.
         """
         file = self._folder / ready.name
+        plain = read_sealed(self.home, KEY, file)
         try:
-            content = file.read_bytes()
             file.unlink()
             sync_directory(self._folder)  # a power failure must not bring it back
         except FileNotFoundError:
             return None
         except OSError as e:
             raise StoreError(f"cannot take {file}: {e.strerror}") from e
-        try:
-            plain = AESGCM(self._key()).decrypt(
-                content[:NONCE_BYTES], memoryview(content)[NONCE_BYTES:], ready.name.encode()
-            )
-        except (InvalidTag, ValueError):
-            raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again") from None
+        if plain is None:
+            raise StoreError(f"{file} was damaged, and is deleted", hint="run the match again")
         return np.frombuffer(plain, np.uint8).reshape(-1, ELEMENT_BYTES)
-
-    def _key(self) -> bytes:
-        path = self.home.key_file("").parent / "correlations.key"
-        if not path.exists():
-            write_once(path, f"{secrets.token_hex(KEY_BYTES)}\n".encode())
-        try:
-            key = bytes.fromhex(read_secret(path).decode())
-        except ValueError:  # its text would quote the key
-            key = b""
-        if len(key) != KEY_BYTES:
-            raise ConfigError(f"{path} is damaged", hint="delete it and what is in correlations/")
-        return key

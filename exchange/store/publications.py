@@ -5,9 +5,7 @@ between leaves what was in force. The seed of an epoch, its tags and what they b
 readable by nobody but us; with the epoch they are deleted, so that what is stolen later opens nothing of it.
 """
 
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from exchange.indicators import IndicatorType, Tlp
 from exchange.indicators.context import Pap
 from exchange.policy import Admission, Offer
 from exchange.publication import Publication
+from exchange.store.lock import alone
 
 MAX_DELTAS = 16
 """Changes that are kept, the newest of an epoch: with more between, a reader takes the whole file."""
@@ -58,22 +57,12 @@ class Publications:
             ConfigError: another process holds it, or the folder cannot be made.
         """
         make_folder(self._folder)
-        lock = self._folder / "lock"
-        try:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as e:
-            raise ConfigError(f"cannot write {lock}: {e.strerror}") from e
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigError(
-                    "another process publishes a filter of this home just now",
-                    code="filter-busy", hint="wait until it is done",
-                ) from None  # fmt: skip
+        busy = ConfigError(
+            "another process publishes a filter of this home just now",
+            code="filter-busy", hint="wait until it is done",
+        )  # fmt: skip
+        with alone(self._folder / "lock", busy):
             yield
-        finally:
-            os.close(descriptor)
 
     def current(self) -> Published | None:
         """What is published, whether in force or not.

@@ -13,7 +13,21 @@ from exchange.store.guard import secret
 NONCE_BYTES = 12
 
 
-def write_sealed(home: Home, key: str, path: Path, data: bytes) -> None:
+def seal(key: bytes, data: bytes | memoryview, name: bytes) -> bytes:
+    """Seal what is in a file under a key of 32 bytes; nobody can put it under another name."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, data, name)
+
+
+def unseal(key: bytes, content: bytes, name: bytes) -> bytes | None:
+    """What ``seal`` sealed; None if this is not that, or has another name."""
+    try:
+        return AESGCM(key).decrypt(content[:NONCE_BYTES], memoryview(content)[NONCE_BYTES:], name)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def write_sealed(home: Home, key: str, path: Path, data: bytes | memoryview) -> None:
     """Write a file under a key of the home, so that a crash leaves all of it or the one before.
 
     Args:
@@ -25,8 +39,7 @@ def write_sealed(home: Home, key: str, path: Path, data: bytes) -> None:
     Raises:
         ConfigError: the disk is full, or the key is damaged or exposed.
     """
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    write_atomic(path, nonce + AESGCM(_key(home, key)).encrypt(nonce, data, path.name.encode()))
+    write_atomic(path, seal(_key(home, key), data, path.name.encode()))
 
 
 def read_sealed(home: Home, key: str, path: Path) -> bytes | None:
@@ -42,11 +55,7 @@ def read_sealed(home: Home, key: str, path: Path) -> bytes | None:
         return None
     except OSError as e:
         raise StoreError(f"cannot read {path}: {e.strerror}") from e
-    try:
-        sealed = memoryview(content)[NONCE_BYTES:]
-        return AESGCM(_key(home, key)).decrypt(content[:NONCE_BYTES], sealed, path.name.encode())
-    except (InvalidTag, ValueError):
-        return None
+    return unseal(_key(home, key), content, path.name.encode())
 
 
 def _key(home: Home, name: str) -> bytes:

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.release import Released, Row, goes_on, release, rows, shown
+from exchange.counting.broken import ended_as
 from exchange.counting.world import Counted
 from exchange.errors import InputError
 from exchange.identity.roster import Role
 from exchange.node import Node
 from exchange.store.aggregations import Aggregations
 from exchange.store.contributions import Contributions
+from exchange.store.counted import the_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +61,34 @@ def result(node: Node, beginning: str) -> Outcome:
         InputError: we know no such run, or nothing came of it.
     """
     store = Aggregations(node.home)
-    found: dict[bytes, tuple[bytes, bytes, Counted | None]] = {
-        context: (folder.opening, folder.dictionary().read(), folder.counted())
-        for context in store.contexts()
-        if context.hex().startswith(beginning) and (folder := store.find(context)) is not None
-    }
-    found |= {
-        kept.context: (kept.opening, kept.dictionary, kept.counted())
-        for kept in Contributions(node.home).all()
-        if kept.context.hex().startswith(beginning)
-    }
-    if len(found) != 1:
-        how_many = "more than one aggregation has" if found else "no aggregation has"
-        raise InputError(
-            f"{how_many} a name that begins with {beginning!r}", hint="see: cosight aggregate result"
-        )
-    [(encoded, dictionary, counted)] = found.values()
+    found: dict[bytes, tuple[bytes, bytes, Counted | None, str]] = {}
+    for context in store.contexts():
+        if context.hex().startswith(beginning) and (folder := store.find(context)) is not None:
+            ended = folder.ended()
+            code = "" if ended is None else ended.code
+            found[context] = (folder.opening, folder.dictionary().read(), folder.counted(), code)
+    for kept in Contributions(node.home).all():
+        if kept.context.hex().startswith(beginning):
+            code = "" if kept.ended is None else kept.ended[0]
+            found[kept.context] = (kept.opening, kept.dictionary, kept.counted(), code)
+    encoded, dictionary, counted, code = the_one(list(found.values()), beginning)
     if counted is None:
-        raise InputError(
-            "nothing came of this aggregation yet", code="no-result",
-            hint="go on with it: cosight aggregate run",
-        )  # fmt: skip
+        raise _nothing(code)
     opening = Opening.decode(encoded)
     released = release(opening, counted.vector, len(counted.tally.survivors))
     administrators = [m.id for m in node.alliance.current().members if m.role is Role.ADMINISTRATOR]
     visible = shown(opening, node.home.member, administrators, counted.ours)
     return Outcome(opening, Dictionary.decode(dictionary), counted, released, visible)
+
+
+def _nothing(code: str) -> InputError:
+    """Why there is no result."""
+    if code:
+        return InputError(
+            f"nothing came of this aggregation: it was {ended_as(code)}", code="no-result",
+            hint="its coordinator can open another one: cosight aggregate open",
+        )  # fmt: skip
+    return InputError(
+        "nothing came of this aggregation yet", code="no-result",
+        hint="go on with it: cosight aggregate run",
+    )  # fmt: skip

@@ -57,15 +57,15 @@ class Contribution(_message.Message):
     def __init__(self, session: _Optional[bytes] = ..., step: _Optional[int] = ..., name: _Optional[str] = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ("step", "broken", "culprits", "left_ms", "owing")
+    __slots__ = ("step", "broken", "culprits", "left_ms", "awaited")
     STEP_FIELD_NUMBER: _ClassVar[int]
     BROKEN_FIELD_NUMBER: _ClassVar[int]
     CULPRITS_FIELD_NUMBER: _ClassVar[int]
     LEFT_MS_FIELD_NUMBER: _ClassVar[int]
-    OWING_FIELD_NUMBER: _ClassVar[int]
+    AWAITED_FIELD_NUMBER: _ClassVar[int]
     step: int
     broken: str
     culprits: _containers.RepeatedScalarFieldContainer[str]
     left_ms: int
-    owing: int
-    def __init__(self, step: _Optional[int] = ..., broken: _Optional[str] = ..., culprits: _Optional[_Iterable[str]] = ..., left_ms: _Optional[int] = ..., owing: _Optional[int] = ...) -> None: ...
+    awaited: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, step: _Optional[int] = ..., broken: _Optional[str] = ..., culprits: _Optional[_Iterable[str]] = ..., left_ms: _Optional[int] = ..., awaited: _Optional[_Iterable[str]] = ...) -> None: ...

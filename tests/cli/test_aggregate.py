@@ -1,18 +1,26 @@
 """``aggregate`` on the command line: its JSON, its words, and what it refuses."""
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from crypto.secagg.base import Step
-from exchange.cli.aggregate import told_of
+from exchange.cli.aggregate_choice import chosen, nothing_to_run
+from exchange.cli.aggregate_view import told_of
+from exchange.clock import utc_now
 from exchange.config import Home
-from exchange.counting.world import Progress
+from exchange.counting.world import Closing, Ending, Progress
+from exchange.errors import InputError
+from exchange.store.aggregations import Aggregations
 from exchange.store.ledger import LedgerReader
+from exchange.together.joining import Asked
 from tests.cli.command import Done, cosight
 from tests.cli.test_contract import documented
-from tests.e2e.nodes import members
+from tests.e2e.nodes import entries, members
+from tests.exchange.aggregation.openings import OPENING, opening
 
 TODAY = datetime.now(UTC).date()
 WINDOW = f"{TODAY - timedelta(7)}..{TODAY}"
@@ -58,9 +66,10 @@ def test_people_are_told_too(homes: tuple[Home, ...], dictionary: Path) -> None:
     )
     done = cosight(*words, "--epsilon", "0.5", "--reporters", "2", home=homes[0].path)
     assert done.code == 0
-    assert "with noise of epsilon 0.5" in done.err
+    assert "with noise of epsilon 0.5" in done.out
+    assert re.search(r"^  cosight aggregate join alice [0-9a-f]{16}$", done.out, re.MULTILINE)
+    assert "1 values are left out: not-global\n" in done.err
     assert "if 31 members saw it; there are 3: mostly nothing will be released" in done.err
-    assert "cosight aggregate join alice" in done.err
 
 
 def test_what_our_own_policy_would_not_join_is_not_asked(homes: tuple[Home, ...], dictionary: Path) -> None:
@@ -130,7 +139,12 @@ def test_nothing_yet(homes: tuple[Home, ...]) -> None:
 
 def test_runs_that_go_on_at_once_are_told_apart() -> None:
     said: list[str] = []
-    first, second = told_of(said.append, "aaaa "), told_of(said.append, "bbbb ")
+
+    def begin(what: str, *, more: bool = False) -> None:
+        assert not more
+        said.append(what)
+
+    first, second = told_of(begin, OPENING, "aaaa "), told_of(begin, OPENING, "bbbb ")
     for _ in range(2):
         first(Progress(Step.DEALING))
         second(Progress(Step.MASKING))
@@ -138,3 +152,140 @@ def test_runs_that_go_on_at_once_are_told_apart() -> None:
         "aaaa step 2 of 6: sealed shares go round",
         "bbbb step 3 of 6: masked numbers are added up",
     ]
+
+
+def test_people_are_told_whom_a_run_waits_for() -> None:
+    said: list[tuple[str, bool]] = []
+    names = tuple(f"member{n}" for n in range(9))
+    told = told_of(lambda what, *, more=False: said.append((what, more)), opening(members=names))
+    waiting = Progress(Step.JOINING, left_s=0, awaited=names[:7])
+    for progress in (waiting, waiting, replace(waiting, awaited=("member3",)), Progress(Step.DEALING)):
+        told(progress)
+    first, second, third = said
+    assert first[0].startswith("step 1 of 6: who takes part (2 of 9 have joined); waits for member0, ")
+    assert re.search(r" and 2 more until \d\d:\d\d:\d\d UTC$", first[0])
+    assert "(8 of 9 have joined); waits for member3 until" in second[0]
+    assert (first[1], second[1]) == (False, True), "the same step moves no bar"
+    assert third == ("step 2 of 6: sealed shares go round", False)
+
+
+class Kept:
+    """What we keep of one, as far as it matters here."""
+
+    def __init__(self, ended: tuple[str, tuple[str, ...]] | None) -> None:
+        self.ended = ended
+
+
+WAITING, GOING, OVER = Progress(Step.JOINING), Progress(Step.MASKING), Progress(Step.DONE)
+WITHDRAWN = Progress(Step.DONE, "withdrawn")
+OURS, PAST = Kept(None), Kept(("too-few", ()))
+
+
+def asked(*states: tuple[Progress, Kept | None]) -> list[Asked]:
+    return [
+        Asked(opening(session=bytes([n]) * 32), progress, ours)  # type: ignore[arg-type]
+        for n, (progress, ours) in enumerate(states)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("states", "named", "code", "words"),
+    [
+        ([], None, "nothing-to-join", "asks us for nothing"),
+        ([(WAITING, None)], "ff" * 32, "nothing-to-join", "nothing of this name"),
+        ([(WAITING, None), (WAITING, None)], None, "several-to-join", "more than one"),
+        ([(OVER, None)], None, "aggregation-over", "it was counted"),
+        ([(OVER, None)], 0, "aggregation-over", "it was counted"),
+        ([(WITHDRAWN, None)], 0, "aggregation-over", "withdrawn by its coordinator"),
+        ([(Progress(Step.DONE, "bad-share", ("umbra",)), PAST)], 0, "aggregation-over", "by umbra"),
+        ([(GOING, None)], 0, "aggregation-begun", "has begun without us"),
+        ([(GOING, OURS)], None, "nothing-to-join", "joined all"),
+    ],
+)
+def test_why_there_is_nothing_to_join(
+    states: list[tuple[Progress, Kept | None]], named: int | str | None, code: str, words: str
+) -> None:
+    shown = asked(*states)
+    session = shown[named].opening.name if isinstance(named, int) else named or ""
+    with pytest.raises(InputError, match=words) as refused:
+        chosen(shown, session)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("states", "named", "found"),
+    [
+        ([(OVER, None), (WAITING, None), (WITHDRAWN, OURS)], None, 1),
+        ([(WAITING, OURS)], None, 0),
+        ([(OVER, OURS), (WAITING, None)], 0, 0),
+        ([(WITHDRAWN, OURS)], 0, 0),
+    ],
+)
+def test_what_is_joined_or_gone_on_with(
+    states: list[tuple[Progress, Kept | None]], named: int | None, found: int
+) -> None:
+    shown = asked(*states)
+    assert chosen(shown, "" if named is None else shown[named].opening.name) is shown[found]
+
+
+@pytest.mark.parametrize(
+    ("session", "ended", "code", "hint"),
+    [
+        ("", ("too-few", ()), "nothing-to-run", "aggregate join"),
+        ("4f", ("too-few", ()), "aggregation-over", ""),
+        ("4f", ("", ()), "aggregation-over", "aggregate result"),
+    ],
+)
+def test_nothing_is_gone_on_with_that_is_over(
+    session: str, ended: tuple[str, tuple[str, ...]], code: str, hint: str
+) -> None:
+    error = nothing_to_run(session, [Kept(ended)])  # type: ignore[list-item]
+    assert error.code == code
+    assert hint in error.hint
+    assert bool(error.hint) == bool(hint), "there is nothing to do about one that was broken off"
+
+
+def test_what_we_coordinate_is_listed_and_withdrawn(homes: tuple[Home, ...], dictionary: Path) -> None:
+    home = homes[1].path
+    assert cosight("aggregate", "list", "--json", home=home).json == {"aggregations": []}
+    assert cosight("aggregate", "list", home=home).out == "there is none\n"
+    name = opened(homes[1], "--dictionary", dictionary, "--reporters", "2").json["session"]
+    [one] = cosight("aggregate", "list", "--json", home=home).json["aggregations"]
+    assert (one["state"], one["step"], one["awaited"]) == ("joining", 1, ["alice", "bob", "carol"])
+    assert 0 < one["left_s"] <= 600
+    shown = cosight("aggregate", "list", home=home).out
+    assert all(word in shown for word in (name[:16], "joining", "alice", "carol"))
+    for _ in range(2):  # killed before the ledger had it, it is said once more
+        done = cosight("aggregate", "withdraw", name[:8], "--json", home=home)
+        assert (done.json["session"], done.json["withdrawn"]) == (name, True)
+    of_opening = documented("aggregate open") - {"abandons", "released_from"}
+    assert set(done.json) == of_opening | documented("aggregate withdraw")
+    [one] = cosight("aggregate", "list", "--json", home=home).json["aggregations"]
+    assert (one["state"], one["reason"]) == ("broken", "withdrawn")
+    last = [(e.kind, e.what) for e in entries(homes[1]) if e.session == name][-1:]
+    assert last == [("broken", {"reason": "withdrawn", "by": "us"})]
+    nothing = cosight("aggregate", "result", name, "--json", home=home).error
+    assert nothing["code"] == "no-result"
+    assert "withdrawn by its coordinator" in nothing["message"]
+    assert "go on" not in nothing["hint"]
+    assert cosight("aggregate", "withdraw", "4f" * 32, "--json", home=home).error["code"] == "input"
+    assert cosight("aggregate", "withdraw", name, home=home).out.startswith("withdrawn: ")
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [(None, "aggregation-opened"), (Ending("too-few", (), utc_now()), "aggregation-over")]
+)
+def test_what_may_be_opened_is_not_withdrawn(
+    homes: tuple[Home, ...], dictionary: Path, end: Ending | None, code: str
+) -> None:
+    days = str(TODAY - timedelta(20 if end is None else 30))
+    name = opened(homes[2], "--dictionary", dictionary, window=f"{days}..{days}").json["session"]
+    folder = Aggregations(homes[2]).named(name)
+    for step in (Step.JOINING, Step.DEALING, Step.MASKING, Step.AGREEING)[: 4 if end is None else 0]:
+        assert folder.close(Closing(int(step), (0, 1, 2), utc_now()))
+    if end is not None:
+        folder.end(end)
+    refused = cosight("aggregate", "withdraw", name, "--json", home=homes[2].path).error
+    assert refused["code"] == code
+    assert (folder.ended() is None) == (end is None)
+    assert "broken" not in [e.kind for e in entries(homes[2]) if e.session == name]

@@ -8,19 +8,27 @@ import numpy as np
 import pytest
 
 from exchange.aggregation.lots import Parts
+from exchange.aggregation.release import release
 from exchange.aggregation.round import Learns, Round
+from exchange.aggregation.tally import Tally
+from exchange.cli.aggregate_view import as_outcome
 from exchange.cli.discover_view import as_result, notes, show
 from exchange.cli.export import selection
+from exchange.counting.world import Counted
 from exchange.discovery.search import Found, PutIn, Shared
 from exchange.export import Format, MatchResult, render
 from exchange.indicators import Indicator, IndicatorType
+from exchange.together.outcome import Outcome
 from tests.cli.command import cosight
+from tests.cli.test_contract import documented
+from tests.exchange.aggregation.openings import dictionary, over
 from tests.exchange.export.results import IDS
 
+WORDS = dictionary(12)
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 ROUND = Round(
     alliance="tests.example.com", roster_epoch=1, roster_hash=bytes(32), members=NAMES, day=20_000,
-    types=(IndicatorType.DOMAIN, IndicatorType.IPV4), threshold=3, minimum=3, purpose="",
+    types=(IndicatorType.DOMAIN, IndicatorType.IPV4), threshold=3, minimum=4, purpose="",
     learns=Learns.INDIVIDUAL, largest=0, parts=Parts(relay="alice", counter="bob", helpers=("carol", "dave")),
 )  # fmt: skip
 HELD = [
@@ -42,6 +50,28 @@ FOUND = Found(
 def test_what_most_members_hold_comes_first():
     told = [(row["members"], row["value"]) for row in as_result(FOUND)["result"]["items"]]
     assert told == [(4, "bad.example.com"), (4, "8.8.8.3"), (3, "8.8.8.9")]
+
+
+def test_the_page_has_every_key():
+    assert set(as_result(FOUND)) == documented("discover")
+
+
+def test_an_aggregation_has_the_same_keys_for_the_same_things():
+    opening = over(WORDS)
+    tally = Tally(opening.context, (0, 1, 2, 3), b"d" * 32, {0: bytes(64)})
+    sums, nothing = np.full(opening.size, 4, np.uint8), np.zeros(opening.entries, bool)
+    released = release(opening, sums, len(tally.survivors))
+    counted = as_outcome(Outcome(opening, WORDS, Counted(sums, tally, nothing), released, ~nothing))
+    searched = as_result(FOUND)
+    alike = {"session", "purpose", "types", "members", "minimum", "state", "counted", "result"}
+    assert alike == set(counted) & set(searched)
+    for key in alike - {"result"}:
+        assert type(counted[key]) is type(searched[key]), key
+    assert (counted["state"], counted["counted"], searched["counted"]) == ("counted", 4, 5)
+    assert {"count", "items"} == set(counted["result"]) & set(searched["result"])
+    assert counted["result"]["count"] == len(counted["result"]["items"]) == 12
+    assert {"type", "value"} <= set(counted["result"]["items"][0]) & set(searched["result"]["items"][0])
+    assert set(counted) <= documented("aggregate result") | documented("aggregate open")
 
 
 @pytest.mark.parametrize(

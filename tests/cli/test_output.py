@@ -131,4 +131,4 @@ def test_serve_is_heard_at_once_through_a_pipe(pair: tuple[Home, ...]) -> None:
             assert '"member": "bob"' in process.stdout.readline()
         finally:
             process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0

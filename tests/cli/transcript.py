@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from socket import create_server
 from typing import Self
+
+from tests.e2e.nodes import free_port
 
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"([a-z0-9-]*)\$ (.*)")
@@ -71,8 +72,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with create_server(("127.0.0.1", 0)) as free:
-            self._port = str(free.getsockname()[1])
+        self._port = str(free_port())
         self._behind = ExitStack()
 
     def __enter__(self) -> Self:
@@ -98,13 +98,13 @@ class Stage:
             self._behind.callback(self._stop, process)
             printed = process.stdout.readline()
         else:
-            printed, _ = process.communicate(timeout=120)
+            printed, _ = process.communicate(timeout=240)
         return printed.replace(self._port, PORT)
 
     @staticmethod
     def _stop(process: subprocess.Popen[str]) -> None:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def renew(page: Path) -> None:

@@ -41,7 +41,7 @@ def homes(tmp_path: Path) -> dict[str, Home]:
 
 
 def opened(
-    home: Home, *options: str, deadline: int = 30, days: int = 1, numbers: Iterable[int] = range(100)
+    home: Home, *options: str, deadline: int = 300, days: int = 1, numbers: Iterable[int] = range(100)
 ) -> str:
     """Open a count of a hundred addresses, or of some of them; gives its name."""
     dictionary = home.path / "dictionary.txt"
@@ -165,6 +165,8 @@ def test_a_member_that_is_lost_is_left_out(homes: dict[str, Home]) -> None:
                 told = one.ends()
                 assert told["survivors"] == list(three)
                 assert numbers(told) == expected(*three)
+        with Process("aggregate", "result", session, "--home", str(homes["bob"].path)) as shown:
+            assert "dropped out or did not join: dave\n" in shown.communicate()[0]
         late = cosight(homes["dave"], "aggregate", "run", "--address", node.address, code=1)
         assert late["error"]["code"] == "step-over"
     assert story(homes["dave"], session) == ["joined", "broken"]
@@ -179,6 +181,35 @@ def test_two_that_are_lost_end_it(homes: dict[str, Home]) -> None:
     assert story(homes["alice"], session).count("broken") == 2
     again = cosight(homes["alice"], "aggregate", "result")["aggregations"][0]
     assert (again["state"], again["reason"]) == ("broken", "too-few")
+
+
+def test_a_coordinator_takes_it_back(homes: dict[str, Home]) -> None:
+    session = opened(homes["alice"], deadline=600)
+    with serve(homes["alice"]) as node:
+        join_later(homes, node.address, *NAMES[:2])
+        [asked] = cosight(homes["carol"], "aggregate", "list", "alice", "--address", node.address)[
+            "aggregations"
+        ]
+        assert (asked["session"], asked["state"], asked["joined"]) == (session, "joining", False)
+        assert asked["awaited"] == ["carol", "dave"]
+        with beside(homes, node.address, *NAMES[:3]) as begun:
+            until(lambda: taken(homes["alice"], session, 1) == 3)
+            assert cosight(homes["alice"], "aggregate", "withdraw", session[:12])["withdrawn"]
+            for one in begun.values():  # nobody waits for the end of a step
+                error = one.ends(code=1)["error"]
+                assert error["code"] == "aggregation-broken"
+                assert "withdrawn by its coordinator; no share of ours had left" in error["message"]
+        late = cosight(
+            homes["dave"], "aggregate", "join", "alice", session, "--address", node.address, code=1
+        )
+        assert late["error"]["code"] == "aggregation-over"
+        second = opened(homes["alice"])
+        with beside(homes, node.address, *NAMES) as begun:
+            for one in begun.values():
+                assert one.ends()["session"] == second
+    assert story(homes["bob"], session) == ["joined", "broken"]
+    assert story(homes["alice"], session) == ["convened", "joined", "broken", "broken"]
+    assert cosight(homes["alice"], "ledger", "verify")["ok"]
 
 
 def test_a_window_is_tried_again(homes: dict[str, Home]) -> None:

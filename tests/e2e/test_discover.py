@@ -35,7 +35,7 @@ def test_each_member_learns_which_of_its_own_enough_hold(five, threshold):
     for member, result in found.items():
         assert result["code"] == 0, result
         assert values(result) == expected & set(HELD[member])
-        assert (result["result"]["count"], result["batches"], result["members"]) == (len(expected), 5, 5)
+        assert (result["result"]["count"], result["counted"]) == (len(expected), 5)
     assert len({result["session"] for result in found.values()}) == 1
     for home in five:
         kinds = [str(e.kind) for e in entries(home) if e.session == found["alice"]["session"] and e.peer]

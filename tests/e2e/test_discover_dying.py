@@ -33,7 +33,7 @@ def test_all_nodes_are_killed_and_so_is_a_member(three):
     for member, result in found.items():
         assert result["code"] == 0, result
         assert values(result) == held_by(HELD, 2) & set(HELD[member])
-        assert result["batches"] == 3
+        assert result["counted"] == 3
         assert result["roles"]["overlap"], "of three members one has two parts, and that is said"
     assert once_more["result"] == found["bob"]["result"]
     assert once_more["sizes"]["asked"] == 0

@@ -48,7 +48,7 @@ def test_five_feeds(tmp_path, capsys):
             results = discover(homes, *arguments, timeout_s=1000)
             for member, result in results.items():
                 assert result["code"] == 0, result
-                assert result["batches"] == len(HOLDERS)
+                assert result["counted"] == len(HOLDERS)
                 assert values(result) == shared & held[member]
             found = set().union(*map(values, results.values()))
             assert len(found) == DOCUMENTED[threshold]

@@ -115,9 +115,8 @@ def later(export: Export, entry: Map, opening: Map) -> None:
     if kind == "masked":
         need(set(what["entered"]) <= set(opening["types"]), "its types", seq=seq)
         need(sum(what["entered"].values()) <= opening["entries"], "more than there are", seq=seq)
-    if kind == "broken":
-        there = {*opening["members"], opening["coordinator"]}
-        need(set(entry.get("culprits", ())) <= there, "somebody else is blamed", seq=seq)
+    there = {*opening["members"], opening["coordinator"]}
+    need(set(entry.get("culprits", ())) <= there, "somebody else is blamed", seq=seq)
     if kind == "counted":
         name = f"documents/{what.get('tally')}"
         need(name in export.files, "its tally is missing", name, seq)

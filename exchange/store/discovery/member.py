@@ -23,7 +23,7 @@ from exchange.discovery.tagging import KNOWN_BYTES
 from exchange.errors import StoreError
 from exchange.store.sealed import read_sealed, write_sealed
 
-KEY = "discoveries"
+KEY, OWN = "discoveries", "own"
 KEPT_S = 8 * 86_400
 """A day longer than a relay keeps the outcome."""
 _SESSION = re.compile(r"[0-9a-f]{64}")
@@ -76,7 +76,7 @@ class Asked:
         Raises:
             StoreError, ConfigError: it cannot be read.
         """
-        return read_sealed(self.home, KEY, self._folder(context.hex()) / f"own.{name}")
+        return read_sealed(self.home, KEY, self._room(context) / name)
 
     def keep_batch(self, context: bytes, name: str, batch: bytes) -> None:
         """Keep it, before it leaves.
@@ -84,7 +84,7 @@ class Asked:
         Raises:
             StoreError, ConfigError: it cannot be written.
         """
-        write_sealed(self.home, KEY, self._folder(context.hex()) / f"own.{name}", batch)
+        write_sealed(self.home, KEY, self._room(context) / name, batch)
 
     @contextmanager
     def taking_part(self) -> Iterator[None]:
@@ -131,13 +131,18 @@ class Asked:
             StoreError: it cannot be deleted.
         """
         self._forget(before)
-        folder = self.home.path / "discoveries"
+        folder = self.home.path / "discoveries" / OWN
         try:
             for room in folder.iterdir() if folder.is_dir() else ():
                 if _SESSION.fullmatch(room.name) and room.stat().st_mtime < time() - KEPT_S:
                     shutil.rmtree(room)
         except OSError as e:
             raise StoreError(f"cannot delete in {folder}: {e.strerror}") from e
+
+    def _room(self, context: bytes) -> Path:
+        """The folder of a session; a relay's of the same session is another one, and ends at another time."""
+        self._folder(OWN)
+        return self._folder(f"{OWN}/{context.hex()}")
 
     def _folder(self, name: str) -> Path:
         folder = self.home.path / "discoveries" / name

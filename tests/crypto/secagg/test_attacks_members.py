@@ -355,6 +355,23 @@ def test_over_cap_input_of_a_liar() -> None:
     assert run.results == {}
 
 
+def test_what_a_liar_puts_in_within_what_all_could_is_not_found() -> None:
+    """It passes for all the others in one word, and takes theirs off in another: the page says so."""
+    agreed = setup(N, cap=1)
+    inputs = [np.zeros(agreed.size, agreed.words) for _ in range(N)]
+    for honest in range(N):
+        inputs[honest][1] = honest != LIAR
+    lies = np.zeros(agreed.size, np.int64)
+    lies[0], lies[1] = N, 1 - N
+
+    def lie(masked: Masked) -> Masked:
+        words = ring.from_rows(masked.vector) + lies.astype(agreed.words)
+        return Masked(ring.to_rows(words), signed(run, Step.MASKING, ring.root(ring.digests(words))))
+
+    run = lying(Masked, lie, setup={"cap": 1}, inputs=inputs)
+    assert run.finish().coordinator.outcome.vector.tolist()[:2] == [N, 0]
+
+
 def test_a_masked_vector_that_was_not_signed() -> None:
     def change(masked: Masked) -> Masked:
         rows = masked.vector.copy()

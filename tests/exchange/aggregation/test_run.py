@@ -145,7 +145,7 @@ def test_entries_are_what_the_ledger_takes_and_reads() -> None:
     drafts = [
         entries.convened(opening), entries.joined(opening, b"p" * 32), entries.masked(opening, filled, held),
         entries.shared(opening, 4), entries.counted(opening, tally, 7),
-        entries.counted(opening, tally, 7, as_coordinator=True), entries.joined(times, b"p" * 32),
+        entries.counted(opening, tally, 7, ["umbra"], as_coordinator=True), entries.joined(times, b"p" * 32),
         entries.broken(times, "bad-share", ["hooli", "acme"]),
     ]  # fmt: skip
     runs = Runs()

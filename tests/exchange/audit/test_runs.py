@@ -144,6 +144,9 @@ def test_whoever_is_blamed_is_in_the_run() -> None:
     broken = edited(Kind.BROKEN, fields(culprits=["stranger"]), WORLD.first.name)
     found = texts(audited(WORLD.edited("hooli", broken)))
     assert found == ["hooli: somebody is blamed who is not in the run"]
+    counted = edited(Kind.COUNTED, fields(culprits=["stranger"]))
+    found = texts(audited(WORLD.edited("hooli", counted)))
+    assert found == ["hooli: somebody is blamed who is not in the run"]
 
 
 def test_nobody_goes_on_in_a_run_that_was_abandoned() -> None:

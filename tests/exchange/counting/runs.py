@@ -51,8 +51,8 @@ class Book:
     def shared(self, opening: Opening, survivors: int) -> None:
         self._once("shared", survivors)
 
-    def counted(self, opening: Opening, vector: Any, tally: Tally) -> None:
-        self._once("counted")
+    def counted(self, opening: Opening, vector: Any, tally: Tally, culprits: tuple[str, ...] = ()) -> None:
+        self._once("counted", *([culprits] if culprits else []))
 
     def broken(self, opening: Opening, code: str, culprits: tuple[str, ...], *, by: str = "") -> None:
         self._once("broken", code, culprits, *([by] if by else []))

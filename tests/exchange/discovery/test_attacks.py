@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from hashlib import sha256
+from math import floor
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 
 from crypto.secagg import batches, helpers
 from crypto.secagg import discovery as atr
+from exchange.agreement import size_class
 from exchange.discovery import signing, taking_part, words
 from exchange.discovery.books import ENTERED
 from exchange.discovery.outcome import Outcome, released_rows, voices_of
+from exchange.discovery.tagging import SPARE
 from exchange.discovery.world import Stage, State, pieces
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
@@ -275,9 +278,10 @@ class Greedy(Line):
     async def evaluate(self, epoch, declared, blinded):
         answer = await super().evaluate(epoch, declared, blinded)
         for seed in range(2):
-            items = np.full((len(blinded), 32), seed + 1, np.uint8)
-            items[:, 0] = np.arange(len(blinded))
-            question = helpers.ask(items, size=len(blinded))
+            size = 2 * declared
+            items = np.full((size, 32), seed + 1, np.uint8)
+            items[:, :2] = np.arange(size, dtype=">u2").view(np.uint8).reshape(-1, 2)
+            question = helpers.ask(items, size=size)
             with pytest.raises(PeerRefused) as fault:
                 await super().evaluate(epoch, declared, question.blinded)
             assert fault.value.code == "quota-spent"
@@ -293,7 +297,8 @@ async def test_quota_exceeded(alliance):
         leaf.peer: (leaf.what["padded"], leaf.what["count"])
         for leaf in alliance.members["dave"].told("helped")
     }
-    assert declared == dict.fromkeys(NAMES, (32, 35))
+    size = size_class(3 + SPARE)
+    assert declared == dict.fromkeys(NAMES, (size, floor(1.1 * size)))
 
 
 async def test_helper_with_another_key(alliance):

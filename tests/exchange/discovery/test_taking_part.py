@@ -1,12 +1,14 @@
 """A member's own part in a discovery: what its policy refuses, and what it tries again."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
+from exchange.aggregation.lots import EPOCH_DAYS
 from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
-from exchange.errors import PeerRefused, PolicyRefusal
+from exchange.errors import CosightError, PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.policy import Offer
 from tests.exchange.discovery.alliance import NAMES, SEARCH, Alliance, Line, values
@@ -73,7 +75,7 @@ async def test_run_again_it_says_what_went_in_then_and_not_what_we_hold_now(alli
     erin = alliance.members["erin"].side.items
     async with alliance.serving():
         found = await alliance.ask_all()
-        erin.words = erin.words[:1]
+        erin.words = [*erin.words, "new.example"]
         again = await alliance.ask("erin")
     assert (found["erin"].put_in.ours, found["erin"].resumed) == (2, False)
     assert (again.put_in, again.resumed) == (found["erin"].put_in, True)
@@ -97,3 +99,23 @@ async def test_copies_are_told_apart(alliance):
         found = await alliance.ask_all()
     assert (found["erin"].put_in.ours, found["erin"].put_in.copies) == (2, 1)
     assert found["dave"].put_in.copies == 0
+
+
+async def test_a_small_set_that_grows_a_little_is_asked_about_on_every_day_of_an_epoch(alliance):
+    erin = alliance.members["erin"].side
+    async with alliance.serving():
+        for day, (learns, threshold) in zip(range(EPOCH_DAYS), product(Learns, (2, 3, 4)), strict=False):
+            erin.items.words = [*erin.items.words, f"day{day}.example"]
+            found = await alliance.ask_all(replace(SEARCH, threshold=threshold, learns=learns))
+            assert not [one for one in found.values() if isinstance(one, CosightError)], found
+            assert found["erin"].asked >= 32
+
+
+async def test_what_is_our_own_is_kept_apart_from_what_we_relay(alliance):
+    alice = alliance.members["alice"]
+    async with alliance.serving():
+        await alliance.ask_all()
+    (session,) = {leaf.session for leaf in alice.told("joined")}
+    own, relayed = (alice.home.path / "discoveries" / name for name in (f"own/{session}", session))
+    assert {"batches", "entered"} <= {path.name for path in own.iterdir()}
+    assert {path.name for path in relayed.iterdir()} == {"batches.outcome"}

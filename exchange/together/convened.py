@@ -1,0 +1,78 @@
+"""What a node coordinates: how far each run has come by its files, and taking one back."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crypto.secagg.base import Step
+from exchange.aggregation.opening import Opening
+from exchange.counting.books import CoordinatorsBooks
+from exchange.counting.world import WITHDRAWN, Ending, Progress
+from exchange.errors import InputError
+from exchange.node import Node
+from exchange.store.aggregations import Aggregations, Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Convened:
+    """A run that we coordinate.
+
+    Attributes:
+        opening: what is asked.
+        progress: how far it has come.
+    """
+
+    opening: Opening
+    progress: Progress
+
+
+def convened(node: Node) -> list[Convened]:
+    """The runs that we coordinate, the newest first: also those that ended in the last days.
+
+    Raises:
+        StoreError: what is kept of one is damaged.
+    """
+    store, now = Aggregations(node.home), node.desk.clock()
+    folders = (store.find(context) for context in reversed(store.contexts()))
+    return [_convened(folder, now) for folder in folders if folder is not None]
+
+
+def withdraw(node: Node, beginning: str) -> Opening:
+    """Take back a run whose name begins so; ``cosight serve`` of this home tells its members.
+
+    Raises:
+        InputError: there is none of this name, or more than one; or it is over, or its sum may be opened.
+        ConfigError: the disk is full.
+        LedgerError: the ledger cannot be written.
+    """
+    store = Aggregations(node.home)
+    folder = store.named(beginning)
+    opening = Opening.decode(folder.opening)
+    if not folder.withdraw(Ending(WITHDRAWN, (), node.desk.clock())):
+        ended = folder.ended()
+        if ended is None:
+            raise InputError(
+                "its members have begun to open its sum, and may not be stopped there",
+                code="aggregation-opened", hint="wait for its end",
+            )  # fmt: skip
+        if ended.code != WITHDRAWN:
+            raise InputError(
+                "this aggregation is over", code="aggregation-over", hint="see: cosight aggregate list"
+            )
+    # The ledger follows: killed in between, the same command writes what is missing.
+    CoordinatorsBooks(node.ledger, node.desk.clock, node.seal).broken(opening, WITHDRAWN, ())
+    return opening
+
+
+def _convened(folder: Folder, now: datetime) -> Convened:
+    opening, began = Opening.decode(folder.opening), folder.made
+    if (ended := folder.ended()) is not None:
+        culprits = tuple(opening.members[position] for position in ended.culprits)
+        return Convened(opening, Progress(Step.DONE, ended.code, culprits))
+    step, there = Step.JOINING, tuple(range(len(opening.members)))
+    while step is not Step.DONE and (closing := folder.closed(step)) is not None:
+        step, there, began = Step(step + 1), closing.members, closing.at
+    out = {fault.position for fault in folder.faults() if fault.step == step}
+    awaited = [p for p in there if p not in out and step is not Step.DONE and folder.said(step, p) is None]
+    left = max(timedelta(0), began + timedelta(seconds=opening.step_s) - now)
+    names = tuple(opening.members[position] for position in awaited)
+    return Convened(opening, Progress(step, left_s=left.total_seconds(), awaited=names))
