@@ -57,7 +57,7 @@ def world() -> tuple[Files, Ed25519PrivateKey, Round]:
         of = plan.with_keys((b"c" * 64, b"d" * 64), b"b" * 32)
         with Node(homes[0], items=Set(["a"]), clock=clock) as node:
             books = Books(node.desk, Asked(homes[0]))
-            books.joined(of, put_in(clock.now))
+            books.joined(of, put_in(clock.now), node.desk.policy())
             books.brought(of)
             books.brought(of)  # gone on with
             books.counted(of, SEEN, [])

@@ -14,7 +14,7 @@ from crypto.secagg import batches, helpers
 from crypto.secagg import discovery as atr
 from exchange.agreement import size_class
 from exchange.discovery import signing, taking_part, words
-from exchange.discovery.books import ENTERED
+from exchange.discovery.books import ENTERED, UNDER
 from exchange.discovery.outcome import Outcome, released_rows, voices_of
 from exchange.discovery.tagging import SPARE
 from exchange.discovery.world import Stage, State, pieces
@@ -158,7 +158,7 @@ async def test_replayed_batch_of_another_session(alliance):
         await alliance.ask_all()
         erin = alliance.members["erin"]
         session = bytes.fromhex(erin.told("joined")[0].session)
-        old = {name: erin.asked.batch(session, name) for name in (Stage.BATCHES, ENTERED)}
+        old = {name: erin.asked.batch(session, name) for name in (Stage.BATCHES, ENTERED, UNDER)}
         second = replace(SEARCH, threshold=2)
         own = erin.asked.batch
 
