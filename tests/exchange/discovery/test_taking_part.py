@@ -34,7 +34,7 @@ async def test_what_our_own_policy_refuses_is_on_record(alliance):
 
 
 async def test_a_batch_that_was_made_under_another_policy_does_not_leave(alliance, monkeypatch):
-    """Whoever is killed goes on with the batch that it made: in it could be what the policy holds back now."""
+    """Whoever is killed goes on with the batch that it made: it could have what the policy holds back now."""
     erin = alliance.members["erin"]
 
     def die(*_args):
