@@ -13,7 +13,7 @@ from exchange.disclosure.desk import Desk
 from exchange.discovery.kept import Own, parcel
 from exchange.discovery.search import PutIn
 from exchange.discovery.world import Stage
-from exchange.errors import PolicyRefusal, StoreError
+from exchange.errors import CosightError, PolicyRefusal, StoreError
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import CUT_OFF, DISCOVER
 from exchange.policy import Policy
@@ -21,6 +21,8 @@ from exchange.policy.discovery import Before, Searching, decide
 
 ENTERED = "entered"
 """What went into our batch of a session, in numbers, among what we keep."""
+UNDER = "policy"
+"""The hash of the policy that let it in."""
 
 
 class Books:
@@ -51,12 +53,13 @@ class Books:
             raise PolicyRefusal(decision.explanation, code="policy-refused", rule=decision.rule)
         return policy
 
-    def joined(self, of: Round, ours: PutIn) -> PutIn:
+    def joined(self, of: Round, ours: PutIn, policy: Policy) -> PutIn:
         """We take part: before anything that depends on our set leaves.
 
         Args:
             of: in what.
             ours: what would go in now.
+            policy: the one that lets it in.
 
         Returns:
             What goes in: of a batch that is kept, what went in when it was made.
@@ -65,7 +68,7 @@ class Books:
             PolicyRefusal: our policy does not allow it.
         """
         with self._desk.ledger.turn():
-            run, put_in = self._desk.ledger.runs().joined(of.session), self._put_in(of, ours)
+            run, put_in = self._desk.ledger.runs().joined(of.session), self._put_in(of, ours, policy)
             if run is not None and not run.again:
                 return put_in  # it came to its end before, or another process of this home is at it
             what = of.asked(self._desk.member) | put_in.entry() | {"policy": self.allowed(of).hash.hex()}
@@ -77,11 +80,19 @@ class Books:
 
         Raises:
             PolicyRefusal: our policy does not allow it any more.
+            CosightError: it is another one than let in what the batch has.
         """
         with self._desk.ledger.turn():
             run = self._desk.ledger.runs().joined(of.session)
-            if run is None or not run.brought:
-                self._write("brought", of, {"policy": self.allowed(of).hash.hex()})
+            if run is not None and run.brought:
+                return
+            policy = self.allowed(of)
+            if self._own.batch(of.context, UNDER) != policy.hash:
+                raise CosightError(
+                    "our policy was changed since our batch was made", code="policy-changed",
+                    hint="the new policy decides on another one: on another day, or for another --purpose",
+                )  # fmt: skip
+            self._write("brought", of, {"policy": policy.hash.hex()})
 
     def counted(self, of: Round, what: dict[str, Any], named: Mapping[str, list[str]]) -> None:
         """It came to its end; ``named`` are those whom ``proof.names`` gives."""
@@ -106,10 +117,11 @@ class Books:
         found = {name: ledger.history(name, now).quarantined for name in others}
         return {name: reason for name, reason in found.items() if reason}
 
-    def _put_in(self, of: Round, ours: PutIn) -> PutIn:
+    def _put_in(self, of: Round, ours: PutIn, policy: Policy) -> PutIn:
         """What went into the batch that is kept; where there is none, what goes into it, kept as well."""
         if parcel(self._own, of, Stage.BATCHES) is None:
             self._own.keep_batch(of.context, ENTERED, ours.encode())
+            self._own.keep_batch(of.context, UNDER, policy.hash)
             return ours
         kept = self._own.batch(of.context, ENTERED)
         if kept is None:

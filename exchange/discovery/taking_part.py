@@ -141,7 +141,7 @@ class _Member:
         of, self._keys = await announced(self._office, self._lines, self._own, plan)
         ours = await in_thread(ours_of, self._desk, policy, of)
         resumed = await in_thread(parcel, self._own, of, Stage.BATCHES) is not None
-        put_in = await in_thread(self._books.joined, of, ours.put_in)
+        put_in = await in_thread(self._books.joined, of, ours.put_in, policy)
         try:
             outputs = await self._outputs(of, ours.rows, size_class(len(ours.ids) + SPARE))
             outcome = await self._counted(of, outputs, ours)

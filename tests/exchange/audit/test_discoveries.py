@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from exchange.audit.verify import audit
 from exchange.clock import utc_now
 from exchange.config import write_atomic
 from exchange.discovery.books import Books
+from exchange.discovery.search import PutIn
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind, Leaf
 from exchange.local.alliance import found
@@ -27,6 +29,13 @@ from tests.exchange.disclosure.desks import Set
 from tests.exchange.policy.searching import searching
 
 MEMBERS = ("acme", "globex", "hooli", "umbra")
+
+
+def put_in(at: datetime) -> PutIn:
+    """One domain, shown as 32."""
+    return PutIn(at=at, entered={"domain": 1}, withheld={}, padded=32, copies=0, barred={})
+
+
 SEEN = {"survivors": 4, "digest": "d1" * 32}
 
 
@@ -48,7 +57,7 @@ def world() -> tuple[Files, Ed25519PrivateKey, Round]:
         of = plan.with_keys((b"c" * 64, b"d" * 64), b"b" * 32)
         with Node(homes[0], items=Set(["a"]), clock=clock) as node:
             books = Books(node.desk, Asked(homes[0]))
-            books.joined(of, 32)
+            books.joined(of, put_in(clock.now), node.desk.policy())
             books.brought(of)
             books.brought(of)  # gone on with
             books.counted(of, SEEN, [])

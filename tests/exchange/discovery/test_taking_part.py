@@ -1,5 +1,7 @@
 """A member's own part in a discovery: what its policy refuses, and what it tries again."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
@@ -8,6 +10,7 @@ import pytest
 from exchange.aggregation.lots import EPOCH_DAYS
 from exchange.aggregation.round import Learns
 from exchange.disclosure import patience
+from exchange.discovery import books
 from exchange.errors import CosightError, PeerRefused, PolicyRefusal
 from exchange.indicators import IndicatorType
 from exchange.policy import Offer
@@ -28,6 +31,24 @@ async def test_what_our_own_policy_refuses_is_on_record(alliance):
     what = {"by": "us", "reason": "policy-refused", "rule": "d1-table"}
     assert told == [("initiator", "alice", what)]
     assert not erin.told("joined")
+
+
+async def test_a_batch_that_was_made_under_another_policy_does_not_leave(alliance, monkeypatch):
+    """Whoever is killed goes on with the batch that it made: it could have what the policy holds back now."""
+    erin = alliance.members["erin"]
+
+    def die(*_args):
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch, suppress(asyncio.CancelledError):
+        patch.setattr(books.Books, "brought", die)
+        await alliance.ask("erin")
+    erin.side.policy_text = erin.side.policy_text.replace('tlp = "AMBER"', 'tlp = "GREEN"')
+    with pytest.raises(CosightError) as refused:
+        await alliance.ask("erin")
+    assert refused.value.code == "policy-changed"
+    assert not erin.told("brought")
+    assert erin.told("broken")[-1].what["reason"] == "policy-changed"
 
 
 class Busy(Line):

@@ -19,7 +19,8 @@ from exchange.policy.aggregation import Together, decide, meeting
 from exchange.store.discovery.member import Asked
 from exchange.store.ledger import LedgerStore, head
 from tests.exchange.aggregation.openings import OPENING, opening
-from tests.exchange.disclosure.desks import KEYS, Side
+from tests.exchange.audit.test_discoveries import put_in
+from tests.exchange.disclosure.desks import KEYS, NOON, Side
 from tests.exchange.discovery.alliance import ROSTER
 from tests.exchange.discovery.test_words import KEYED
 from tests.exchange.policy.cases import NOW
@@ -91,7 +92,7 @@ def test_what_is_allowed_once_a_day_is_brought_once_by_two_that_search_at_once(t
     desk = replace(side.desk, roster=lambda: (ROSTER.epoch, ROSTER.hash), policy=lambda: policy)
     rounds = [KEYED, replace(KEYED, purpose="another")]
     for of in rounds:
-        Books(desk, Asked(home)).joined(of, 32)
+        Books(desk, Asked(home)).joined(of, put_in(NOON), policy)
     slow = Books(replace(desk, policy=decided), Asked(home))
     errors = [e for e in at_once(*(lambda of=of: slow.brought(of) for of in rounds)) if e is not None]
     assert [getattr(e, "rule", e) for e in errors] == ["d8-per-day"]
