@@ -196,10 +196,7 @@ class Coordinating:
                 continue
             try:
                 if context not in self._runs and context not in self._over:
-                    if await in_thread(folder.ended) is None:
-                        await self._load(context, folder)
-                    else:
-                        self._over.add(context)
+                    await self._take_up(context, folder)
                 await self._tick_one(context)
             except Exception as e:  # one that is in a bad way does not keep the others from going on
                 if context not in self._faulty:
@@ -213,6 +210,16 @@ class Coordinating:
             self._expired = monotonic()
             for context in await in_thread(self._store.expire, self._clock()):
                 self._forget(context)
+
+    async def _take_up(self, context: bytes, folder: Folder) -> None:
+        """Go on with a run, unless it is over."""
+        ended = await in_thread(folder.ended)
+        if ended is None:
+            await self._load(context, folder)
+            return
+        if ended.code:  # withdrawn, maybe by a command that was killed then
+            await self._steps.record(self._openings[context], ended)
+        self._over.add(context)
 
     def _forget(self, context: bytes) -> None:
         """Its folder is gone."""

@@ -131,12 +131,17 @@ class Steps:
             few = isinstance(error, TooFew)
             await self._end(run, *(("too-few", await in_thread(_liars, run)) if few else ("too-large", ())))
 
+    async def record(self, opening: Opening, ending: Ending) -> None:
+        """See to it that our ledger has the end of a run that was broken off."""
+        names = tuple(opening.members[position] for position in ending.culprits)
+        await in_thread(self._books.broken, opening, ending.code, names)
+
     async def _end(self, run: Run, code: str, culprits: tuple[int, ...]) -> None:
         """Break a run off, on record."""
         run.ending = Ending(code, culprits, self._clock())
-        names = tuple(run.opening.members[position] for position in culprits)
-        log.warning("aggregation %s is broken off: %s %s", run.opening.name[:16], code, ", ".join(names))
-        await in_thread(self._books.broken, run.opening, code, names)
+        names = ", ".join(run.opening.members[position] for position in culprits)
+        log.warning("aggregation %s is broken off: %s %s", run.opening.name[:16], code, names)
+        await self.record(run.opening, run.ending)
         await in_thread(run.folder.end, run.ending)
         run.notify()
 

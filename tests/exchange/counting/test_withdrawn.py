@@ -78,6 +78,10 @@ async def test_it_is_taken_back_while_its_coordinator_is_down(tmp_path: Path) ->
     await run.taking_part("bob").join()
     assert withdraw(run)
     run.restart()
+    await run.tick()
+    assert run.book.said == [("broken", WITHDRAWN, ())], (
+        "also where the command was killed before it wrote that"
+    )
     with pytest.raises(Broken) as broken:
         await run.taking_part("bob").run()
     assert broken.value.reason == WITHDRAWN
