@@ -65,7 +65,12 @@ def discover(
         float, typer.Option(min=0, help="With --strict: refuse what would take the counter longer.")
     ] = 60,
     wait: Annotated[
-        int, typer.Option(min=1, max=MAX_WAIT_S, help="How long to wait for the others, in seconds.")
+        int,
+        typer.Option(
+            min=1,
+            max=MAX_WAIT_S,
+            help="How long to wait for parts that are away, then for the others; seconds.",
+        ),
     ] = 900,
     relay: Annotated[str | None, typer.Option(help="The member that relays, where it is not drawn.")] = None,
     counter: Annotated[

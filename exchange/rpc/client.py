@@ -34,6 +34,8 @@ OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+GREETINGS = 5
+"""How often a peer is greeted until both hold the same roster; each takes some rosters over."""
 WAITS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 """How long is waited, once or twice over, before a busy peer is asked again."""
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError)
@@ -85,7 +87,7 @@ class PeerLink:
         """
         offered: list[bytes] = []
         epochs = (0, 0)
-        for _ in range(3):
+        for _ in range(GREETINGS):
             epoch, roster_hash = self._directory.roster()
             nonce = secrets.token_bytes(messages.NONCE_BYTES)
             request = pb.HelloRequest(
@@ -102,10 +104,9 @@ class PeerLink:
             epochs = epoch, reply.roster_epoch
             if reply.rosters:
                 self._directory.adopt(list(reply.rosters))
-            if reply.roster_epoch < epoch and not offered:
+            if reply.roster_epoch < epoch:
                 offered = self._directory.newer(reply.roster_epoch)
-                continue
-            if reply.roster_epoch > epoch:
+            if reply.roster_epoch != epoch:
                 continue
             signed = hello_bytes(
                 self._directory, self._directory.member, self._peer, (nonce, reply.nonce), reply.roster_hash

@@ -153,3 +153,13 @@ def test_what_is_read_out_by_telephone_is_whole_on_its_line(companies: tuple[Com
     assert listed[-1] == {
         "member": "umbra", "role": "member", "address": None, "fingerprint": FINGERPRINT.search(asked.out)[0],
     }  # fmt: skip
+
+
+def test_a_founder_is_told_how_it_comes_to_have_an_address(tmp_path: Path) -> None:
+    acme, globex = Company("acme", tmp_path), Company("globex", tmp_path)
+    silent = acme("alliance", "create", "threats.example")
+    assert "cosight alliance change --address acme=HOST:PORT" in silent.out
+    acme.alliance("change", "--address", "acme=127.0.0.1:7443", "--yes")
+    assert acme("alliance", "roster", "--json").json["members"][0]["address"] == "127.0.0.1:7443"
+    told = globex("alliance", "create", "threats.example", "--address", "127.0.0.1:7444")
+    assert "HOST:PORT" not in told.out

@@ -132,3 +132,19 @@ def test_serve_is_heard_at_once_through_a_pipe(pair: tuple[Home, ...]) -> None:
         finally:
             process.terminate()
         assert process.wait(timeout=60) == 0
+
+
+def test_what_is_waited_for_is_a_line_for_each_change_and_not_for_each_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with output.telling("beginning") as told:
+        for what in (
+            "asking: 1 of 9",
+            "asking: 9 of 9",
+            "3 of 5 are there",
+            "3 of 5 are there",
+            "4 of 5 are there",
+        ):
+            told(what)
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()) == ("", ["asking", "3 of 5 are there", "4 of 5 are there"])
