@@ -41,7 +41,7 @@ def homes(tmp_path: Path) -> dict[str, Home]:
 
 
 def opened(
-    home: Home, *options: str, deadline: int = 30, days: int = 1, numbers: Iterable[int] = range(100)
+    home: Home, *options: str, deadline: int = 120, days: int = 1, numbers: Iterable[int] = range(100)
 ) -> str:
     """Open a count of a hundred addresses, or of some of them; gives its name."""
     dictionary = home.path / "dictionary.txt"
@@ -171,7 +171,7 @@ def test_a_member_that_is_lost_is_left_out(homes: dict[str, Home]) -> None:
 
 
 def test_two_that_are_lost_end_it(homes: dict[str, Home]) -> None:
-    session = opened(homes["alice"], deadline=10)
+    session = opened(homes["alice"], deadline=20)
     with serve(homes["alice"]) as node, beside(homes, node.address, *NAMES[:2]) as begun:
         for one in begun.values():
             assert one.ends(code=1)["error"]["code"] == "aggregation-broken"
