@@ -173,7 +173,7 @@ def test_a_member_that_is_lost_is_left_out(homes: dict[str, Home]) -> None:
 
 
 def test_two_that_are_lost_end_it(homes: dict[str, Home]) -> None:
-    session = opened(homes["alice"], deadline=10)
+    session = opened(homes["alice"], deadline=20)
     with serve(homes["alice"]) as node, beside(homes, node.address, *NAMES[:2]) as begun:
         for one in begun.values():
             assert one.ends(code=1)["error"]["code"] == "aggregation-broken"

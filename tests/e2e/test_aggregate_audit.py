@@ -22,7 +22,7 @@ __all__ = ["homes"]
 def test_exports_of_a_failed_attempt_and_of_the_next_verify_together(
     homes: dict[str, Home], tmp_path: Path
 ) -> None:
-    first = opened(homes["alice"], deadline=5)
+    first = opened(homes["alice"], deadline=15)
     with serve(homes["alice"]) as node:
         with beside(homes, node.address, "bob") as begun:
             assert begun["bob"].ends(code=1)["error"]["code"] == "aggregation-broken"

@@ -15,7 +15,7 @@ from exchange.store.aggregations import Aggregations
 from exchange.v1 import exchange_pb2 as pb
 from exchange.v1.frame_pb2 import Contribution, Frame, Head
 from exchange.v1.secagg_masking_pb2 import Masking
-from tests.e2e.nodes import cosight, entries
+from tests.e2e.nodes import cosight, entries, until
 from tests.hostile.conftest import House
 from tests.hostile.peer import ENDED, TIMEOUT_S, Caller, refused
 
@@ -165,7 +165,7 @@ async def test_a_flood_of_waiting_calls(house: House) -> None:
             for _ in range(16)
         ]
         ended = [asyncio.ensure_future(call.code()) for call in waiting]
-        await asyncio.wait(ended, timeout=3)
+        await asyncio.to_thread(until, lambda: sum(one.done() for one in ended) >= 8)
         told = [await call.details() for call, one in zip(waiting, ended, strict=True) if one.done()]
         assert told == ["busy"] * 8, "the others wait"
         listed = await stream(honest, "Convened", pb.ConvenedRequest())

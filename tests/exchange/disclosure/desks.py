@@ -126,6 +126,8 @@ class Books(LedgerStore):
     told: list[tuple[str, dict[str, Any]]]
     failing: bool
     gate: threading.Event | None
+    waiting: threading.Event
+    """Set as soon as something that is to be written waits for the gate."""
 
     @classmethod
     def begin(cls, member: str, events: list[Any]) -> "Books":
@@ -134,13 +136,15 @@ class Books(LedgerStore):
         books = cls.open(folder / "ledger.db", signer=KEYS[member].log, origin=named)
         assert isinstance(books, cls)
         books.events, books.told, books.failing, books.gate = events, [], False, None
+        books.waiting = threading.Event()
         books.append("roster", now=NOON, alliance=ALLIANCE, epoch=1, roster="00" * 32)
         weakref.finalize(books, shutil.rmtree, folder)
         return books
 
     def append(self, kind: Any, *, now: datetime, documents: Any = (), **fields: Any) -> int:
         if self.gate is not None:
-            assert self.gate.wait(10)
+            self.waiting.set()
+            assert self.gate.wait(60)
         if self.failing:
             raise LedgerError("the disk is full")
         number = super().append(kind, now=now, documents=documents, **fields)

@@ -152,7 +152,7 @@ async def test_what_is_being_written_is_written_though_we_are_cancelled():
         await asyncio.sleep(0)
         if "intent" in alice.events and alice.books.gate is None:
             alice.books.gate = threading.Event()
-    await asyncio.sleep(0.05)  # it waits for the ledger now
+    assert await asyncio.to_thread(alice.books.waiting.wait, 60)
     running.cancel()
     await asyncio.sleep(0.05)
     assert alice.books.gate is not None
@@ -262,7 +262,7 @@ async def test_a_proposal_that_is_given_up_leaves_an_offer_that_expires():
     _, bob, wire = pair()
     bob.books.gate = threading.Event()
     asking = asyncio.create_task(ask(wire, "alice", proposal()))
-    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(bob.books.waiting.wait, 60)
     asking.cancel()
     bob.books.gate.set()
     with pytest.raises(asyncio.CancelledError):
