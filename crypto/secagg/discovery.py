@@ -72,9 +72,10 @@ LEAKS = MappingProxyType(
         " below the threshold; of a report that the member knows, which of them hold the item as its copy.",
         "members together": "Members that are one fewer than the threshold says, and put in their guesses,"
         " learn which of these somebody else holds.",
-        "members and relay": "Together with the relay, which can leave batches out, they learn it of as few"
-        " others as may be counted with them, and by leaving out others another time, of fewer. A key helper"
-        " or a counter that announces other keys to some can part members from the rest in the same way.",
+        "members and relay": "Together with the relay, which can leave batches out, they learn it of a group"
+        " of others that they choose, of as many as the minimum says less themselves, and not of whom in it."
+        " Two groups that differ by one, in two discoveries, tell of that one. A key helper or a counter that"
+        " announces other keys to some members keeps these out as well.",
         "helpers and counter": "All key helpers and the counter together learn which anonymous batches hold"
         " any item that they can guess, until the helpers delete their keys.",
     }

@@ -36,6 +36,10 @@ FIRST_DAY = date(1970, 1, 1)
 """Days and epochs are counted from here."""
 
 
+BY_TAGS, STRICT = "atr-1", "atr-1s"
+"""How a discovery is counted, as ledgers say it."""
+
+
 class Learns(StrEnum):
     """Who learns the outcome."""
 
@@ -167,7 +171,7 @@ class Round:
             "threshold": self.threshold,
             "plan": self.plan.hex(),
             "visibility": str(self.learns),
-            "protocol": "atr-1s" if self.largest else "atr-1",
+            "protocol": STRICT if self.largest else BY_TAGS,
             "minimum": self.minimum,
         } | ({"parts": parts} if parts else {})
 

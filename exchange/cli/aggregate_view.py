@@ -104,14 +104,13 @@ def state(kept: Contribution) -> dict[str, Any]:
     code, culprits = ended
     if not code:
         return {"state": "counted"}
-    blamed = [{"member": who, "reason": code} for who in culprits]
-    return {"state": "broken", "reason": code, "culprits": blamed}
+    return _broken(code, culprits)
 
 
 def as_progress(progress: Progress) -> dict[str, Any]:
     """What the public JSON says of how far an aggregation has come."""
     if progress.broken:
-        return {"state": "broken", "reason": progress.broken, "culprits": list(progress.culprits)}
+        return _broken(progress.broken, progress.culprits)
     if progress.step is Step.DONE:
         return {"state": "counted"}
     return {
@@ -120,6 +119,11 @@ def as_progress(progress: Progress) -> dict[str, Any]:
         "awaited": list(progress.awaited),
         "left_s": round(progress.left_s),
     }
+
+
+def _broken(code: str, culprits: Sequence[str]) -> dict[str, Any]:
+    blamed = [{"member": who, "reason": code} for who in culprits]
+    return {"state": "broken", "reason": code, "culprits": blamed}
 
 
 def as_asked(asked: Asked) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from exchange.aggregation.leaks import leaks
 from exchange.aggregation.round import Learns
 from exchange.cli.export import reasons
 from exchange.cli.output import say, size, stderr
-from exchange.discovery.leaks import leaks
 from exchange.discovery.search import Found
 from exchange.indicators import Indicator
 from exchange.policy.discovery import PERSONAL_RULE, TYPES_RULE

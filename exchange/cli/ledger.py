@@ -128,7 +128,7 @@ def _with(leaf: Leaf) -> str:
 
 _LONG = {
     "policy", "peer_signature", "signature", "transcript", "log_root", "peer_set", "root", "state", "below",
-    "request", "digest", "dictionary", "purpose", "base", "abandons", "tally",
+    "request", "digest", "dictionary", "purpose", "base", "abandons", "tally", "plan",
 }  # fmt: skip
 """Hashes and signatures: ``--json`` has them."""
 

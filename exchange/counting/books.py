@@ -1,8 +1,8 @@
 """What a run of an aggregation writes into the ledger, each entry once however often a run is begun again."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,12 +14,8 @@ from exchange.aggregation.tally import Tally
 from exchange.counting.taking_part import Input
 from exchange.disclosure.world import Ledger
 from exchange.ledger.draft import Draft
-from exchange.ledger.leaf import Kind
-from exchange.ledger.runs import CUT_OFF, DISCOVER, Run
+from exchange.ledger.runs import Run
 from exchange.policy import Policy
-
-GRACE = timedelta(minutes=10)
-"""How long after the entry the folder of what is convened may have no name yet: another process is at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +135,6 @@ class CoordinatorsBooks:
             LedgerError: the ledger cannot be written.
         """
         self._end(opening, entries.broken(opening, code, culprits, as_coordinator=True, by="us"))
-
-    def close_lost(self, kept: Collection[bytes]) -> None:
-        """Close what was convened and is not kept: we were killed before its folder had its name.
-
-        Raises:
-            LedgerError: the ledger cannot be read or written.
-        """
-        now = self.clock()
-        for run in self.ledger.runs().convening():
-            lost = run.key.measure != DISCOVER and bytes.fromhex(run.session) not in kept
-            if lost and now - datetime.fromisoformat(run.time) > GRACE:
-                fields = {"session": run.session, "what": {"reason": CUT_OFF, "by": "us"}}
-                self.ledger.append_all([Draft(Kind.BROKEN, fields)], now=now)
 
     def _end(self, opening: Opening, draft: Draft) -> None:
         if not self.ledger.runs().over(opening.name):

@@ -49,13 +49,12 @@ from exchange.discovery.world import (
     State,
     pieces,
 )
-from exchange.errors import ConfigError, CosightError, PeerMisbehaved, PeerRefused
-from exchange.policy import Policy
+from exchange.errors import ConfigError, CosightError, PeerMisbehaved, PeerRefused, PolicyRefusal
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-MOST_ROSTERS = 3
-"""How often a newer roster is begun with again."""
+MOST_ROSTERS = 5
+"""How often we begin, each time under a newer roster."""
 SEED, TOKEN = "seed", "token"
 """Among what we keep: of a plan what our token is drawn from, and of a session the token."""
 OVER = {"discovery-broken"}
@@ -107,34 +106,37 @@ class _Member:
         await in_thread(self._books.close_cut_off)
         with self._own.taking_part():
             await in_thread(self._own.expire, epoch_of(day_of(self._desk.clock()) - 1))
-            plan, policy = await self._planned()
-            try:
-                return await self._taken_part(plan, policy)
-            except PeerRefused as e:
-                raise explained(e, plan) from e
-
-    async def _planned(self) -> tuple[Round, Policy]:
-        """What is asked of whom, allowed by our policy, under the roster that all who have a part hold."""
-        for _ in range(MOST_ROSTERS):
-            try:
-                plan = await in_thread(plan_of, self._office, self._search)
-            except CosightError as e:
-                if e.code in {"too-few-members", "bad-discovery"} and await catch_up(self._lines):
-                    continue  # there are more members than we knew of
-                raise
-            policy = await in_thread(self._books.allowed, plan)
-            try:
-                await meet(self._lines, plan, self._search.wait_s, self._progress)
-            except PeerRefused as e:
-                raise explained(e, plan) from e
-            if self._office.roster().hash == plan.roster_hash:
-                return plan, policy
+            for _ in range(MOST_ROSTERS):
+                plan = await self._planned()
+                try:
+                    return await self._taken_part(plan)
+                except (PolicyRefusal, PeerRefused, ConfigError) as e:
+                    if e.code == "roster-mismatch":
+                        await catch_up(self._lines)
+                    if self._office.roster().hash == plan.roster_hash:
+                        if isinstance(e, PeerRefused):
+                            raise explained(e, plan) from e
+                        raise
+                self._progress("a newer roster came: beginning again")
         raise ConfigError(
             "a newer roster came whenever we began", code="roster-mismatch", hint="run the same again"
         )
 
-    async def _taken_part(self, plan: Round, policy: Policy) -> Found:
-        """All that comes after our policy allowed it."""
+    async def _planned(self) -> Round:
+        """What is asked of whom; where we know of too few members for that, by a newer roster."""
+        try:
+            return await in_thread(plan_of, self._office, self._search)
+        except CosightError as e:
+            if e.code not in {"too-few-members", "bad-discovery"} or not await catch_up(self._lines):
+                raise
+        return await in_thread(plan_of, self._office, self._search)
+
+    async def _taken_part(self, plan: Round) -> Found:
+        """All that comes after the plan."""
+        policy = await in_thread(self._books.allowed, plan)
+        await meet(self._lines, plan, self._search.wait_s, self._progress)
+        if self._office.roster().hash != plan.roster_hash:
+            raise ConfigError("a newer roster came", code="roster-mismatch")
         self._progress("asking for keys")
         of, self._keys = await announced(self._office, self._lines, self._own, plan)
         ours = await in_thread(ours_of, self._desk, policy, of)
@@ -348,6 +350,7 @@ class _Member:
 
 
 _TOO_FEW_HINT = (
-    "run the same again, all at one time or with a longer --wait; compare with the others the options and"
-    " this session, {session}: who states another purpose, type or threshold is in another one"
+    "run the same again, all at one time or with a longer --wait, or all with a lower --minimum; compare with"
+    " the others the options and this session, {session}: who states another purpose, type, threshold or"
+    " minimum is in another one"
 )

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from exchange.aggregation.leaks import statements
+from exchange.aggregation.round import STRICT, Learns
 from exchange.ledger.leaf import RUNS, Kind, Leaf
 from exchange.ledger.runs import DISCOVER
 from exchange.report.together_words import words
@@ -103,9 +105,18 @@ def _facts(leaves: Sequence[Leaf], us: str, called: Mapping[str, str]) -> dict[s
         **_ended(attempts[-1], called),
         "as_server": next((_ended(attempt, called) for attempt in served), None),
         "before": [_ended(attempt, called) for attempt in attempts[:-1]],
+        "leaks": _leaks(first) if discovery else {},
         "entry": leaves[0].seq,
         "entries": [leaf.seq for leaf in leaves],
     }
+
+
+def _leaks(first: Leaf) -> dict[str, str]:
+    """What a discovery told whom, as it was counted and told."""
+    visibility = first.what.get("visibility")
+    if visibility not in set(Learns):
+        return {}
+    return statements(Learns(str(visibility)), strict=first.what.get("protocol") == STRICT)
 
 
 def _attempts(leaves: Sequence[Leaf]) -> list[list[Leaf]]:

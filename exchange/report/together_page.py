@@ -12,7 +12,7 @@ _SHORT = 16
 
 def together(content: dict[str, Any]) -> list[Block]:
     """Return the chapter; nothing where there was no run and no helping."""
-    blocks = [*_runs(content), *_liars(content), *_helped(content)]
+    blocks = [*_runs(content), *_leaks(content), *_liars(content), *_helped(content)]
     return [Heading("Counted together with the alliance"), *blocks] if blocks else []
 
 
@@ -53,6 +53,20 @@ def _run(r: dict[str, Any]) -> tuple[str, ...]:
         ", ".join(r["roles"]), r["asked"]["measure"], went, n(r["survivors"]), n(r["released"]),
         r["reason"] or r["outcome"],
     )  # fmt: skip
+
+
+def _leaks(content: dict[str, Any]) -> list[Block]:
+    """What discoveries told whom: once for each way to count and to tell."""
+    told = {(r["asked"]["visibility"], r["asked"]["protocol"]): r["leaks"] for r in content["together"]}
+    return [
+        Table(
+            f"What a discovery told whom ({protocol}, learned: {visibility})",
+            ("who", "learned, or could"),
+            tuple(leaks.items()),
+        )
+        for (visibility, protocol), leaks in told.items()
+        if leaks
+    ]
 
 
 def _liars(content: dict[str, Any]) -> list[Block]:

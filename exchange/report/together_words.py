@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from exchange.aggregation.round import STRICT
 from exchange.ledger.runs import CUT_OFF, DISCOVER
 from exchange.report.words import count, day, listed, moment
 
@@ -50,7 +51,7 @@ def _asked(run: Mapping[str, Any]) -> str:
     asked = run["asked"]
     what = MEASURES.get(asked["measure"], asked["measure"])
     if asked["measure"] == DISCOVER:
-        strict = ", strictly" if asked["protocol"] == "atr-1s" else ""
+        strict = ", strictly" if asked["protocol"] == STRICT else ""
         who = f"the alliance of {count(asked['members'], 'member')} searched"
         what = f"which indicators at least {asked['threshold']} members hold{strict}"
         return f"On {moment(run['began'])} {who}: {what} ({listed(asked['types'])})."

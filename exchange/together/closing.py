@@ -1,13 +1,15 @@
 """Ends for runs that nobody can go on with any more: the ledger says so, and our secrets of them go."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from crypto.secagg.base import Step
 from exchange.aggregation.opening import Opening
 from exchange.counting.books import CoordinatorsBooks, MembersBooks
 from exchange.counting.taking_part import PATIENCE
 from exchange.errors import ConfigError
-from exchange.ledger.runs import CUT_OFF, DISCOVER
+from exchange.ledger.runs import CUT_OFF, DISCOVER, Run
 from exchange.node import Node
 from exchange.store.aggregations import KEPT, Aggregations
 from exchange.store.contributions import Contribution, Contributions
@@ -16,25 +18,46 @@ from exchange.store.contributions import Contribution, Contributions
 def close(node: Node) -> None:
     """Close the runs of our ledger that can have no end any more: when a command begins, and a node.
 
-    Those are the joined ones that are gone from our disk, or long over at their coordinator; and the convened
-    ones whose folder never got its name.
-
     Raises:
-        LedgerError: the ledger cannot be written.
+        LedgerError: the ledger cannot be read or written.
         StoreError, ConfigError: what we keep cannot be read, or not be deleted.
     """
-    now = node.desk.clock()
-    CoordinatorsBooks(node.ledger, node.desk.clock, node.seal).close_lost(Aggregations(node.home).contexts())
+    with node.ledger.turn():  # no other process is between the entry of a run and its folder, or closes it
+        _close_convened(node)
+        _close_joined(node)
+
+
+def _close_convened(node: Node) -> None:
+    """What has no folder, because we were killed before it had its name; and what was withdrawn just then."""
+    store = Aggregations(node.home)
+    books = CoordinatorsBooks(node.ledger, node.desk.clock, node.seal)
+    for run in _going(node.ledger.runs().convening()):
+        folder = store.find(bytes.fromhex(run.session))
+        if folder is None:
+            _cut_off(node, session=run.session)
+        elif (ending := folder.ended()) is not None and ending.code:
+            opening = Opening.decode(folder.opening)
+            names = tuple(opening.members[position] for position in ending.culprits)
+            books.broken(opening, ending.code, names)
+
+
+def _close_joined(node: Node) -> None:
+    """What is gone from our disk, or long over at its coordinator."""
     kept = {one.context.hex(): one for one in Contributions(node.home).all()}
-    for run in node.ledger.runs().going():
-        if run.key.measure == DISCOVER:
-            continue
+    for run in _going(node.ledger.runs().going()):
         ours = kept.get(run.session)
         if ours is None:
-            what = {"reason": CUT_OFF, "by": "us"}
-            node.ledger.append("broken", now=now, session=run.session, peer=run.coordinator, what=what)
-        elif _is_over(ours, datetime.fromisoformat(run.time), now):
+            _cut_off(node, session=run.session, peer=run.coordinator)
+        elif _is_over(ours, datetime.fromisoformat(run.time), node.desk.clock()):
             _end(node, ours)
+
+
+def _going(runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.key.measure != DISCOVER]
+
+
+def _cut_off(node: Node, **named: Any) -> None:
+    node.ledger.append("broken", now=node.desk.clock(), what={"reason": CUT_OFF, "by": "us"}, **named)
 
 
 def _is_over(kept: Contribution, joined: datetime, now: datetime) -> bool:

@@ -69,8 +69,11 @@ def result(node: Node, beginning: str) -> Outcome:
             found[context] = (folder.opening, folder.dictionary().read(), folder.counted(), code)
     for kept in Contributions(node.home).all():
         if kept.context.hex().startswith(beginning):
-            code = "" if kept.ended is None else kept.ended[0]
-            found[kept.context] = (kept.opening, kept.dictionary, kept.counted(), code)
+            counted = kept.counted()
+            *_, as_coordinator, code = found.get(kept.context, (None, ""))
+            if as_coordinator is None or counted is not None:  # ours, with what we put in, before that
+                code = code or ("" if kept.ended is None else kept.ended[0])
+                found[kept.context] = (kept.opening, kept.dictionary, counted, code)
     encoded, dictionary, counted, code = the_one(list(found.values()), beginning)
     if counted is None:
         raise _nothing(code)

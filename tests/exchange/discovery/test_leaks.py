@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from crypto.secagg import discovery, strict
+from exchange.aggregation.leaks import leaks
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns
-from exchange.discovery.leaks import leaks
 from exchange.discovery.preparing import plan_of
 from tests.exchange.discovery.alliance import HELD, SEARCH, Alliance
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from exchange.aggregation import entries
+from exchange.aggregation.leaks import statements
 from exchange.aggregation.opening import Opening
+from exchange.aggregation.round import Learns
 from exchange.aggregation.tally import Tally
 from exchange.aggregation.vector import Filled, fill
 from exchange.ledger.draft import Draft
@@ -202,6 +204,18 @@ def test_what_a_discovery_came_to_is_told_as_it_was(
     assert sentence in words(
         discovery(joined(**what), BROUGHT, ("counted", {"what": DONE | end}), folder=tmp_path)
     )
+
+
+def test_what_each_mode_told_whom_is_in_it_once(tmp_path: Path) -> None:
+    done = ("counted", {"what": DONE})
+    other = {"session": "d1" * 32}
+    again = [(kind, fields | other) for kind, fields in (joined(), BROUGHT, done)]
+    report = discovery(joined(), BROUGHT, done, *again, folder=tmp_path)
+    told = [run["leaks"] for run in report.content["together"]]
+    assert told == [statements(Learns.INDIVIDUAL, strict=False)] * 2
+    page = report.html().decode()
+    assert page.count("What a discovery told whom (atr-1, learned: individual)") == 1
+    assert "also below the threshold" in page
 
 
 def test_who_joined_and_served_is_told_of_one_run_with_all_its_parts(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from exchange.aggregation.tally import Tally
 from exchange.aggregation.vector import Filled
 from exchange.clock import utc_now
 from exchange.config import write_atomic
-from exchange.counting.world import Counted
+from exchange.counting.world import Counted, Ending
 from exchange.local.alliance import found
 from exchange.node import Node
+from exchange.store.aggregations import Aggregations
 from exchange.store.contributions import Contribution, Contributions
 from exchange.together.closing import close
 from tests.exchange.audit.runs_world import MEMBERS, NAME, POLICY, WORDS, _opening
@@ -101,8 +102,19 @@ def test_what_was_convened_and_has_no_folder_is_closed(node: Node, tmp_path: Pat
     opening = _opening(node.home, clock.now, session=b"3" * 32)
     node.ledger.append_all([entries.convened(opening)], now=clock())
     close(node)
-    assert told(node) == [("convened", None)], "another process is about to make it"
-    clock.now += timedelta(hours=1)
-    close(node)
     close(node)
     assert told(node) == [("convened", None), ("broken", "cut-off")]
+
+
+def test_what_was_withdrawn_and_not_written_is_written(node: Node, clock: Clock) -> None:
+    opening, store = _opening(node.home, clock.now, session=b"3" * 32), Aggregations(node.home)
+    node.ledger.append_all([entries.convened(opening)], now=clock())
+    store.convene(opening.context, opening.encoded, b"s" * 64, WORDS.encoded, now=clock())
+    close(node)
+    assert told(node) == [("convened", None)]
+    folder = store.find(opening.context)
+    assert folder is not None
+    assert folder.withdraw(Ending("withdrawn", (), clock()))
+    close(node)
+    close(node)
+    assert told(node) == [("convened", None), ("broken", "withdrawn")]

@@ -38,13 +38,18 @@ OF_COLLECTIVE: Mapping[str, str] = MappingProxyType(
 """Where only their number is told."""
 
 
-def leaks(of: Round) -> list[str]:
-    """What everybody who has a part in a discovery learns, and what coalitions could, in sentences.
+def statements(learns: Learns, *, strict: bool) -> dict[str, str]:
+    """What everybody who has a part in a discovery learns, and what coalitions could, by whom.
 
     Args:
-        of: what was agreed on.
+        learns: who learns what is found.
+        strict: whether it is counted by tables.
     """
-    base = tables.LEAKS if of.largest else tags.LEAKS
-    told = {Learns.ALL: OF_ALL, Learns.COLLECTIVE: OF_COLLECTIVE}.get(of.learns, {})
+    told = {Learns.ALL: OF_ALL, Learns.COLLECTIVE: OF_COLLECTIVE}.get(learns, {})
+    return {**(tables.LEAKS if strict else tags.LEAKS), **told}
+
+
+def leaks(of: Round) -> list[str]:
+    """The statements on one discovery, in sentences, and what it costs that one member has two parts."""
     overlap = of.parts.overlap
-    return [*({**base, **told}).values(), *([overlap] if overlap else [])]
+    return [*statements(of.learns, strict=bool(of.largest)).values(), *([overlap] if overlap else [])]
