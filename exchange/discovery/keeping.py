@@ -73,6 +73,8 @@ class Keeping:
             _check(deposit, size, came.digest())
         except OSError as e:
             await asyncio.to_thread(path.unlink, missing_ok=True)
+            if isinstance(e, TimeoutError):  # whoever brings it fell silent
+                raise
             raise StoreError(f"cannot write {path}: {e.strerror}") from e
         except BaseException:
             await in_thread(path.unlink, missing_ok=True)

@@ -43,7 +43,7 @@ PUT_IN = PutIn(
 NOTHING = Shared([], np.array([], np.int64))
 FOUND = Found(
     round=ROUND, counted=5, count=7, items=Shared(HELD, np.array([3, 4, 4])), put_in=PUT_IN, resumed=False,
-    asked=32, culprits=(), sent=1, received=1, crypto_s=0.1, total_s=0.2,
+    asked=32, culprits=(), accused=(("dave", "bad-token"),), sent=1, received=1, crypto_s=0.1, total_s=0.2,
 )  # fmt: skip
 
 
