@@ -133,5 +133,5 @@ def _without(of: Round, away: Collection[str], us: str) -> str:
         anew = FIRST_DAY + timedelta(days=(of.epoch + 1) * EPOCH_DAYS)
         drawn = f"other helpers are drawn on {date.isoformat(anew)}"
     else:
-        drawn = "others are drawn tomorrow, or for another --purpose"
+        drawn = "others are drawn tomorrow (UTC)"
     return f"run the same again when they are back, or with a longer --wait; {drawn}; or {OTHERS}"

@@ -38,8 +38,8 @@ async def test_who_is_away_is_waited_for_by_name(alliance):
 @pytest.mark.parametrize(
     ("asker", "away", "named", "remedy"),
     [
-        ("erin", {"alice"}, "relay alice cannot", "for another --purpose"),
-        ("erin", {"bob", "alice"}, "relay alice and counter bob cannot", "for another --purpose"),
+        ("erin", {"alice"}, "relay alice cannot", "others are drawn tomorrow"),
+        ("erin", {"bob", "alice"}, "relay alice and counter bob cannot", "others are drawn tomorrow"),
         ("erin", {"dave"}, "helper dave cannot", "other helpers are drawn on 20"),
         ("dave", {"dave"}, "helper dave cannot", "start `cosight serve`"),
     ],
