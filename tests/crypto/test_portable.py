@@ -69,6 +69,7 @@ def test_without_the_variable_the_kernel_takes_what_the_processor_has(flag: str,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("suites", "least"), [(PSI, 500), (LIES, 500), (PARTS, 300)], ids=["psi", "lies", "parts"]
 )

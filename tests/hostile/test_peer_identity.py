@@ -102,7 +102,7 @@ async def test_no_certificate_at_all(house: House):
     name = ("grpc.ssl_target_name_override", house.hostile.alliance.target(house.home.member))
     async with grpc.aio.secure_channel(house.node.address, credentials, [name]) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as error:
-            await channel.unary_unary("/exchange.v1.Exchange/Hello")(b"", timeout=5)
+            await channel.unary_unary("/exchange.v1.Exchange/Hello")(b"", timeout=60)
     assert error.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
