@@ -101,6 +101,7 @@ class _Member:
         self._culprits: set[tuple[str, str]] = set()
         self._accused: set[tuple[str, str]] = set()
         self._told_all = 0
+        self._apart = False
 
     async def run(self) -> Found:
         await in_thread(self._books.close_cut_off)
@@ -195,7 +196,7 @@ class _Member:
         try:
             said = await self._collected(of, stage, what)
         except PeerRefused as e:
-            if e.code in OVER:
+            if e.code in OVER and not self._apart:
                 await in_thread(served, self._own, of, stage, what.digest)
             raise
         await in_thread(served, self._own, of, stage, what.digest)
@@ -304,7 +305,8 @@ class _Member:
             except PeerRefused as e:
                 if e.code in NEVER:
                     await in_thread(self._own.drop_batch, of.context, stage)
-                if e.code != Split.CODE:  # of that the relay has more to say
+                self._apart = e.code == Split.CODE  # ours may be the one that stands, later
+                if not self._apart:  # of that the relay has more to say
                     raise
 
         return await bring(

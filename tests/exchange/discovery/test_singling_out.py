@@ -291,14 +291,17 @@ async def test_a_helper_that_lost_its_secret_begins_anew(alliance):
         side.policy_text = with_quota(side.policy_text)
     search = replace(SEARCH, wait_s=1)
     async with alliance.serving():
-        early = asyncio.create_task(alliance.ask_all(search, names=NAMES[:3]))
-        await gone_by(alliance, early)
-        assert {result.code for result in (await early).values()} == {"too-few-batches"}
+        early = await asked_first(alliance, NAMES[:3], wait_s=1)
         (key,) = (alliance.members["carol"].home.path / "keys").glob("discovery-*.key")
         key.unlink()
+        with pytest.raises(PeerRefused, match="split-keys"):
+            await alliance.ask(TARGET, search)  # the first session still stands
+        await gone_by(alliance, early)
+        assert {result.code for result in (await early).values()} == {"too-few-batches"}
         found = await alliance.ask_all(search)
     assert {(result.counted, result.culprits, result.accused) for result in found.values()} == {(5, (), ())}
-    assert not [entry for name in NAMES for entry in refused(alliance, name)]
+    told = [entry for name in NAMES for entry in refused(alliance, name)]
+    assert told == [("carol", "keys-changed")], "what the relay saw, and it names no lie"
 
 
 def with_quota(policy):
