@@ -25,14 +25,14 @@ from benchmarks.results import RESULTS, ROOT
 COMMITTED = RESULTS / "instructions.json"
 TOLERANCE = 0.02
 """Of a count: what hash maps and threads that wait may change."""
-SIZES = (1 << 12, 1 << 13)
-SMALL = {
+SIZES = (1 << 15, 1 << 16)
+"""So many that a thread that waits, for a while that no two runs share, does not show."""
+OTHERS = dict.fromkeys(("oprf blind", "oprf evaluate", "curve25519 multiply"), (512, 1024)) | {
     "shamir split": (8, 16),
-    "oprf blind": (512, 1024),
-    "oprf evaluate": (512, 1024),
-    "curve25519 multiply": (512, 1024),
+    "ring add masks": (1 << 20, 1 << 21),
+    "field scale": (1 << 20, 1 << 21),
 }
-"""Where an item takes so long that fewer are enough."""
+"""Where an item takes long enough for fewer, or so little that it takes more."""
 NATIVE = ROOT / "crypto" / "native"
 
 
@@ -70,7 +70,7 @@ def measure(program: Path) -> dict[str, Any]:
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     counts = {}
     for name in said[1:]:
-        few, many = SMALL.get(name, SIZES)
+        few, many = OTHERS.get(name, SIZES)
         more = counted(program, name, str(many)) - counted(program, name, str(few))
         counts[name] = round(more / (many - few), 1)
         print(f"{name:24}{counts[name]:>14,.1f}", file=sys.stderr, flush=True)
