@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,35 +18,23 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.bench import machine
+from exchange.bench.ledgers import NOW, intent
 from exchange.store.ledger import Draft, LedgerReader, LedgerStore
 
 _KEY = Ed25519PrivateKey.generate()
-_NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-_WHAT = {
-    "rung": "overlap", "output": "receiver", "types": ["domain", "ipv4"], "protocol": "voprf",
-    "profile": "cti-c14n/1", "policy": "b0" * 32, "ours_padded": 1024, "at_stake": 900,
-    "entered": {"domain": 600, "ipv4": 300}, "log_size": 70, "log_root": "10" * 32,
-}  # fmt: skip
 _END = {
     "learned_by_us": "size", "learned_by_peer": "overlap", "matched": 7, "at_stake": 900, "ours_padded": 1024,
     "peer_padded": 2048, "transcript": "7a" * 32, "peer_signature": "5e" * 64, "bytes_sent": 32768,
     "bytes_received": 81920, "messages_sent": 1,
 }  # fmt: skip
-_PEERS = 50
 _APPENDS = 2000
 _BATCH = 50
 
 
-def _draft(n: int) -> Draft:
-    peer = f"member-{n % _PEERS}"
-    fields = {"session": f"{n:064x}", "peer": peer, "direction": "responder", "what": _WHAT}
-    return Draft("intent", fields)
-
-
 def _session(n: int) -> list[Draft]:
-    intent = _draft(n)
-    fields = {**intent.fields, "agreement": "a9" * 32, "what": _END}
-    return [intent, Draft("disclosed", fields)]
+    begun = intent(n)
+    fields = {**begun.fields, "agreement": "a9" * 32, "what": _END}
+    return [begun, Draft("disclosed", fields)]
 
 
 def _rate(store: LedgerStore, first: int, threads: int) -> float:
@@ -55,7 +42,7 @@ def _rate(store: LedgerStore, first: int, threads: int) -> float:
 
     def work(part: int) -> None:
         for n in range(first + part, first + _APPENDS, threads):
-            store.append_all([_draft(n)], now=_NOW)
+            store.append_all([intent(n)], now=NOW)
 
     start = perf_counter()
     with ThreadPoolExecutor(threads) as pool:
@@ -67,7 +54,7 @@ def _fill(store: LedgerStore, first: int, count: int, batch: int) -> float:
     """Entries a second, so many in a transaction: sessions with their results."""
     start = perf_counter()
     for n in range(first, first + count, batch):
-        store.append_all([draft for k in range(n, n + batch, 2) for draft in _session(k)], now=_NOW)
+        store.append_all([draft for k in range(n, n + batch, 2) for draft in _session(k)], now=NOW)
     return count / (perf_counter() - start)
 
 
@@ -87,7 +74,7 @@ def measure(folder: Path, leaves: int) -> dict[str, Any]:
     """Everything, in a folder of its own."""
     path = folder / "ledger.db"
     with LedgerStore.open(path, signer=_KEY, origin="cosight/acme") as store:
-        store.append_all([_draft(0)], now=_NOW)
+        store.append_all([intent(0)], now=NOW)
         appends = {
             f"threads_{threads}": _rate(store, 10_000 * turn, threads)
             for turn, threads in enumerate((1, 2, 8, 16), start=1)
@@ -99,9 +86,9 @@ def measure(folder: Path, leaves: int) -> dict[str, Any]:
         before = _cpu_s()
         verify_s = _seconds(reader.verify)
         verify_cpu_s = _cpu_s() - before
-        cold_s = _seconds(lambda: reader.history("member-1", _NOW))
-        warm_s = _seconds(lambda: reader.history("member-1", _NOW))
-        sessions = len(reader.history("member-1", _NOW).past)
+        cold_s = _seconds(lambda: reader.history("member-1", NOW))
+        warm_s = _seconds(lambda: reader.history("member-1", NOW))
+        sessions = len(reader.history("member-1", NOW).past)
         count = reader.verify().leaves if leaves <= held else leaves
     return {
         "appends_per_second": {name: round(rate) for name, rate in appends.items()},

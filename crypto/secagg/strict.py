@@ -40,7 +40,7 @@ from crypto import hashing, labels, rows
 from crypto.errors import ParameterError, VerificationError
 from crypto.group import Rng
 from crypto.rows import Rows
-from crypto.secagg import batches, threshold
+from crypto.secagg import batches, discovery, threshold
 from crypto.secagg.batches import BadBatch, Envelope
 from crypto.secagg.discovery import Setup
 from crypto.secagg.threshold import CELL_BYTES, FILLER, PRIME, TABLES, Tables
@@ -56,9 +56,8 @@ _PART = 1 << 16
 _Indices = NDArray[np.int64]
 
 LEAKS = MappingProxyType(
-    {
-        "helpers": "Each key helper learns how many new items a member asks about, padded to a size class,"
-        " and no item. All helpers together can guess items.",
+    {who: what for who, what in discovery.LEAKS.items() if who != "counter and a helper"}
+    | {
         "relay": "The relay learns who takes part, and when, and how many places of the tables show an item."
         " All send the same number of bytes.",
         "counter": "The counter learns of how many items at least as many members as the threshold says are"
@@ -66,22 +65,12 @@ LEAKS = MappingProxyType(
         "members": "A member learns which of its own items at least as many members hold as the threshold"
         " says, and how many do; and how many places of the tables show an item, which is a bound of how many"
         " items that is true of in all.",
-        "counter and relay": "Counter and relay together learn which member sent which batch. They can read"
-        " every copy of a sealed batch until the counter deletes its key, when the epoch ends.",
         "counter and a member": "The counter and a member together learn how many members hold each item"
         " that the member holds, or guesses within its quota, and in which anonymous batches it is, also"
         " below the threshold.",
-        "members together": "Members that are one fewer than the threshold says, and put in their guesses,"
-        " learn which of these somebody else holds.",
-        "members and relay": "Together with the relay, which can leave batches out, they learn it of a group"
-        " of others that they choose, of as many as the minimum says less themselves, and not of whom in it."
-        " Two groups that differ by one, in two discoveries, tell of that one. A key helper or a counter that"
-        " announces other keys to some members keeps these out as well.",
-        "helpers and counter": "All key helpers and the counter together learn which anonymous batches hold"
-        " any item that they can guess, until the helpers delete their keys.",
     }
 )
-"""Who learns what, for people; shown wherever a result is."""
+"""Who learns what, for people; shown wherever a result is. The rest is as in the other mode."""
 
 
 class TooCostly(ParameterError):

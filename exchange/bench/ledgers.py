@@ -12,7 +12,7 @@ from exchange.bench.measuring import measured
 from exchange.bench.record import Gap, Once, Run
 from exchange.store.ledger import Draft, LedgerReader, LedgerStore
 
-_NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _WHAT = {
     "rung": "overlap", "output": "receiver", "types": ["domain", "ipv4"], "protocol": "voprf",
     "profile": "cti-c14n/1", "policy": "b0" * 32, "ours_padded": 1024, "at_stake": 900,
@@ -23,7 +23,8 @@ APPENDS = 500
 BATCH = 50
 
 
-def _draft(n: int) -> Draft:
+def intent(n: int) -> Draft:
+    """An entry as they are before a session; of one of fifty peers."""
     return Draft(
         "intent",
         {"session": f"{n:064x}", "peer": f"member-{n % _PEERS}", "direction": "responder", "what": _WHAT},
@@ -41,13 +42,13 @@ def subjects(n: int, _seed: int) -> Iterator[dict[str, Once]]:
         path = Path(name) / "ledger.db"
         with LedgerStore.open(path, signer=Ed25519PrivateKey.generate(), origin="cosight/bench") as store:
             for first in range(0, n, 1000):
-                store.append_all([_draft(k) for k in range(first, min(n, first + 1000))], now=_NOW)
+                store.append_all([intent(k) for k in range(first, min(n, first + 1000))], now=NOW)
             numbers = iter(range(n, 1 << 62))
 
             def append(batch: int) -> Run:
                 def work() -> None:
                     for _ in range(0, APPENDS, batch):
-                        store.append_all([_draft(next(numbers)) for _ in range(batch)], now=_NOW)
+                        store.append_all([intent(next(numbers)) for _ in range(batch)], now=NOW)
 
                 return measured(work)
 

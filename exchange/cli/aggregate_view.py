@@ -167,6 +167,10 @@ def show_joined(opening: Opening, until: datetime) -> None:
     say(("  cosight aggregate run", "bold"))
 
 
+def _state(told: dict[str, Any]) -> str:
+    return f"{told['state']}: {told['reason']}" if told["state"] == "broken" else str(told["state"])
+
+
 def show_list(told: Sequence[dict[str, Any]]) -> None:
     """Show for people which aggregations there are."""
     if not told:
@@ -174,12 +178,15 @@ def show_list(told: Sequence[dict[str, Any]]) -> None:
         return
     listed = table("", "aggregation", "measure", "days", "state", "waits for")
     for one in told:
-        state = f"{one['state']}: {one['reason']}" if one["state"] == "broken" else one["state"]
         joined = "; we have joined" if one.get("joined") and one["state"] == "joining" else ""
         awaited = one.get("awaited")
         waits = f"{_few(awaited)}, for {one['left_s']} s" if awaited else ""
         listed.add_row(
-            one["session"][:BEGINNING], one["measure"], "..".join(one["window"]), f"{state}{joined}", waits
+            one["session"][:BEGINNING],
+            one["measure"],
+            "..".join(one["window"]),
+            f"{_state(one)}{joined}",
+            waits,
         )
     stdout.print(listed)
 
@@ -238,8 +245,11 @@ def show_all(told: Sequence[dict[str, Any]]) -> None:
         return
     listed = table("", "aggregation", "coordinator", "measure", "days", "state")
     for one in told:
-        state = f"{one['state']}: {one['reason']}" if one["state"] == "broken" else one["state"]
         listed.add_row(
-            one["session"][:BEGINNING], one["coordinator"], one["measure"], "..".join(one["window"]), state
+            one["session"][:BEGINNING],
+            one["coordinator"],
+            one["measure"],
+            "..".join(one["window"]),
+            _state(one),
         )
     stdout.print(listed)

@@ -5,11 +5,10 @@ until its session is long over, because another one would need another token.
 """
 
 import fcntl
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +21,7 @@ from exchange.config import Home, sync_directory
 from exchange.discovery.tagging import KNOWN_BYTES
 from exchange.errors import StoreError
 from exchange.store.guard import secret
+from exchange.store.lock import locked
 from exchange.store.sealed import read_sealed, write_sealed
 
 KEY, OWN = "discoveries", "own"
@@ -132,7 +132,7 @@ class Asked:
         """While a process of this home takes part in a discovery.
 
         Raises:
-            StoreError: the lock cannot be made.
+            StoreError, ConfigError: the lock cannot be made.
         """
         with self._lock(fcntl.LOCK_SH):
             yield
@@ -142,28 +142,13 @@ class Asked:
         """Say whether none does; none begins to meanwhile.
 
         Raises:
-            StoreError: the lock cannot be made.
+            StoreError, ConfigError: the lock cannot be made.
         """
-        with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as locked:
-            yield locked
+        with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
+            yield held
 
-    @contextmanager
-    def _lock(self, how: int) -> Iterator[bool]:
-        """Hold a lock that ends with the process, however it does; False where others hold it."""
-        path = self._folder("taking-part") / "lock"
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as e:
-            raise StoreError(f"cannot open {path}: {e.strerror}") from e
-        try:
-            try:
-                fcntl.flock(descriptor, how)
-                locked = True
-            except BlockingIOError:
-                locked = False
-            yield locked
-        finally:
-            os.close(descriptor)
+    def _lock(self, how: int) -> AbstractContextManager[bool]:
+        return locked(self._folder("taking-part") / "lock", how)
 
     def expire(self, before: int) -> None:
         """Delete what was asked in epochs before this one, and what is left of sessions that are long over.
