@@ -2,15 +2,16 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.bench.measuring import measured
 from exchange.bench.record import Gap, Once, Run
-from exchange.store.ledger import Draft, LedgerReader, LedgerStore
+from exchange.store.ledger import Draft, LedgerStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _WHAT = {
@@ -36,30 +37,35 @@ def subjects(n: int, _seed: int) -> Iterator[dict[str, Once]]:
     """Subjects behind ``n`` entries.
 
     ``append`` and ``append in batches`` are of ``APPENDS`` entries, on the disk when they return; ``verify``
-    is of all.
+    is of a log of ``n``.
     """
-    with tempfile.TemporaryDirectory(prefix="cosight-bench-") as name:
-        path = Path(name) / "ledger.db"
-        with LedgerStore.open(path, signer=Ed25519PrivateKey.generate(), origin="cosight/bench") as store:
-            for first in range(0, n, 1000):
-                store.append_all([intent(k) for k in range(first, min(n, first + 1000))], now=NOW)
-            numbers = iter(range(n, 1 << 62))
+    with tempfile.TemporaryDirectory(prefix="cosight-bench-") as folder, ExitStack() as stack:
+        grows, stays = (stack.enter_context(_log(Path(folder) / f"{name}.db", n)) for name in ("a", "b"))
+        numbers = count(n)
 
-            def append(batch: int) -> Run:
-                def work() -> None:
-                    for _ in range(0, APPENDS, batch):
-                        store.append_all([intent(next(numbers)) for _ in range(batch)], now=NOW)
+        def append(batch: int) -> Run:
+            def work() -> None:
+                for _ in range(0, APPENDS, batch):
+                    grows.append_all([intent(next(numbers)) for _ in range(batch)], now=NOW)
 
-                return measured(work)
+            return measured(work, APPENDS)
 
-            def verify() -> Run | Gap:
-                with LedgerReader.open_read_only(path) as reader:
-                    found: list[int] = []
-                    run = measured(lambda: found.append(reader.verify().leaves))
-                return run if found[0] >= n else Gap(f"wrong: {found[0]} entries instead of {n}")
+        def verify() -> Run | Gap:
+            found: list[int] = []
+            run = measured(lambda: found.append(stays.verify().leaves))
+            return run if found == [n + 1] else Gap(f"wrong: {found} entries, not {n} and that it began")
 
-            yield {
-                f"append {APPENDS}": lambda: append(1),
-                f"append {APPENDS} in batches of {BATCH}": lambda: append(BATCH),
-                "verify": verify,
-            }
+        yield {
+            f"append {APPENDS}": lambda: append(1),
+            f"append {APPENDS} in batches of {BATCH}": lambda: append(BATCH),
+            "verify": verify,
+        }
+
+
+@contextmanager
+def _log(path: Path, n: int) -> Iterator[LedgerStore]:
+    """A ledger with ``n`` entries."""
+    with LedgerStore.open(path, signer=Ed25519PrivateKey.generate(), origin="cosight/bench") as store:
+        for first in range(0, n, 1000):
+            store.append_all([intent(k) for k in range(first, min(n, first + 1000))], now=NOW)
+        yield store

@@ -23,13 +23,15 @@ def peak_mib() -> float:
     return int(re.findall(r"^VmHWM:\s+(\d+) kB$", _STATUS.read_text(), re.MULTILINE)[0]) / 1024
 
 
-def measured(work: Callable[[], object]) -> Run:
-    """One run of some work: wall, processor, peak."""
+def measured(work: Callable[[], object], items: int | None = None) -> Run:
+    """One run of some work, on so many items: wall, processor, peak."""
     forget_peak()
     start, cpu = perf_counter(), process_time()
     work()
     total, cpu_s = perf_counter() - start, process_time() - cpu
-    return Run(seconds={"total": total}, cpu_s={"process": cpu_s}, peak_mib={"process": peak_mib()})
+    return Run(
+        seconds={"total": total}, cpu_s={"process": cpu_s}, peak_mib={"process": peak_mib()}, items=items
+    )
 
 
 class Clock:

@@ -17,6 +17,7 @@ class Run:
         cpu_s: of the processor, by party.
         peak_mib: the most memory that each held meanwhile.
         rounds: how often the run waits for the network, there and back; None where it is not known.
+        items: of how many its seconds are, where that is not the size that was asked for.
         exact: whether the result was compared with the true one. A wrong one is a gap.
     """
 
@@ -26,6 +27,7 @@ class Run:
     cpu_s: Mapping[str, float] = field(default_factory=dict)
     peak_mib: Mapping[str, float] = field(default_factory=dict)
     rounds: float | None = None
+    items: int | None = None
     exact: bool = True
 
 

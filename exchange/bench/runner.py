@@ -90,6 +90,7 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
         row["cold"] = 0 in seconds
         row["seconds"] = spread(list(seconds.values()))
         row["bytes"] = good[-1]["bytes"] or good[-1]["line"]
+        row["items"] = good[-1]["items"] or n
         row["peak_mib"] = {
             party: max(run["peak_mib"][party] for run in good) for party in good[-1]["peak_mib"]
         }

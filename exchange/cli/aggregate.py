@@ -81,7 +81,11 @@ def open_(
     ] = "",
     minimum: Annotated[
         int | None,
-        typer.Option(min=MEMBERS[0], max=MEMBERS[1], help="Least members whose sum is opened. Default: 2/3."),
+        typer.Option(
+            min=MEMBERS[0],
+            max=MEMBERS[1],
+            help="Least members whose sum is opened. Default: two thirds and one.",
+        ),
     ] = None,
     reporters: Annotated[
         int, typer.Option(min=2, max=MEMBERS[1], help="Least reporters behind a number that is released.")
@@ -135,6 +139,7 @@ def open_(
             often = f"is released more often than not if {least} members saw it"
             rarely = f"; there are {n}: mostly nothing will be released" if least > n else f", of {n}"
             say(("look", "yellow"), f"  with this noise, an entry {often}{rarely}", on=stderr)
+        say("this node has to answer meanwhile: cosight serve")
         say("members join it with:")
         say((f"  cosight aggregate join {opening.coordinator} {opening.name[:BEGINNING]}", "bold"))
 
@@ -291,7 +296,7 @@ def _dictionary(path: Path) -> Dictionary:
 
     dictionary = Dictionary.of(values())
     for reason, count in refused.items():
-        say((f"{count:,} values are left out: {reason}", "dim"), on=stderr)
+        say((f"left out: {count:,} of the file, {reason}", "dim"), on=stderr)
     return dictionary
 
 

@@ -213,6 +213,8 @@ def show_outcome(outcome: Outcome) -> None:
         (f"{opening.measure} of {len(tally.survivors)} members", "bold"),
         f", signed by {len(tally.signatures)}; nobody learned whose number is whose",
     )
+    if not opening.epsilon_milli and (everyone := sum(row.reporters == len(tally.survivors) for row in rows)):
+        say(f"of {everyone:,} it is known: all {len(tally.survivors)} members saw them")
     if out := [member for member in opening.members if member not in outcome.survivors]:
         say(f"not in it, because they dropped out or did not join: {', '.join(out)}")
     numbers = ("number", "reporters", "own")

@@ -220,8 +220,8 @@ def _show(result: dict[str, Any]) -> None:
         if "measured" in link:
             took, carried = 1e3 * link["measured"]["round_trip_s"], link["measured"]["bits_per_s"] / 1e6
             say(f"{link['name']}: {took:.2f} ms round trip, {carried:,.0f} Mbit/s measured", style="dim")
-    rows = table("", "", "n", "seconds", "spread", "us/n", "bytes/n", "peak MiB", "x",
-                 numbers=("n", "seconds", "spread", "us/n", "bytes/n", "peak MiB", "x"))  # fmt: skip
+    rows = table("", "", "n", "seconds", "spread", "us/item", "bytes/n", "peak MiB", "x",
+                 numbers=("n", "seconds", "spread", "us/item", "bytes/n", "peak MiB", "x"))  # fmt: skip
     shown = ""
     for row in result["summary"]:
         if row["link"] not in {shown, LOOPBACK}:
@@ -231,18 +231,20 @@ def _show(result: dict[str, Any]) -> None:
             rows.add_row(row["subject"], f"{row['n']:,}", "gap", row["gap"])
             continue
         seconds, n, sent = row["seconds"], row["n"], sum(row["bytes"].values())
+        ratio = row.get("ratio") if result["kind"] == "psi" else None
         rows.add_row(
             row["subject"],
             f"{n:,}",
             f"{seconds['median']:.4g}",
             f"{seconds['min']:.3g}..{seconds['max']:.3g}",
-            f"{1e6 * seconds['median'] / n:.3g}",
+            f"{1e6 * seconds['median'] / row['items']:.3g}",
             f"{sent / n:,.1f}" if sent else "",
             f"{max(row['peak_mib'].values()):,.0f}",
-            f"{row['ratio']['median']:.2f}" if "ratio" in row else "",
+            f"{ratio['median']:.2f}" if ratio else "",
         )
     stdout.print(rows)
     last = next((run for run in reversed(result["runs"]) if run.get("phases")), None)
-    for party, spent in last["phases"].items() if last else ():
-        told = "  ".join(f"{phase} {seconds:.3f}" for phase, seconds in spent.items())
-        say(f"{party}, last run, seconds: {told}", style="dim")
+    if last is not None:
+        for party, spent in last["phases"].items():
+            told = "  ".join(f"{phase} {seconds:.3f}" for phase, seconds in spent.items())
+            say(f"{last['subject']}, last run, {party}, seconds: {told}", style="dim")

@@ -89,7 +89,7 @@ def _as_line(learned: Learned) -> dict[str, Any]:
 
 def _show_all(found: list[Learned]) -> None:
     if not found:
-        say("no session has told us anything yet")
+        say("no session has told us anything yet; of counting together: cosight aggregate result")
         return
     rows = table("", "session", "time", "with", "began", "level", "result")
     for learned in found:

@@ -28,7 +28,8 @@ class Broken(CosightError):
         elif reason == WITHDRAWN:
             hint = "nothing is left to do; its coordinator may open another one"
         else:
-            hint = "the coordinator can try again without who is to blame: cosight aggregate open"
+            without = " without who is to blame" if culprits else ", when all are there"
+            hint = f"the coordinator can try again{without}: cosight aggregate open"
         super().__init__(f"the aggregation was {ended_as(reason, culprits)}{word}; {left}", hint=hint)
         self.reason = reason
         self.culprits = culprits

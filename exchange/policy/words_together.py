@@ -96,7 +96,7 @@ def _finding(table: Discover) -> Iterator[str]:
         )
     least = table.least or "more than two thirds"
     many = f"nothing is counted before {least} of the members have brought a batch"
-    yield f"{many}, always one more than must hold it"
+    yield f"{many}, one more than must hold it where there are so many"
     if table.relays:
         yield f"{_who(table.relays)} may relay and count"
     if table.learns:

@@ -151,12 +151,16 @@ def _of_run(r: dict[str, Any], content: dict[str, Any]) -> tuple[tuple[str, str]
     liars = sorted({x["member"] for x in content["liars"]})
     end = f" to {moment(r['ended'])}" if r["ended"] else ", no end recorded"
     return (
-        ("Who", f"{us}, as {listed(r['roles'])}, with {r['coordinator']} and others of the alliance"),
+        ("Who", f"{us}, as {listed(r['roles'])}, with {_with(r, us)} of the alliance"),
         ("When", f"{moment(r['began'])}{end}"),
         ("What went in", count(went, "indicator") if r["entered"] is not None else "nothing of ours"),
         ("How it ended", _run_ended(r)),
         ("Who broke rules", listed(liars) if liars else "nobody, as far as we know"),
     )
+
+
+def _with(r: dict[str, Any], us: str) -> str:
+    return "others" if r["coordinator"] == us else f"{r['coordinator']} and others"
 
 
 def _run_ended(r: dict[str, Any]) -> str:
@@ -228,15 +232,20 @@ def _of_many(sessions: Sequence[dict[str, Any]], content: dict[str, Any]) -> tup
     named = sorted({s["policy"]["ours"][:16] for s in sessions if s["policy"]["ours"]})
     when = period(content).lstrip(", ") or "since the ledger began"
     return (
-        ("Who", f"{given['member']} with {listed(peers) if peers else 'nobody'}"),
+        ("Who", f"{given['member']} with {_partners(peers, content)}"),
         ("When", f"{when}; made {moment(given['made_at'])}"),
         ("Sessions", _outcomes([s["outcome"] for s in sessions])),
         *((("Runs", _runs(content)),) if content["together"] else ()),
-        ("What left", f"at most {count(worst, 'indicator')} of ours, each session counted for itself"),
+        ("What left", f"in sessions, at most {count(worst, 'indicator')} of ours, each counted for itself"),
         ("What came", f"{sum(matched):,} shared, in {count(len(matched), 'session')} of which we know it"),
-        ("Allowed by", f"our policies {listed(named)}" if named else "no policy is named in the ledger"),
+        ("Allowed by", f"our policies {listed(named)}" if named else "no session names a policy"),
         ("Decisions", _decided(content["decisions"])),
     )
+
+
+def _partners(peers: Sequence[str], content: dict[str, Any]) -> str:
+    alliance = ["the alliance"] if content["together"] else []
+    return listed([*peers, *alliance]) if peers or alliance else "nobody"
 
 
 def _outcomes(ends: list[str]) -> str:

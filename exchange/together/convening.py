@@ -172,7 +172,8 @@ def _after(node: Node, opening: Opening) -> Opening:
         if ending is None:
             raise InputError(
                 f"aggregation {context.hex()[:16]} over the same window is running",
-                code="aggregation-running", hint="wait for its end",
+                code="aggregation-running",
+                hint="wait for its end, for which cosight serve has to run; or: cosight aggregate withdraw",
             )  # fmt: skip
         if not ending.code:
             raise _counted(context.hex())

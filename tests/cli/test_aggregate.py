@@ -48,7 +48,7 @@ def test_open_says_what_is_asked(homes: tuple[Home, ...], dictionary: Path) -> N
     assert set(done.json) == documented("aggregate open")
     assert (done.code, done.json["entries"], done.json["members"]) == (0, 4, ["alice", "bob", "carol"])
     assert done.json["minimum"] == 3
-    assert done.err == "1 values are left out: not-global\n"
+    assert done.err == "left out: 1 of the file, not-global\n"
     again = opened(homes[0], "--dictionary", dictionary).error
     assert again["code"] == "aggregation-running"
 
@@ -68,7 +68,7 @@ def test_people_are_told_too(homes: tuple[Home, ...], dictionary: Path) -> None:
     assert done.code == 0
     assert "with noise of epsilon 0.5" in done.out
     assert re.search(r"^  cosight aggregate join alice [0-9a-f]{16}$", done.out, re.MULTILINE)
-    assert "1 values are left out: not-global\n" in done.err
+    assert "left out: 1 of the file, not-global\n" in done.err
     assert "if 31 members saw it; there are 3: mostly nothing will be released" in done.err
 
 

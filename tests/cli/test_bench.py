@@ -43,7 +43,7 @@ def test_what_a_person_sees():
     done = cosight("bench", "secagg", "--n", "100,1000", "--members", "3", "--repeat", "1")
     assert done.code == 0
     assert "masking, 3 members" in done.out
-    assert "member, last run, seconds: begin" in done.out
+    assert "masking, 3 members, last run, member, seconds: begin" in done.out
     assert "1,000" in done.out
 
 

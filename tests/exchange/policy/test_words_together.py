@@ -39,7 +39,10 @@ def test_what_may_be_counted() -> None:
 def test_what_may_be_found() -> None:
     assert said(FULL_POLICY, "discover")[:6] == [
         "what at least 4 of at least 5 members hold may be found, 2 times a day at most, for: weekly search",
-        "nothing is counted before 5 of the members have brought a batch, always one more than must hold it",
+        (
+            "nothing is counted before 5 of the members have brought a batch,"
+            " one more than must hold it where there are so many"
+        ),
         "every member may relay and count",
         "what is found is learned: individual",
         "this node may be drawn as counter, helper, relay",
@@ -60,7 +63,7 @@ def test_what_states_nothing_allows_nothing() -> None:
     many = "nothing is counted before more than two thirds of the members have brought a batch"
     assert said(empty, "discover")[:3] == [
         f"nothing may be looked for together, for want of {wants['discover']}, per_day",
-        f"{many}, always one more than must hold it",
+        f"{many}, one more than must hold it where there are so many",
         "this node serves no part of it",
     ]
     assert with_all(Policy()) == doubts(Policy(), NOW) == []
