@@ -25,20 +25,22 @@ def commit(desk: Desk) -> bool:
     """
     now = desk.clock()
     state = desk.items.state(now=now)
-    newest = desk.ledger.commitment()
-    if state is None or (newest is not None and newest.what["state"] == state.hex()):
-        return False
-    rows = desk.items.item_set(desk.items.types(now=now), now=now, admission=EVERYTHING).rows
-    epoch = 1 if newest is None else int(str(newest.what["epoch"])) + 1
-    root = commitment.commit(rows, salt_of(desk.guard_key, epoch))
-    what = {
-        "epoch": epoch,
-        "root": root.hex(),
-        "padded": size_class(len(rows) + CANARIES),
-        "state": state.hex(),
-    }
-    desk.ledger.append("commitment", now=now, what=what)
-    return True
+    while True:
+        newest = desk.ledger.commitment()
+        if state is None or (newest is not None and newest.what["state"] == state.hex()):
+            return False
+        rows = desk.items.item_set(desk.items.types(now=now), now=now, admission=EVERYTHING).rows
+        epoch = 1 if newest is None else int(str(newest.what["epoch"])) + 1
+        what = {
+            "epoch": epoch,
+            "root": commitment.commit(rows, salt_of(desk.guard_key, epoch)).hex(),
+            "padded": size_class(len(rows) + CANARIES),
+            "state": state.hex(),
+        }
+        with desk.ledger.turn():
+            if desk.ledger.commitment() == newest:  # no other process of the home has committed meanwhile
+                desk.ledger.append("commitment", now=now, what=what)
+                return True
 
 
 def salt_of(guard_key: bytes, epoch: int) -> bytes:

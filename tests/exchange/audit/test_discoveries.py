@@ -60,7 +60,7 @@ def world() -> tuple[Files, Ed25519PrivateKey, Round]:
             books.joined(of, put_in(clock.now), node.desk.policy())
             books.brought(of)
             books.brought(of)  # gone on with
-            books.counted(of, SEEN, [])
+            books.counted(of, SEEN, {})
         return exported(homes[0], Path(folder) / "x", clock), node_keys(homes[0]).log, of
 
 
