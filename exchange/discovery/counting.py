@@ -25,7 +25,7 @@ from exchange.discovery.keeping import GIVE_UP, MAX_GOING, TOO_FEW, Keeping
 from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
-from exchange.discovery.proof import Split, WrongShare
+from exchange.discovery.proof import Blame, Split, WrongShare
 from exchange.discovery.sizes import largest_deposit, root_bytes
 from exchange.discovery.tagging import Cache, asked_of
 from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
@@ -85,12 +85,13 @@ class Counting(Keeping):
         there = set((await in_thread(self.shelf.deposits, of.context, stage)).values())
         if there != set(kept.listed):
             if self.desk.clock() > kept.closes + GIVE_UP:
-                await self.give_up(kept, "relay-gone", ((of.parts.relay, "relay-gone"),))
+                await self.give_up(kept, "relay-gone")  # its network may be: nobody lied
             return
         try:
             outcome, proofs = await (self._counted(kept) if stage is Stage.BATCHES else self._heard(kept))
-            if outcome.counted < kept.round.minimum:
-                await self.give_up(kept, TOO_FEW)
+            if outcome.counted < of.minimum:
+                said = (Blame(digest=digest, why=why).encode() for digest, why in outcome.blamed)
+                await self.give_up(kept, TOO_FEW, proofs=(*proofs, *said))
                 return
         except PeerRefused as e:
             await self._put_off(kept, e)

@@ -157,12 +157,32 @@ class Keeping:
         found = proof.decode(stands.proof) if stands is not None and stands.proof else None
         return found if isinstance(found, Split) else None
 
-    async def give_up(self, kept: Kept, code: str, culprits: tuple[tuple[str, str], ...] = ()) -> None:
-        """End a stage that cannot be brought further, in our ledger too."""
-        await in_thread(self.broken, kept.round, code, {who for who, _ in culprits})
-        for who, why in culprits if kept.stage is Stage.WORDS else ():  # what was counted has an end already
-            await in_thread(self.office.refused, who, why, kept.round.session)
-        await in_thread(self.shelf.keep, replace(kept, state=State.BROKEN, code=code, culprits=culprits))
+    async def give_up(
+        self,
+        kept: Kept,
+        code: str,
+        *,
+        culprits: Collection[tuple[str, str]] = (),
+        accused: Collection[tuple[str, str]] = (),
+        proofs: tuple[bytes, ...] = (),
+    ) -> None:
+        """End a stage that cannot be brought further, in our ledger too.
+
+        Args:
+            kept: the stage.
+            code: why.
+            culprits: whom we caught ourselves.
+            accused: whom another says to have broken rules.
+            proofs: what it shows: whoever is proven to is a culprit.
+        """
+        of = kept.round
+        caught = {*culprits, *await in_thread(proof.proven, self.desk.find, of, proofs)}
+        await in_thread(self.broken, of, code, {who for who, _ in caught}, {who for who, _ in accused})
+        for who, why in sorted(caught) if kept.stage is Stage.WORDS else ():  # what was counted has its end
+            await in_thread(self.office.refused, who, why, of.session)
+        named = tuple(sorted(caught | set(accused)))
+        ended = replace(kept, state=State.BROKEN, code=code, culprits=named, proofs=proofs)
+        await in_thread(self.shelf.keep, ended)
         await self.tell()
 
     def convene(self, of: Round) -> None:
@@ -177,9 +197,11 @@ class Keeping:
         """Write down what came of a discovery that we relay or count, before it is kept."""
         self._write_end("counted", of, outcome.entry(of), proof.names(culprits, accused))
 
-    def broken(self, of: Round, code: str, culprits: Collection[str] = ()) -> None:
+    def broken(
+        self, of: Round, code: str, culprits: Collection[str] = (), accused: Collection[str] = ()
+    ) -> None:
         """Write down that one was given up, and why, before that is kept."""
-        self._write_end("broken", of, {"reason": code, "by": "us"}, proof.names(culprits, ()))
+        self._write_end("broken", of, {"reason": code, "by": "us"}, proof.names(culprits, accused))
 
     def close_lost(self) -> None:
         """Give those an end in our ledger of which nothing is kept: we were stopped, and they are over."""

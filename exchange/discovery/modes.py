@@ -62,8 +62,10 @@ class Mode(Protocol):
     def count(self, opened: Sequence[Envelope]) -> Counted:
         """Count batches whose tokens were confirmed."""
 
-    def recognise(self, outputs: Rows, token: bytes, outcome: Outcome, /) -> tuple[_Places, _Places]:
-        """Which of these are released, and how many members stand behind each."""
+    def recognise(
+        self, outputs: Rows, token: bytes, outcome: Outcome, digest: bytes = b"", /
+    ) -> tuple[_Places, _Places]:
+        """Which of these are released, and how many members stand behind each; the digest is of our batch."""
 
 
 def mode_of(of: Round) -> Mode:
@@ -109,7 +111,9 @@ class ByTags:
             body=released_rows(found.released, found.voices) if tells else b"",
         )
 
-    def recognise(self, outputs: Rows, _token: bytes, outcome: Outcome, /) -> tuple[_Places, _Places]:
+    def recognise(
+        self, outputs: Rows, _token: bytes, outcome: Outcome, _digest: bytes = b"", /
+    ) -> tuple[_Places, _Places]:
         """See ``Mode``.
 
         Raises:
@@ -161,7 +165,9 @@ class ByTables:
             body=bytes([len(found.points)]) + points + found.released.tobytes(),
         )  # fmt: skip
 
-    def recognise(self, outputs: Rows, token: bytes, outcome: Outcome, /) -> tuple[_Places, _Places]:
+    def recognise(
+        self, outputs: Rows, token: bytes, outcome: Outcome, digest: bytes = b"", /
+    ) -> tuple[_Places, _Places]:
         """See ``Mode``.
 
         Raises:
@@ -171,7 +177,8 @@ class ByTables:
         if len(outcome.body) != start + strict.RELEASED_BYTES * outcome.released:
             raise _lies(self.of, "its rows are not as many as it says")
         points = np.frombuffer(outcome.body[1:start], ">u8").tolist()
-        if len(points) != outcome.counted or not (strict.point_of(token) in points or outcome.blamed):
+        left_out = digest in dict(outcome.blamed)  # only a blame of our own batch excuses that we are not in
+        if len(points) != outcome.counted or (strict.point_of(token) in points) == left_out:
             raise _lies(self.of, "it counted other batches than it says")
         released = np.frombuffer(outcome.body, np.uint8, offset=start).reshape(-1, strict.RELEASED_BYTES)
         found = strict.Outcome(released, tuple(points))

@@ -17,6 +17,13 @@ from exchange.identity import encoding
 
 MAX_HEAD_BYTES = 1 << 15
 COUNT_BYTES = 2
+BLAMES = frozenset(
+    {
+        "bad-seal", "bad-shape", "bad-record", "bad-root", "bad-token", "bad-share", "bad-words",
+        "poisoned-word",
+    }
+)  # fmt: skip
+"""All that a counter can say of a batch. No word of the relay's is among it: these need no name."""
 _LENGTH = 4
 _CODE = re.compile("[a-z][a-z0-9-]{0,30}")
 
@@ -112,7 +119,7 @@ def _typed(found: dict[str, Any]) -> dict[str, Any]:
         if (
             [type(part) for part in pair] != [bytes, str]
             or len(pair[0]) != HASH_BYTES
-            or not is_code(pair[1])
+            or pair[1] not in BLAMES
         ):
             raise ValueError("a blame is not one")
     if (len(found["listed"]), len(found["root"])) != (HASH_BYTES, HASH_BYTES):

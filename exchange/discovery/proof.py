@@ -19,6 +19,7 @@ from crypto.secagg import counting
 from crypto.secagg.discovery import FIELD_BYTES, RECORD_BYTES
 from exchange.aggregation.round import HASH_BYTES, Round
 from exchange.discovery import signing
+from exchange.discovery.outcome import BLAMES
 from exchange.discovery.signing import Find
 from exchange.discovery.world import Signed, Stage
 from exchange.errors import PeerMisbehaved
@@ -134,9 +135,37 @@ class Split:
         return one != other and one.secret == other.secret
 
 
-def decode(data: bytes) -> WrongShare | Split | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """What a counter that gives up says of a batch: no proof, and for the relay alone, who adds the name.
+
+    Attributes:
+        digest: of the batch.
+        why: what it says.
+    """
+
+    CODE: ClassVar[str] = "blame"
+    digest: bytes
+    why: str
+
+    def encode(self) -> bytes:
+        """The one encoding."""
+        return encoding.encode({"code": self.CODE, "digest": self.digest, "why": self.why})
+
+    @classmethod
+    def typed(cls, plain: dict[str, Any]) -> Self:
+        """Of what was decoded; ``ValueError`` where it is none."""
+        of = encoding.table(plain, digest=bytes, why=str)
+        if len(of["digest"]) != HASH_BYTES or of["why"] not in BLAMES:
+            raise ValueError("a blame is not one")
+        return cls(**of)
+
+
+def decode(data: bytes) -> WrongShare | Split | Blame | None:
     """Read one strictly; None where it is none, which proves nothing."""
-    kinds: dict[Any, type[WrongShare | Split]] = {kind.CODE: kind for kind in (WrongShare, Split)}
+    kinds: dict[Any, type[WrongShare | Split | Blame]] = {
+        kind.CODE: kind for kind in (WrongShare, Split, Blame)
+    }
     try:
         plain = encoding.decode(data, limit=MAX_PROOF_BYTES)
         return kinds[plain.pop("code")].typed(plain)
@@ -146,8 +175,8 @@ def decode(data: bytes) -> WrongShare | Split | None:
 
 def proven(find: Find, of: Round, proofs: Sequence[bytes]) -> set[tuple[str, str]]:
     """Who broke a rule, and which, as far as what was handed on proves it."""
-    read = (decode(data) for data in proofs)
-    return {(one.member, one.CODE) for one in read if one is not None and one.holds(find, of)}
+    read = (one for one in map(decode, proofs) if isinstance(one, WrongShare | Split))
+    return {(one.member, one.CODE) for one in read if one.member in of.members and one.holds(find, of)}
 
 
 def differing(of: Round, first: Sequence[Signed], second: Sequence[Signed]) -> list[Split]:

@@ -5,7 +5,7 @@ its own besides: every batch needs a token of every key helper, and each member 
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +14,9 @@ from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import AGAIN
 from exchange.discovery import proof, signing
+from exchange.discovery.checking import outcome_of
 from exchange.discovery.keeping import GIVE_UP, MAX_EACH, TOO_FEW, Keeping
-from exchange.discovery.outcome import Outcome, list_hash
-from exchange.discovery.proof import WrongShare
+from exchange.discovery.proof import Blame, WrongShare
 from exchange.discovery.sizes import largest_deposit, root_bytes
 from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Kept, PartMisbehaved, Stage, State
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, SessionRefused
@@ -69,7 +69,7 @@ class Relaying(Keeping):
         """Bring a stage as far as it comes just now."""
         of, stage = kept.round, kept.stage
         if kept.state is State.OPEN and (lie := await in_thread(self.split, of)) is not None:
-            await self.give_up(kept, lie.CODE, ((lie.member, lie.CODE),))
+            await self.give_up(kept, lie.CODE, culprits=((lie.member, lie.CODE),))
             return
         if kept.state is State.OPEN:
             brought = await in_thread(self.shelf.deposits, of.context, stage)
@@ -180,7 +180,10 @@ class Relaying(Keeping):
                     await line.deposit(deposit, read_chunks(path))
                 said = await line.collect(of, stage, POLL_S)
             if said.state is State.BROKEN:
-                await self.give_up(kept, said.code or "counter-gave-up")
+                read = (one for one in map(proof.decode, said.proofs) if isinstance(one, Blame))
+                blamed = [(one.digest, one.why) for one in read]
+                accused, proofs = await in_thread(self._named, kept, blamed, said.proofs)
+                await self.give_up(kept, said.code or "counter-gave-up", accused=accused, proofs=proofs)
             elif said.state is State.DONE:
                 await in_thread(self._end, kept, said)
                 await self.tell()
@@ -188,7 +191,7 @@ class Relaying(Keeping):
                 await self.give_up(kept, "counter-silent")
         except PeerMisbehaved as e:
             named = e.member if isinstance(e, PartMisbehaved) else of.parts.counter
-            await self.give_up(kept, e.code, ((named, e.code),))
+            await self.give_up(kept, e.code, culprits=((named, e.code),))
         except PeerRefused as e:
             if late or e.code not in AGAIN:
                 await self.give_up(kept, "counter-refused")
@@ -200,22 +203,8 @@ class Relaying(Keeping):
     def _end(self, kept: Kept, said: Collected) -> None:
         """Keep what the counter says, with the names of those whom it blames."""
         of, stage = kept.round, kept.stage
-        signing.check_outcome(self.desk.find, of, stage, said.outcome, said.signature)
-        outcome = Outcome.decode(said.outcome)
-        if outcome.listed != list_hash(kept.listed):
-            raise PeerMisbehaved("the counter counted other batches", code="bad-count")
-        brought = self.shelf.brought_by(of.context, stage)
-        whose = {one.digest: who for who, one in brought.items()}
-        if not {digest for digest, _ in outcome.blamed} <= set(whose):
-            raise PeerMisbehaved("the counter blames a batch that there is none of", code="bad-count")
-        culprits = tuple((whose[digest], code) for digest, code in outcome.blamed)
-        shown = [
-            replace(one, member=whose[one.digest], root=brought[whose[one.digest]].root,
-                    signature=brought[whose[one.digest]].signature)
-            for one in map(proof.decode, said.proofs) if isinstance(one, WrongShare) and one.digest in whose
-        ]  # fmt: skip
-        # What does not show a lie is dropped unread: it could tell others what an honest member holds.
-        proofs = tuple(one.encode() for one in shown if one.holds(self.desk.find, of))
+        outcome = outcome_of(self.desk.find, of, stage, said, kept.listed)
+        culprits, proofs = self._named(kept, outcome.blamed, said.proofs)
         caught = proof.proven(self.desk.find, of, proofs)
         if stage is Stage.BATCHES:
             self.counted(of, outcome, {who for who, _ in caught}, {who for who, _ in culprits})
@@ -223,6 +212,25 @@ class Relaying(Keeping):
         self.shelf.put_outcome(done, said.outcome)
         for who, code in sorted(caught):
             self.office.refused(who, code, of.session)
+
+    def _named(
+        self, kept: Kept, blamed: Sequence[tuple[bytes, str]], proofs: Sequence[bytes]
+    ) -> tuple[tuple[tuple[str, str], ...], tuple[bytes, ...]]:
+        """Whose the batches are that the counter blames, and what of its proofs holds, with the names."""
+        of, find = kept.round, self.desk.find
+        brought = self.shelf.brought_by(of.context, kept.stage)
+        whose = {one.digest: who for who, one in brought.items()}
+        digests = {digest for digest, _ in blamed}
+        if len(digests) != len(blamed) or not digests <= set(whose):
+            raise PeerMisbehaved("the counter blames a batch twice, or one that is not", code="bad-count")
+        shown = {
+            one.digest: replace(one, member=whose[one.digest], root=brought[whose[one.digest]].root,
+                                signature=brought[whose[one.digest]].signature)
+            for one in map(proof.decode, proofs) if isinstance(one, WrongShare) and one.digest in whose
+        }  # fmt: skip
+        # What does not show a lie is dropped unread: it could tell others what an honest member holds.
+        held = tuple(one.encode() for one in shown.values() if one.holds(find, of))
+        return tuple((whose[digest], code) for digest, code in blamed), held
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ from exchange.discovery import proof, signing, words
 from exchange.discovery.announcing import announced
 from exchange.discovery.books import Books
 from exchange.discovery.bringing import bring
-from exchange.discovery.checking import checked
+from exchange.discovery.checking import check_names, checked
 from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.kept import Lines, Own, Parcel, pack, parcel, served
 from exchange.discovery.meeting import catch_up, explained, meet
@@ -207,7 +207,9 @@ class _Member:
         if of.learns is Learns.COLLECTIVE:
             return None
         token = await self._token(of)
-        mine, voices = await self._timed(mode_of(of).recognise, outputs, token, outcome)
+        brought = await in_thread(parcel, self._own, of, Stage.BATCHES)
+        assert brought is not None
+        mine, voices = await self._timed(mode_of(of).recognise, outputs, token, outcome, brought.digest)
         return Shared(await in_thread(self._desk.items.values, ours.ids[mine]), voices)
 
     async def _told(self, of: Round, found: Shared | None, outcome: Outcome) -> Shared:
@@ -340,6 +342,7 @@ class _Member:
 
     def _blame(self, of: Round, said: Collected) -> None:
         """Whom the relay and the counter blame: proven, where what they hand on shows it to us."""
+        check_names(of, said)
         self._culprits |= proof.proven(self._desk.find, of, said.proofs)
         self._accused |= set(said.culprits)
 

@@ -127,7 +127,8 @@ class Collected:
         list_signature: the relay's, over these.
         outcome: what the counter says, once it is done.
         signature: the counter's, over that.
-        proofs: that culprits broke rules, as far as there are: ``exchange.discovery.proof``.
+        proofs: that culprits broke rules, as far as there are; from a counter that gives up, also whom it
+            blames: ``exchange.discovery.proof``.
     """
 
     state: State

@@ -189,7 +189,7 @@ def collected_from_wire(m: pb.OutcomeReply) -> tuple[Collected, int]:
         PeerMisbehaved: it is malformed.
     """
     head = m.head
-    words = [head.code or "none", *head.reasons]
+    words = [*([head.code] if head.code or head.state == State.BROKEN else []), *head.reasons]
     listed = _digests(head.listed)
     signatures = {len(head.list_signature), len(head.signature)}
     if (

@@ -173,6 +173,13 @@ class Alliance:
         return {value for value, count in counts.items() if count >= threshold}
 
 
+async def until(true: Callable[[], object]) -> None:
+    """Wait for something that changes on a disk."""
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 def values(found: Found | CosightError) -> set[str]:
     assert isinstance(found, Found), repr(found)
     assert found.items is not None

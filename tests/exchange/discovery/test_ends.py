@@ -14,7 +14,7 @@ from exchange.ledger.runs import CUT_OFF
 from exchange.store.discovery.stages import Stages
 from exchange.store.discovery.tables import STAGES
 from exchange.store.engine import writing
-from tests.exchange.discovery.alliance import ALL, HELD, NAMES, SEARCH, Alliance, Line, values
+from tests.exchange.discovery.alliance import ALL, HELD, NAMES, SEARCH, Alliance, Line, until, values
 
 SOON = replace(SEARCH, wait_s=1)
 
@@ -40,12 +40,6 @@ def assert_sound(alliance):
         found = books.verify()
         assert (found.problems, found.warnings) == ((), ())
         assert (books.runs().going(), books.runs().convening()) == ([], [])
-
-
-async def until(true):
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110  # what changes is on a disk
-            await asyncio.sleep(0.05)
 
 
 async def later(alliance, work):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from exchange.discovery.world import Stage
 from exchange.errors import CosightError, PeerMisbehaved
 from tests.exchange.discovery.alliance import HELD, SEARCH, Alliance, culprits, values
 
@@ -66,3 +67,40 @@ async def test_strict_refuses_what_takes_too_long(alliance):
             await alliance.ask("alice", costly)
     assert fault.value.code == "too-costly"
     assert not alliance.members["alice"].told("joined")
+
+
+def _leaving_out(counter, monkeypatch, blamed_at):
+    """A counter that leaves the first batch out, and says it of the one at a place."""
+    count = counter._count
+    whose = []
+
+    def lying(of, kept, counted, blamed):
+        whose[:] = counted
+        outcome, proofs = count(of, kept, dict(list(counted.items())[1:]), blamed)
+        return replace(outcome, blamed=((whose[blamed_at], "bad-token"),)), proofs
+
+    monkeypatch.setattr(counter, "_count", lying)
+    return whose
+
+
+async def test_strict_counter_that_leaves_a_batch_out_and_blames_another(alliance, monkeypatch):
+    whose = _leaving_out(alliance.members["bob"].service._counting, monkeypatch, 1)
+    async with alliance.serving():
+        found = await alliance.ask_all(replace(SEARCH, largest=64))
+    context = next(one for one in found.values() if not isinstance(one, CosightError)).round.context
+    brought = alliance.members["alice"].service._shelf.deposits(context, Stage.BATCHES)
+    refusing = {name for name, result in found.items() if isinstance(result, PeerMisbehaved)}
+    assert {brought[name] for name in refusing} == {whose[0], whose[1]}, "missing, and blamed but counted"
+    for name in refusing:
+        assert found[name].code == "bad-count"
+        assert culprits(alliance, name, "broken") == ["bob"]
+
+
+async def test_strict_counter_that_leaves_a_batch_out_and_says_so(alliance, monkeypatch):
+    _leaving_out(alliance.members["bob"].service._counting, monkeypatch, 0)
+    async with alliance.serving():
+        found = await alliance.ask_all(replace(SEARCH, largest=64))
+    for result in found.values():
+        assert result.counted == 4
+        assert not result.culprits
+        assert [why for _, why in result.accused] == ["bad-token"]
