@@ -189,8 +189,9 @@ class Keeping:
                 self._write("broken", run.session, {"reason": CUT_OFF, "by": "us"})
 
     def _write_end(self, kind: str, of: Round, what: dict[str, Any], named: dict[str, list[str]]) -> None:
-        """Write an end, once: killed before it is kept, we come here again."""
-        if not self.desk.ledger.runs().over(of.session):
+        """Write the end of what was begun, once: killed before it is kept, we come here again."""
+        runs = self.desk.ledger.runs()
+        if runs.convened(of.session) and not runs.over(of.session):
             self._write(kind, of.session, what, **named)
 
     def _write(self, kind: str, session: str, what: dict[str, Any], **fields: Any) -> None:
