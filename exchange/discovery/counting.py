@@ -154,10 +154,7 @@ class Counting(Keeping):
         before = self.shelf.kept(of.context, Stage.BATCHES)
         if before is None or before.state is not State.DONE:
             raise SessionRefused("we counted no batches of this discovery", code="session-unknown")
-        return min(most, largest_words(self._found(of).released))
-
-    def _found(self, of: Round) -> Outcome:
-        return Outcome.decode(self.shelf.outcome(of.context, Stage.BATCHES))
+        return min(most, largest_words(self.found(of).released))
 
     def _check_room(self, deposit: Deposit) -> None:
         """All batches of a discovery are in memory when it is counted, so all together have a limit."""
@@ -278,7 +275,7 @@ class Counting(Keeping):
     async def _heard(self, kept: Kept) -> tuple[Outcome, tuple[bytes, ...]]:
         """Open what holders say, ask the helpers about it, and pass on what is true."""
         of = kept.round
-        found = await in_thread(self._found, of)
+        found = await in_thread(self.found, of)
         said, blamed = await in_thread(self._words, kept, found.released)
         distinct = sorted(
             {one for words in said.values() for one in words}, key=lambda one: (one.type, one.value)

@@ -151,6 +151,10 @@ class Keeping:
             signature=kept.signature, proofs=(*proofs, *kept.proofs),
         )  # fmt: skip
 
+    def found(self, of: Round) -> Outcome:
+        """What came of the batches of a discovery, once they are counted."""
+        return Outcome.decode(self.shelf.outcome(of.context, Stage.BATCHES))
+
     def split(self, of: Round) -> Split | None:
         """Who announced other keys of a plan besides, if we can prove it."""
         stands = self.shelf.planned(of.plan)

@@ -1,5 +1,6 @@
 """Attacks on words, where all learn the outcome: whose are heard, how many, and what they cost."""
 
+import asyncio
 from dataclasses import replace
 from hashlib import sha256
 
@@ -28,6 +29,7 @@ from tests.exchange.disclosure.desks import KEYS
 from tests.exchange.discovery.alliance import (
     ALL,
     HELD,
+    NAMES,
     SEARCH,
     Alliance,
     Line,
@@ -225,12 +227,31 @@ async def test_end_of_what_was_never_begun_is_not_written(alliance):
 
 
 async def test_words_larger_than_what_was_released(alliance, monkeypatch):
-    """Two values were: there is no use for the room of a thousand."""
+    """Two values were: there is no use for the room of a thousand. The others are heard without them."""
 
-    def large(_text, _released):
-        return largest_words(2) + 1
+    def large(text, released):
+        return largest_words(2) + (1 if text == 0 else 0)  # erin alone has nothing to say
 
     monkeypatch.setattr(taking_part, "words_size", large)
+    async with alliance.serving():
+        others = asyncio.create_task(alliance.ask_all(ALL, names=NAMES[:4]))
+        with pytest.raises(PeerRefused) as fault:
+            await alliance.ask("erin", ALL)
+        while not others.done():  # the relay waits for her until it closes
+            alliance.members["alice"].side.later(seconds=5)
+            await asyncio.sleep(0.2)
+    assert fault.value.code == "too-large"
+    for name, result in (await others).items():
+        assert values(result) == alliance.expected(), name
+
+
+async def test_relay_that_passes_on_words_larger_than_what_was_released(alliance, monkeypatch):
+    def large(of, _came):
+        token = bytes(of.setup().token_bytes)
+        sealed = sealing.seal_words(b"", token, of.box, of.setup(), size=largest_words(2) + 1)
+        return [sealed, *(sealed + bytes(n) for n in range(1, of.minimum - 1))]
+
+    lie_about_words(alliance, monkeypatch, large)
     async with alliance.serving():
         found = await alliance.ask_all(ALL)
     assert isinstance(found["carol"], CosightError)
