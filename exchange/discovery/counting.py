@@ -14,8 +14,8 @@ from crypto.errors import CryptoError
 from crypto.secagg import discovery as atr
 from crypto.secagg.batches import BadBatch, Envelope, head_bytes
 from crypto.secagg.strict import predict
-from crypto.secagg.words import open_words
-from exchange.aggregation.round import Round
+from crypto.secagg.words import open_words, speaker_of
+from exchange.aggregation.round import Learns, Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import AGAIN
@@ -26,7 +26,7 @@ from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
 from exchange.discovery.proof import Blame, Split, WrongShare
-from exchange.discovery.sizes import largest_deposit, root_bytes
+from exchange.discovery.sizes import largest_deposit, largest_words, root_bytes
 from exchange.discovery.tagging import Cache, asked_of
 from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State
 from exchange.errors import CosightError, PeerRefused, SessionRefused, StoreError
@@ -123,7 +123,7 @@ class Counting(Keeping):
             raise SessionRefused("the caller does not relay this discovery", code="not-drawn")
         if deposit.digest not in deposit.listed or len(deposit.listed) > len(of.members):
             raise SessionRefused("the list of batches is malformed")
-        if deposit.size > largest_deposit(of, stage, self.desk.limits.max_rows):
+        if deposit.size > self._largest(of, stage):
             raise SessionRefused("the batch is over our limit", code="too-large")
         self._check_room(deposit)
         if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
@@ -140,6 +140,22 @@ class Counting(Keeping):
             if e.code == Split.CODE:
                 self.office.refused(caller, "second-list", of.session)
             raise
+
+    def _largest(self, of: Round, stage: Stage) -> int:
+        """The most bytes of a deposit. Words are waited for where batches were counted, of what was released.
+
+        Raises:
+            SessionRefused: words are not waited for.
+        """
+        most = largest_deposit(of, stage, self.desk.limits.max_rows)
+        if stage is Stage.BATCHES:
+            return most
+        if of.learns is not Learns.ALL:
+            raise SessionRefused("nobody waits for words in this discovery")
+        before = self.shelf.kept(of.context, Stage.BATCHES)
+        if before is None or before.state is not State.DONE:
+            raise SessionRefused("we counted no batches of this discovery", code="session-unknown")
+        return min(most, largest_words(self.found(of).released))
 
     def _check_room(self, deposit: Deposit) -> None:
         """All batches of a discovery are in memory when it is counted, so all together have a limit."""
@@ -185,7 +201,16 @@ class Counting(Keeping):
                 good[digest] = good[digest] and is_good
         blamed += [(digest, "bad-token") for digest in digests if not good[digest]]
         opened, none = await in_thread(self._open, kept, [digest for digest in digests if good[digest]])
-        return await in_thread(self._count, of, kept, opened, [*blamed, *none])
+        outcome, proofs = await in_thread(self._count, of, kept, opened, [*blamed, *none])
+        await in_thread(self._admit, of, opened, outcome)
+        return outcome, proofs
+
+    def _admit(self, of: Round, opened: dict[bytes, Envelope], outcome: Outcome) -> None:
+        """Keep whom we hear, where words follow: those of each batch that was counted, once."""
+        if of.learns is Learns.ALL:
+            left_out = {digest for digest, _ in outcome.blamed}
+            whole = [one for digest, one in opened.items() if digest not in left_out]
+            self.shelf.admit(of.context, [_hashed(speaker_of(one.token)) for one in whole])
 
     def _tokens(self, kept: Kept) -> tuple[dict[bytes, Envelope], list[tuple[bytes, str]]]:
         """The tokens of the batches by their digests, and the batches without. Nothing else is read."""
@@ -251,11 +276,8 @@ class Counting(Keeping):
     async def _heard(self, kept: Kept) -> tuple[Outcome, tuple[bytes, ...]]:
         """Open what holders say, ask the helpers about it, and pass on what is true."""
         of = kept.round
-        said, blamed = await in_thread(self._words, kept)
-        found = Outcome.decode(await in_thread(self.shelf.outcome, of.context, Stage.BATCHES))
-        # Nobody can have recognised more than there is; asking about it would spend our questions.
-        blamed += [(digest, "poisoned-word") for digest, words in said.items() if len(words) > found.released]
-        heard, said = len(said), {k: words for k, words in said.items() if len(words) <= found.released}
+        found = await in_thread(self.found, of)
+        said, blamed = await in_thread(self._words, kept, found.released)
         distinct = sorted(
             {one for words in said.values() for one in words}, key=lambda one: (one.type, one.value)
         )
@@ -270,22 +292,37 @@ class Counting(Keeping):
         blamed += [(digest, "poisoned-word") for digest, words in said.items() if not true.issuperset(words)]
         text = words.encode(true)
         outcome = Outcome(
-            listed=list_hash(kept.listed), counted=heard, blamed=tuple(sorted(blamed)),
+            listed=list_hash(kept.listed), counted=len(said), blamed=tuple(sorted(blamed)),
             root=sha256(text).digest(), released=len(true), body=text,
         )  # fmt: skip
         return outcome, ()
 
-    def _words(self, kept: Kept) -> tuple[dict[bytes, list[Indicator]], list[tuple[bytes, str]]]:
-        """What each holder says, by the digest of its deposit, and those whose words cannot be read."""
+    def _words(
+        self, kept: Kept, released: int
+    ) -> tuple[dict[bytes, list[Indicator]], list[tuple[bytes, str]]]:
+        """What each holder says, by the digest of its deposit, and those that are not heard, and why.
+
+        Only whoever brought a batch that was counted is, once: a relay that makes up deposits beside one
+        member's would learn what that one says. Nobody can have recognised more than was released; asking
+        about it would spend our questions.
+        """
         of = kept.round
         key, setup = box_key(self._helping.seed(of.epoch), of.plan), of.setup()
         said: dict[bytes, list[Indicator]] = {}
         blamed: list[tuple[bytes, str]] = []
+        waited = self.shelf.admitted(of.context)
         for digest in kept.listed:
             try:
-                said[digest] = words.decode(open_words(self._read(kept, digest), key, setup))
+                speaker, text = open_words(self._read(kept, digest), key, setup)
+                if _hashed(speaker) not in waited:
+                    blamed.append((digest, "bad-token"))
+                    continue
+                waited.remove(_hashed(speaker))
+                said[digest] = words.decode(text, released)
             except BadBatch as e:
                 blamed.append((digest, e.code))
+            except words.TooMany:
+                blamed.append((digest, "poisoned-word"))
             except ValueError:
                 blamed.append((digest, "bad-words"))
         return said, blamed
@@ -298,3 +335,8 @@ class Counting(Keeping):
             self.counted(of, outcome)
         done = replace(kept, state=State.DONE, signature=signature, proofs=proofs)
         self.shelf.put_outcome(done, encoded)
+
+
+def _hashed(speaker: bytes) -> bytes:
+    """As it is kept: who reads our disk cannot speak for it."""
+    return sha256(speaker).digest()

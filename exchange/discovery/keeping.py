@@ -151,6 +151,10 @@ class Keeping:
             signature=kept.signature, proofs=(*proofs, *kept.proofs),
         )  # fmt: skip
 
+    def found(self, of: Round) -> Outcome:
+        """What came of the batches of a discovery, once they are counted."""
+        return Outcome.decode(self.shelf.outcome(of.context, Stage.BATCHES))
+
     def split(self, of: Round) -> Split | None:
         """Who announced other keys of a plan besides, if we can prove it."""
         stands = self.shelf.planned(of.plan)
@@ -211,8 +215,9 @@ class Keeping:
                 self._write("broken", run.session, {"reason": CUT_OFF, "by": "us"})
 
     def _write_end(self, kind: str, of: Round, what: dict[str, Any], named: dict[str, list[str]]) -> None:
-        """Write an end, once: killed before it is kept, we come here again."""
-        if not self.desk.ledger.runs().over(of.session):
+        """Write the end of what was begun, once: killed before it is kept, we come here again."""
+        runs = self.desk.ledger.runs()
+        if runs.convened(of.session) and not runs.over(of.session):
             self._write(kind, of.session, what, **named)
 
     def _write(self, kind: str, session: str, what: dict[str, Any], **fields: Any) -> None:

@@ -17,7 +17,7 @@ from exchange.discovery import proof, signing
 from exchange.discovery.checking import outcome_of
 from exchange.discovery.keeping import GIVE_UP, MAX_EACH, TOO_FEW, Keeping
 from exchange.discovery.proof import Blame, WrongShare
-from exchange.discovery.sizes import largest_deposit, root_bytes
+from exchange.discovery.sizes import largest_deposit, largest_words, root_bytes
 from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Kept, PartMisbehaved, Stage, State
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, SessionRefused
 
@@ -98,6 +98,8 @@ class Relaying(Keeping):
         self.check_stands(deposit)
         if stage is Stage.WORDS and (of.learns is not Learns.ALL or caller not in self._reporters(of)):
             raise SessionRefused("nobody waits for words of the caller", code="not-drawn")
+        if stage is Stage.WORDS and deposit.size > largest_words(self.found(of).released):
+            raise SessionRefused("these are more words than can be", code="too-large")  # or all would be lost
         kept = self.shelf.kept(of.context, stage)
         before = self.shelf.deposits(of.context, stage).get(caller)
         if before not in {None, deposit.digest}:

@@ -5,14 +5,22 @@ from exchange.aggregation.round import HASH_BYTES, Round
 from exchange.agreement import size_class
 from exchange.discovery.modes import mode_of
 from exchange.discovery.world import Stage
+from exchange.indicators.types import MAX_VALUE_CHARS
 
 WORD_BYTES = 128
 """Room of one found indicator in a deposit of words; longer ones take more."""
+LINE_BYTES = MAX_VALUE_CHARS + 32
+"""Of one indicator in words at most, with its type: the longest are URLs, whose canonical form is ASCII."""
 
 
 def words_size(text: int, released: int) -> int:
     """What is shown of words: the same for everybody, but for those who have far more to say than usual."""
     return size_class(max(least_size(text), WORD_BYTES * released))
+
+
+def largest_words(released: int) -> int:
+    """The most bytes in which so many indicators can be said."""
+    return words_size(LINE_BYTES * released, released)
 
 
 def root_bytes(of: Round, stage: Stage) -> int:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from secrets import token_bytes
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
@@ -61,6 +60,7 @@ class Tagging:
     Attributes:
         cache: what was asked before.
         epoch: the epoch.
+        context: of the discovery.
         keys: the helpers' public keys, in the order of the lines.
         names: the helpers, in the same order.
         lines: to the helpers.
@@ -73,6 +73,7 @@ class Tagging:
 
     cache: Cache
     epoch: int
+    context: bytes
     keys: Sequence[bytes]
     names: Sequence[str]
     lines: Sequence[Line]
@@ -86,7 +87,7 @@ class Tagging:
 
         Args:
             items: ``(n, 32)`` uint8, distinct.
-            always: ask as many questions as if nothing were known, so that nobody sees what is.
+            always: ask about all, known or not, so that nobody sees what is.
 
         Returns:
             ``(n, 64)`` uint8.
@@ -96,13 +97,12 @@ class Tagging:
             PeerError: a helper refused, or is gone; what was asked so far is kept.
         """
         known = await in_thread(self.cache.known, self.epoch, self.keys)
-        here, there = await in_thread(rows.join, items, np.ascontiguousarray(known[:, :ITEM_BYTES]))
+        here, there = await in_thread(rows.join, items, _items(known))
         found = np.empty((len(items), oprf.OUTPUT_BYTES), np.uint8)
         found[here] = known[there, ITEM_BYTES:]
-        missing = np.delete(np.arange(len(items)), here)
-        asked = len(items) if always else len(missing)
-        left, done, answered = size_class(asked) if asked else 0, 0, 0
-        seed = token_bytes(ITEM_BYTES) if always else await in_thread(self._seed, items)
+        missing = np.arange(len(items)) if always else np.delete(np.arange(len(items)), here)
+        left, done, answered = size_class(len(missing)) if len(missing) else 0, 0, 0
+        seed = await in_thread(self._seed, items, self.context if always else b"")
         if left and not always:
             begun, shown = await in_thread(self.cache.begun, self.epoch, self.keys)
             left = shown if begun == len(missing) else left
@@ -120,24 +120,24 @@ class Tagging:
                 self.progress(done)
         finally:
             if answered:
-                new = missing[:done]
+                new = np.setdiff1d(missing[:done], here)
                 more = np.concatenate([items[new], found[new]], axis=1)
                 # What only filled up was asked as well: with it, what is kept is as long as what was asked.
-                filled = _random(answered - done, more.shape[1])
-                kept = np.concatenate([known, more, filled])
+                kept = np.concatenate([known, more, _filler(answered - len(new), seed, known)])
                 await in_thread(self.cache.keep, self.epoch, self.keys, kept)
                 if not always:
                     await in_thread(self.cache.begin, self.epoch, self.keys, len(missing) - done, left)
         return found
 
-    def _seed(self, items: Rows) -> bytes:
+    def _seed(self, items: Rows, context: bytes) -> bytes:
         """What questions about these items are drawn from: the same where one is asked again.
 
         So the helper that answered it counts it once. It depends on all items, or else rows that only fill
-        up would show from one day to the next that they do.
+        up would show from one day to the next that they do. Where all is asked about whatever is known, it
+        depends on the discovery as well: there the same items are asked about in several.
         """
         key = b"".join([self.cache.secret(), self.epoch.to_bytes(8, "little"), *self.keys])
-        return derive_key(labels.DISCOVERY_QUESTION, key, items)
+        return derive_key(labels.DISCOVERY_QUESTION, key, items, *([context] if context else []))
 
     async def _ask(self, items: Rows, size: int, declared: int, rng: Rng) -> Rows:
         """The outputs of a few items: each helper is sent the same blinded rows, and all answer at once."""
@@ -162,9 +162,15 @@ class Tagging:
             self.crypto_s += perf_counter() - start
 
 
-def _random(n: int, width: int) -> Rows:
-    """Rows that are nobody's."""
-    return np.frombuffer(token_bytes(n * width), np.uint8).reshape(n, width)
+def _filler(count: int, seed: bytes, known: Rows) -> Rows:
+    """Rows that are nobody's, for a question; those of them that are kept already are not kept again."""
+    rng = seeded(labels.DISCOVERY_FILLER, seed)
+    filled = atr.random_rows(count, KNOWN_BYTES, rng)
+    return np.delete(filled, rows.positions_in(_items(filled), _items(known)), axis=0)
+
+
+def _items(known: Rows) -> Rows:
+    return np.ascontiguousarray(known[:, :ITEM_BYTES])
 
 
 @asynccontextmanager
@@ -182,6 +188,7 @@ async def asked_of(
         yield Tagging(
             cache=cache,
             epoch=of.epoch,
+            context=of.context,
             keys=keys,
             names=of.parts.helpers,
             lines=lines,

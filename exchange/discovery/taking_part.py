@@ -39,6 +39,7 @@ from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import root_bytes, words_size
 from exchange.discovery.tagging import SPARE, asked_of
+from exchange.discovery.words import TooMany
 from exchange.discovery.world import (
     Collected,
     Deposit,
@@ -220,19 +221,20 @@ class _Member:
         if what is None:
             text = words.encode(found.indicators)
             size = words_size(len(text), outcome.released)
-            sealed = await in_thread(seal_words, text, of.box, of.setup(), size=size)
+            token = await self._token(of)
+            sealed = await in_thread(seal_words, text, token, of.box, of.setup(), size=size)
             what = await in_thread(pack, self._own, of, Stage.WORDS, sealed)
         heard = await self._brought(of, Stage.WORDS, what)
         try:
-            told = words.decode(heard.body)
+            told = words.decode(heard.body, outcome.released)
+        except TooMany as e:  # asking about them all would spend our questions
+            raise PartMisbehaved(
+                f"{of.parts.counter} passes on more than it released", of.parts.counter, code="poisoned-word"
+            ) from e
         except ValueError as e:
             raise PartMisbehaved(
                 f"{of.parts.counter} passes on no words: {e}", of.parts.counter, code="bad-words"
             ) from e
-        if len(told) > outcome.released:  # asking about them all would spend our questions
-            raise PartMisbehaved(
-                f"{of.parts.counter} passes on more than it released", of.parts.counter, code="poisoned-word"
-            )
         if not told:
             return found
         # As many questions whatever we hold: helpers that are told the values would see who asks for none.

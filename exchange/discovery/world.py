@@ -1,6 +1,6 @@
 """What a discovery needs from the world, and the words that its parts exchange."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -249,6 +249,12 @@ class Shelf(Protocol):
 
     def outcome(self, context: bytes, stage: Stage) -> bytes:
         """What came of it."""
+
+    def admit(self, context: bytes, speakers: Collection[bytes]) -> None:
+        """Keep who is heard in a session, as hashes of 32 bytes, in the place of what was kept."""
+
+    def admitted(self, context: bytes) -> set[bytes]:
+        """Who is heard."""
 
     def expire(self, before: datetime) -> None:
         """Delete the sessions that ended before."""

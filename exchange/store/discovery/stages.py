@@ -6,6 +6,7 @@ A file is written before the row that names it: after a crash, a row is always t
 import json
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from exchange.errors import StoreError
 from exchange.identity import encoding
 from exchange.store.discovery.tables import DEPOSITS, PLANS, STAGES
 from exchange.store.engine import reading, writing
+
+SPEAKERS = "speakers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,26 @@ class Stages:
         except OSError as e:
             raise StoreError(f"cannot read {path}: {e.strerror}") from e
 
+    def admit(self, context: bytes, speakers: Collection[bytes]) -> None:
+        """Keep who is heard in a session, as hashes of 32 bytes, in the place of what was kept.
+
+        Raises:
+            StoreError, ConfigError: the disk is in the way.
+        """
+        write_atomic(self.room(context) / SPEAKERS, b"".join(sorted(speakers)))
+
+    def admitted(self, context: bytes) -> set[bytes]:
+        """Who is heard.
+
+        Raises:
+            StoreError: the file is gone.
+        """
+        path = self.room(context) / SPEAKERS
+        try:
+            return set(_hashes(path.read_bytes()))
+        except OSError as e:
+            raise StoreError(f"cannot read {path}: {e.strerror}") from e
+
     def expire(self, before: datetime) -> None:
         """Delete the sessions that nothing was taken for since.
 
@@ -248,8 +271,11 @@ def _decoded(data: bytes) -> list[Any]:
     return found
 
 
+def _hashes(data: bytes) -> tuple[bytes, ...]:
+    return tuple(data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES))
+
+
 def _kept(row: Row[Any]) -> Kept:
-    listed = bytes(row.listed)
     return Kept(
         round=Round.decode(bytes(row.round)),
         stage=Stage(row.stage),
@@ -258,7 +284,7 @@ def _kept(row: Row[Any]) -> Kept:
         state=State(row.state),
         code=row.code,
         culprits=tuple((who, why) for who, why in json.loads(row.culprits)),
-        listed=tuple(listed[i : i + HASH_BYTES] for i in range(0, len(listed), HASH_BYTES)),
+        listed=_hashes(bytes(row.listed)),
         list_signature=bytes(row.list_signature),
         signature=bytes(row.signature),
         proofs=tuple(_decoded(row.proofs)),
