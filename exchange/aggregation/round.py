@@ -17,6 +17,7 @@ from typing import Any, Self
 from crypto import labels
 from crypto.secagg.base import threshold as two_thirds
 from crypto.secagg.discovery import Setup
+from crypto.secagg.threshold import MAX_THRESHOLD
 from exchange.aggregation.lots import LEAST_MEMBERS, Parts, epoch_of
 from exchange.agreement import is_text
 from exchange.errors import SessionRefused
@@ -254,6 +255,9 @@ def _fault(r: Round) -> str:
         ),
         f"a strict discovery is of at most {MAX_LARGEST:,} indicators each, and told to their holders": (
             not r.largest or (0 < r.largest <= MAX_LARGEST and r.learns is Learns.INDIVIDUAL)
+        ),
+        f"the threshold of a strict discovery is at most {MAX_THRESHOLD}": (
+            not r.largest or r.threshold <= MAX_THRESHOLD
         ),
         "there is not one pair of keys for each helper, and one key of the counter": (
             not (r.keys or r.box) or (complete and {len(pair) for pair in r.keys} == {2 * KEY_BYTES})

@@ -69,7 +69,7 @@ def discover(
         typer.Option(
             min=1,
             max=MAX_WAIT_S,
-            help="How long to wait for parts that are away, then for the others; seconds.",
+            help="How long to wait for parts that are away, then for the others (an hour at most); seconds.",
         ),
     ] = 900,
     relay: Annotated[str | None, typer.Option(help="The member that relays, where it is not drawn.")] = None,

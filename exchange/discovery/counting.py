@@ -4,6 +4,7 @@ It sees which tags anonymous batches share, and no tag's indicator. What it rele
 only enough right shares give, so it cannot make a result up; that it holds one back, a recount would show.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,13 +16,13 @@ from crypto.secagg import discovery as atr
 from crypto.secagg.batches import BadBatch, Envelope, head_bytes
 from crypto.secagg.strict import predict
 from crypto.secagg.words import open_words, speaker_of
-from exchange.aggregation.round import Learns, Round
+from exchange.aggregation.round import HASH_BYTES, Learns, Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import AGAIN
 from exchange.discovery import signing, words
 from exchange.discovery.helping import Helping, box_key
-from exchange.discovery.keeping import GIVE_UP, MAX_GOING, TOO_FEW, Keeping
+from exchange.discovery.keeping import GIVE_UP, MAX_GOING, MAX_PASSED, TOO_FEW, Keeping
 from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
@@ -50,6 +51,8 @@ class Counting(Keeping):
         super().__init__(office, shelf)
         self._helping = helping
         self._cache = cache
+        self._coming = 0
+        self._memory = asyncio.Lock()
 
     async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> None:
         """Take a batch from the relay.
@@ -58,13 +61,18 @@ class Counting(Keeping):
             SessionRefused: it is not the relay, or had shown another list before.
             PeerMisbehaved: its list is not signed by it.
         """
-        await in_thread(self._check, caller, deposit)
-        path = await self.spool(deposit, chunks)
+        async with self.turn:
+            await in_thread(self._check, caller, deposit)
+            self._coming += deposit.size
         try:
-            async with self.turn:
-                await in_thread(self._put, deposit, path)
+            path = await self.spool(deposit, chunks)
+            try:
+                async with self.turn:
+                    await in_thread(self._put, deposit, path)
+            finally:
+                await in_thread(path.unlink, missing_ok=True)
         finally:
-            await in_thread(path.unlink, missing_ok=True)
+            self._coming -= deposit.size
         await self.tell()
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
@@ -125,7 +133,7 @@ class Counting(Keeping):
             raise SessionRefused("the list of batches is malformed")
         if deposit.size > self._largest(of, stage):
             raise SessionRefused("the batch is over our limit", code="too-large")
-        self._check_room(deposit)
+        self._check_room(deposit, self._coming + deposit.size)
         if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
             raise SessionRefused("counting would take longer than we allow", code="too-large")
         signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.signature)
@@ -157,21 +165,33 @@ class Counting(Keeping):
             raise SessionRefused("we counted no batches of this discovery", code="session-unknown")
         return min(most, largest_words(self.found(of).released))
 
-    def _check_room(self, deposit: Deposit) -> None:
-        """All batches of a discovery are in memory when it is counted, so all together have a limit."""
-        of, stage = deposit.round, deposit.stage
+    def _going(self) -> list[Kept]:
+        """The stages that we count, and no others: those that we relay are members' to begin."""
+        return [one for one in self.shelf.unfinished() if one.round.parts.counter == self.desk.member]
+
+    def _check_room(self, deposit: Deposit, coming: int) -> None:
+        """All batches that we keep have a limit, with those that are coming; and so have those of one stage.
+
+        Args:
+            deposit: one more.
+            coming: the bytes of what is not kept yet, that one included.
+        """
+        of, stage, most = deposit.round, deposit.stage, self.desk.limits.max_discovery_mib << 20
         if deposit.digest in self.shelf.deposits(of.context, stage).values():
             return
-        if self.shelf.size(of.context, stage) + deposit.size > self.desk.limits.max_discovery_mib << 20:
+        if self.shelf.size(of.context, stage) + deposit.size > most:
             raise SessionRefused("the batches are over our limit", code="too-large")
+        if coming + sum(self.shelf.size(one.round.context, one.stage) for one in self._going()) > most:
+            raise SessionRefused("others take the room that we have for batches", code="busy")
 
     def _put(self, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage
         self.stand(deposit)
-        self._check_room(deposit)  # again: others may have come meanwhile
+        self._check_room(deposit, self._coming)  # again: others may have come meanwhile
         kept = self.shelf.kept(of.context, stage)
         if kept is None:
-            if len(self.shelf.unfinished()) >= MAX_GOING:
+            relays = [one.round.parts.relay for one in self._going()]
+            if len(relays) >= MAX_GOING or relays.count(of.parts.relay) >= MAX_PASSED:
                 raise SessionRefused("we count many discoveries already", code="busy")
             now = self.desk.clock()
             kept = Kept(
@@ -200,10 +220,17 @@ class Counting(Keeping):
             for digest, is_good in zip(digests, said, strict=True):
                 good[digest] = good[digest] and is_good
         blamed += [(digest, "bad-token") for digest in digests if not good[digest]]
-        opened, none = await in_thread(self._open, kept, [digest for digest in digests if good[digest]])
-        outcome, proofs = await in_thread(self._count, of, kept, opened, [*blamed, *none])
-        await in_thread(self._admit, of, opened, outcome)
-        return outcome, proofs
+        whole = [digest for digest in digests if good[digest]]
+        if len(whole) < of.minimum:  # nothing is told of them, so none is opened
+            return Outcome(
+                listed=list_hash(kept.listed), counted=len(whole), blamed=tuple(sorted(blamed)),
+                root=bytes(HASH_BYTES), released=0, body=b"",
+            ), ()  # fmt: skip
+        async with self._memory:  # our limit is on what one takes
+            opened, none = await in_thread(self._open, kept, whole)
+            outcome, proofs = await in_thread(self._count, of, kept, opened, [*blamed, *none])
+            await in_thread(self._admit, of, opened, outcome)
+            return outcome, proofs
 
     def _admit(self, of: Round, opened: dict[bytes, Envelope], outcome: Outcome) -> None:
         """Keep whom we hear, where words follow: those of each batch that was counted, once."""

@@ -22,8 +22,14 @@ from exchange.ledger.runs import CUT_OFF, DISCOVER
 
 MAX_EACH = 64
 """Discoveries that are kept to which one member may have brought a batch: they take room on our disk."""
+MAX_OPEN = 16
+"""Of these, those that have no end yet."""
 MAX_GOING = 64
-"""Discoveries that one node counts at once."""
+"""Stages that one node counts at once."""
+MAX_PASSED = 16
+"""Of these, those that one relay passes on: the others are for other relays."""
+MOST_WAIT_S = 3600
+"""A relay waits no longer for the others, whatever members name."""
 TOO_FEW = "too-few-batches"
 RETRY_S = 2.0
 GIVE_UP = timedelta(hours=1)
@@ -187,10 +193,11 @@ class Keeping:
         named = tuple(sorted(caught | set(accused)))
         ended = replace(kept, state=State.BROKEN, code=code, culprits=named, proofs=proofs)
         await in_thread(self.shelf.keep, ended)
+        await in_thread(self.shelf.drop, of.context, kept.stage)
         await self.tell()
 
     def convene(self, of: Round) -> None:
-        """Write down that we relay or count a discovery, with all that was agreed on: before it is kept."""
+        """Write down that we relay or count a discovery, with all that was agreed on: before it goes on."""
         runs, documents = self.desk.ledger.runs(), [Document(DocumentKind.ROUND, of.encoded)]
         if not runs.convened(of.session) or runs.over(of.session):
             self._write("convened", of.session, of.asked(self.desk.member), documents=documents)
@@ -204,7 +211,15 @@ class Keeping:
     def broken(
         self, of: Round, code: str, culprits: Collection[str] = (), accused: Collection[str] = ()
     ) -> None:
-        """Write down that one was given up, and why, before that is kept."""
+        """Write down that one was given up, and why, before that is kept.
+
+        One that never went on is worth an entry if somebody lied, and then within bounds.
+        """
+        if not self.desk.ledger.runs().convened(of.session):
+            now = self.desk.clock()
+            if not [who for who in culprits if self.desk.throttle.passes(who, now)]:
+                return
+            self.convene(of)
         self._write_end("broken", of, {"reason": code, "by": "us"}, proof.names(culprits, accused))
 
     def close_lost(self) -> None:

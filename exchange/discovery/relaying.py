@@ -15,7 +15,7 @@ from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import AGAIN
 from exchange.discovery import proof, signing
 from exchange.discovery.checking import outcome_of
-from exchange.discovery.keeping import GIVE_UP, MAX_EACH, TOO_FEW, Keeping
+from exchange.discovery.keeping import GIVE_UP, MAX_EACH, MAX_OPEN, MOST_WAIT_S, TOO_FEW, Keeping
 from exchange.discovery.proof import Blame, WrongShare
 from exchange.discovery.sizes import largest_deposit, largest_words, root_bytes
 from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Kept, PartMisbehaved, Stage, State
@@ -88,7 +88,9 @@ class Relaying(Keeping):
         self.office.check(of, PART)
         if caller not in of.members or deposit.listed:
             raise SessionRefused("the caller takes no part in this discovery", code="not-drawn")
-        if deposit.size > largest_deposit(of, stage, self.desk.limits.max_rows):
+        # The counter has room for so many in all: nobody can take that of the others.
+        share = (self.desk.limits.max_discovery_mib << 20) // len(of.members)
+        if deposit.size > min(largest_deposit(of, stage, self.desk.limits.max_rows), share):
             raise SessionRefused("the batch is over our limit", code="too-large")
         if len(deposit.root) != root_bytes(of, stage):
             raise SessionRefused("the deposit is malformed")
@@ -105,11 +107,18 @@ class Relaying(Keeping):
         if before not in {None, deposit.digest}:
             self.office.refused(caller, "second-batch", of.session)
             raise SessionRefused(f"{caller} brings a second batch", code="second-batch")
-        if before is None and self.shelf.brought(caller) >= MAX_EACH:
-            raise SessionRefused(f"{caller} takes part in many discoveries already", code="busy")
+        if before is None:
+            self._check_room(caller)
         if before is None and kept is not None and kept.state not in {State.OPEN, State.BROKEN}:
             raise SessionRefused("the batches are on their way already", code="too-late")
         _check_not_over(kept)
+
+    def _check_room(self, caller: str) -> None:
+        """What one member can have us keep has a limit, and what it can keep going too."""
+        open_ = (one for one in self.shelf.unfinished() if one.round.parts.relay == self.desk.member)
+        going = sum(caller in self.shelf.deposits(one.round.context, one.stage) for one in open_)
+        if going >= MAX_OPEN or self.shelf.brought(caller) >= MAX_EACH:
+            raise SessionRefused(f"{caller} takes part in many discoveries already", code="busy")
 
     def _reporters(self, of: Round) -> set[str]:
         """Who brought a batch that was counted."""
@@ -127,22 +136,23 @@ class Relaying(Keeping):
             if self.shelf.deposits(of.context, stage).get(caller) != deposit.digest:
                 raise SessionRefused("the batches are on their way already", code="too-late")
             return
+        others = self.shelf.deposits(of.context, stage)
+        if others.pop(caller, None) is None:
+            self._check_room(caller)
         self.stand(deposit)
         if kept is None or kept.state is State.BROKEN:
             if kept is not None:
                 self.shelf.empty(of.context, stage)
             now = self.desk.clock()
             kept = Kept(round=of, stage=stage, began=now, closes=now)
-        if stage is Stage.BATCHES:
-            self.convene(of)
-        others = self.shelf.deposits(of.context, stage)
-        others.pop(caller, None)
         if deposit.digest in others.values():  # a list that names a batch twice would be taken for our lie
             self.office.refused(caller, "second-batch", of.session)
             raise SessionRefused(f"{caller} brings the batch of another", code="second-batch")
-        # Nobody can close a session early for the others: the longest time that somebody named counts.
-        least = kept.began + timedelta(seconds=max(deposit.wait_s, LEAST_WAIT_S))
-        kept = replace(kept, closes=max(kept.closes, least))
+        # Nobody can close a session early for the others, nor keep it open: the longest time that somebody
+        # named counts, from when that one came, and an hour from the first.
+        named = self.desk.clock() + timedelta(seconds=max(deposit.wait_s, LEAST_WAIT_S))
+        most = kept.began + timedelta(seconds=MOST_WAIT_S)
+        kept = replace(kept, closes=min(most, max(kept.closes, named)))
         self.shelf.keep(kept)
         if not self.shelf.put(deposit, caller, path):
             self.office.refused(caller, "second-batch", of.session)
@@ -157,6 +167,8 @@ class Relaying(Keeping):
             self.shelf.empty(of.context, stage)
             closed = replace(kept, state=State.BROKEN, code=TOO_FEW)
         else:
+            if stage is Stage.BATCHES:  # not before: one member alone could fill our ledger
+                self.convene(of)
             digests.sort()  # an order that says nothing of who was first
             signature = signing.sign_list(self.desk.identity, of, stage, digests)
             closed = replace(kept, state=State.CLOSED, listed=tuple(digests), list_signature=signature)

@@ -23,6 +23,9 @@ from exchange.errors import ConfigError, CosightError, SessionRefused, StoreErro
 
 log = logging.getLogger(__name__)
 SWEEP = timedelta(minutes=5)
+LEFT_OVER = timedelta(days=1)
+"""What no stage needs is left alone for so long: it may be under way."""
+_UNFINISHED = {State.OPEN, State.CLOSED}
 
 
 @contextmanager
@@ -124,6 +127,8 @@ class Service:
                     self._go_on(kept)
             except CosightError as e:
                 log.warning("discoveries are not brought further just now: %s", e)
+            except Exception as e:  # noqa: BLE001  # whatever it is, it must not end all of them for good
+                log.warning("discoveries are not brought further just now: %s", type(e).__name__)
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_S):
                     await self._awake.wait()
@@ -137,7 +142,10 @@ class Service:
 
         async def go_on(keeper: Relaying | Counting) -> None:
             try:
-                await keeper.go_on(kept)
+                # Again: it may have ended, or gone on, since it was read.
+                now = await in_thread(self._shelf.kept, *name)
+                if now is not None and now.state in _UNFINISHED:
+                    await keeper.go_on(now)
             except CosightError as e:
                 log.warning("%s of %s is not brought further: %s", kept.stage, kept.round.session[:16], e)
             except Exception:
@@ -155,7 +163,7 @@ class Service:
             return
         try:
             now = await in_thread(self._shelf.kept, kept.round.context, kept.stage)
-            if now is not None and now.state in {State.OPEN, State.CLOSED}:
+            if now is not None and now.state in _UNFINISHED:
                 await keeper.give_up(now, "failed")
         except CosightError as e:
             log.warning("%s of %s cannot be given up: %s", kept.stage, kept.round.session[:16], e)
@@ -168,6 +176,7 @@ class Service:
         self._swept = now
         await in_thread(self.helping.expire)
         await in_thread(self._shelf.expire, now - KEPT)
+        await in_thread(self._shelf.tidy, now - LEFT_OVER)
         await in_thread(self._cache.expire, epoch_of(day_of(now) - 1))
         await in_thread(self._books.close_cut_off)
         async with self._relaying.turn, self._counting.turn:  # nothing begins that is not kept yet

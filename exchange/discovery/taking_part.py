@@ -28,7 +28,7 @@ from exchange.discovery.announcing import announced
 from exchange.discovery.books import Books
 from exchange.discovery.bringing import bring
 from exchange.discovery.checking import check_names, checked
-from exchange.discovery.keeping import TOO_FEW
+from exchange.discovery.keeping import MOST_WAIT_S, TOO_FEW
 from exchange.discovery.kept import Lines, Own, Parcel, pack, parcel, served
 from exchange.discovery.meeting import catch_up, explained, meet
 from exchange.discovery.modes import mode_of
@@ -298,7 +298,7 @@ class _Member:
         deposit = Deposit(
             round=of, stage=stage, digest=what.digest, size=len(what.data or b""), root=root, keys=self._keys,
             signature=signing.sign_batch(self._desk.identity, of, stage, what.digest, root=root),
-            wait_s=self._search.wait_s,
+            wait_s=min(self._search.wait_s, MOST_WAIT_S),
         )  # fmt: skip
 
         async def take(line: Line) -> None:

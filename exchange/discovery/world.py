@@ -241,6 +241,9 @@ class Shelf(Protocol):
     def batch(self, context: bytes, stage: Stage, digest: bytes) -> Path:
         """The file of a batch."""
 
+    def drop(self, context: bytes, stage: Stage) -> None:
+        """Delete the files of the batches of a stage that has ended, and keep who brought them."""
+
     def empty(self, context: bytes, stage: Stage) -> None:
         """Forget a stage with all its batches, as if it had not begun."""
 
@@ -258,6 +261,9 @@ class Shelf(Protocol):
 
     def expire(self, before: datetime) -> None:
         """Delete the sessions that ended before."""
+
+    def tidy(self, before: datetime) -> None:
+        """Delete files from before that no stage needs: we were stopped when they were written or deleted."""
 
 
 class HelperBooks(Protocol):

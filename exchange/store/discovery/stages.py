@@ -6,7 +6,7 @@ A file is written before the row that names it: after a crash, a row is always t
 import json
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,6 +182,14 @@ class Stages:
         """The file of a batch."""
         return self.room(context) / f"{stage}.{digest.hex()}"
 
+    def drop(self, context: bytes, stage: Stage) -> None:
+        """Delete the files of the batches of a stage that has ended, and keep who brought them.
+
+        Raises:
+            StoreError: the disk is in the way, or the database refused.
+        """
+        self._unlink(context, stage, self.deposits(context, stage).values())
+
     def empty(self, context: bytes, stage: Stage) -> None:
         """Forget a stage with all its batches, as if it had not begun.
 
@@ -192,11 +200,7 @@ class Stages:
         with writing(self.engine) as connection:
             for table in (DEPOSITS, STAGES):
                 connection.execute(delete(table).where(_is(table, context, stage)))
-        try:
-            for digest in digests:
-                self.batch(context, stage, digest).unlink(missing_ok=True)
-        except OSError as e:
-            raise StoreError(f"cannot delete in {self.room(context)}: {e.strerror}") from e
+        self._unlink(context, stage, digests)
 
     def put_outcome(self, kept: Kept, outcome: bytes) -> None:
         """Keep what came of a stage, and that it is done. The batches have served, and go.
@@ -207,11 +211,7 @@ class Stages:
         context, stage = kept.round.context, kept.stage
         write_atomic(self.room(context) / f"{stage}.outcome", outcome)
         self.keep(kept)
-        try:
-            for digest in kept.listed:
-                self.batch(context, stage, digest).unlink(missing_ok=True)
-        except OSError as e:
-            raise StoreError(f"cannot delete in {self.room(context)}: {e.strerror}") from e
+        self._unlink(context, stage, kept.listed)
 
     def outcome(self, context: bytes, stage: Stage) -> bytes:
         """What came of a stage.
@@ -259,6 +259,42 @@ class Stages:
             connection.execute(delete(PLANS).where(PLANS.c.since < int(before.timestamp())))
         for context in contexts:
             shutil.rmtree(self.home.path / "discoveries" / context.hex(), ignore_errors=True)
+
+    def tidy(self, before: datetime) -> None:
+        """Delete files from before that no stage needs: we were stopped when they were written or deleted.
+
+        Raises:
+            StoreError: the disk is in the way, or the database refused.
+        """
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(STAGES.c.context, STAGES.c.stage, STAGES.c.state))
+            stages = {(bytes(row.context).hex(), row.stage): row.state for row in rows}
+        rooms, ended = {room for room, _ in stages}, {State.DONE, State.BROKEN}
+        try:
+            for path in (self.home.path / "discoveries").glob("*/*"):
+                stage, _, what = path.name.partition(".")  # of what was half written, no stage
+                state = stages.get((path.parent.name, stage))
+                if (state is None or (state in ended and what != "outcome")) and _older(path, before):
+                    path.unlink(missing_ok=True)
+            for room in (self.home.path / "discoveries").glob("*"):
+                if room.name not in rooms and not any(room.iterdir()):
+                    room.rmdir()
+        except OSError as e:
+            raise StoreError(f"cannot tidy up the discoveries: {e.strerror}") from e
+
+    def _unlink(self, context: bytes, stage: Stage, digests: Iterable[bytes]) -> None:
+        try:
+            for digest in digests:
+                self.batch(context, stage, digest).unlink(missing_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot delete in {self.room(context)}: {e.strerror}") from e
+
+
+def _older(path: Path, than: datetime) -> bool:
+    try:
+        return path.stat().st_mtime < than.timestamp()
+    except FileNotFoundError:  # whoever wrote it is done with it
+        return False
 
 
 def _is(table: Any, context: bytes, stage: Stage) -> Any:

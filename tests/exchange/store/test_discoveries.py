@@ -4,7 +4,7 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -132,6 +132,30 @@ def test_one_batch_each(stages):
 def _on(stages: Stages, data: bytes, who: str) -> tuple[Deposit, str, Path]:
     deposit, path = spooled(stages, data)
     return deposit, who, path
+
+
+def test_what_no_stage_needs_is_tidied_up(stages):
+    """Killed while bytes came, or before the batches of what had ended were deleted."""
+    lost, half = stages.room(b"l" * 32), stages.room(CONTEXT) / ".half"
+    for left in (half, lost / ".half", lost / "words.outcome"):
+        left.write_bytes(b"left")
+    first, path = spooled(stages, b"first")
+    stages.put(first, "bob", path)
+    kept = Kept(round=KEYED, stage=Stage.BATCHES, began=NOON, closes=NOON)
+    stages.keep(kept)
+    outcome, batch = (
+        stages.room(CONTEXT) / "batches.outcome",
+        stages.batch(CONTEXT, Stage.BATCHES, first.digest),
+    )
+    outcome.write_bytes(b"outcome")
+    now = datetime.now(UTC)
+    stages.tidy(now - timedelta(hours=1))
+    assert (half.exists(), len(list(lost.iterdir()))) == (True, 2), "it may be under way"
+    stages.tidy(now + timedelta(hours=1))
+    assert (half.exists(), lost.exists(), batch.exists(), outcome.exists()) == (False, False, True, True)
+    stages.keep(replace(kept, state=State.BROKEN))
+    stages.tidy(now + timedelta(hours=1))
+    assert (batch.exists(), outcome.exists()) == (False, True)
 
 
 def test_how_far_a_stage_is_outlasts_a_restart(stages):
