@@ -23,6 +23,8 @@ from exchange.store.discovery.tables import DEPOSITS, PLANS, STAGES
 from exchange.store.engine import reading, writing
 
 SPEAKERS = "speakers"
+_ROOM = "[0-9a-f]" * 64
+"""The folder of a session; what else is there is the member's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +273,14 @@ class Stages:
             stages = {(bytes(row.context).hex(), row.stage): row.state for row in rows}
         rooms, ended = {room for room, _ in stages}, {State.DONE, State.BROKEN}
         try:
-            for path in (self.home.path / "discoveries").glob("*/*"):
+            for path in (self.home.path / "discoveries").glob(f"{_ROOM}/*"):
                 stage, _, what = path.name.partition(".")  # of what was half written, no stage
                 state = stages.get((path.parent.name, stage))
                 if (state is None or (state in ended and what != "outcome")) and _older(path, before):
                     path.unlink(missing_ok=True)
-            for room in (self.home.path / "discoveries").glob("*"):
-                if room.name not in rooms and not any(room.iterdir()):
+            for room in (self.home.path / "discoveries").glob(_ROOM):
+                # One that is new is about to be written into.
+                if room.name not in rooms and _older(room, before) and not any(room.iterdir()):
                     room.rmdir()
         except OSError as e:
             raise StoreError(f"cannot tidy up the discoveries: {e.strerror}") from e

@@ -148,6 +148,9 @@ def test_what_no_stage_needs_is_tidied_up(stages):
         stages.batch(CONTEXT, Stage.BATCHES, first.digest),
     )
     outcome.write_bytes(b"outcome")
+    own = stages.home.path / "discoveries" / "own" / (b"o" * 32).hex()
+    own.mkdir(parents=True)
+    (taking_part := stages.home.path / "discoveries" / "taking-part").mkdir()
     now = datetime.now(UTC)
     stages.tidy(now - timedelta(hours=1))
     assert (half.exists(), len(list(lost.iterdir()))) == (True, 2), "it may be under way"
@@ -156,6 +159,8 @@ def test_what_no_stage_needs_is_tidied_up(stages):
     stages.keep(replace(kept, state=State.BROKEN))
     stages.tidy(now + timedelta(hours=1))
     assert (batch.exists(), outcome.exists()) == (False, True)
+    assert own.exists(), "a member's own is not the relay's to tidy up"
+    assert taking_part.exists()
 
 
 def test_how_far_a_stage_is_outlasts_a_restart(stages):
