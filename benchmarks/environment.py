@@ -15,6 +15,9 @@ def interpreter(name: str, *pinned: str) -> Path:
     if not (home / ".done").exists():
         print(f"making an environment for {', '.join(pinned)} ...", file=sys.stderr)
         venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *pinned], check=True)
+        install = [python, "-m", "pip", "install", "--quiet", *pinned]
+        subprocess.run(
+            install, check=True, stderr=subprocess.PIPE, text=True
+        )  # why not is for the caller to say
         (home / ".done").touch()
     return python

@@ -9,7 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crypto.rows import Rows
+from crypto.secagg import discovery as atr
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns, Round
 from exchange.config import Home
@@ -203,3 +206,18 @@ def deposit_of(deposit: Deposit, who: str, sealed: bytes) -> Deposit:
     of, stage, digest = deposit.round, deposit.stage, sha256(sealed).digest()
     signature = signing.sign_batch(KEYS[who].identity, of, stage, digest, root=deposit.root)
     return replace(deposit, digest=digest, size=len(sealed), signature=signature)
+
+
+def share_wrongly(alliance: Alliance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One member, ``erin``, puts wrong shares into its records."""
+    records = atr.records
+
+    def wrong(outputs: Any, setup: Any, token: bytes, **how: Any) -> Any:
+        table = records(outputs, setup, token, **how)
+        if len(outputs) == 4:  # erin alone holds four
+            table = table.copy()
+            table[:, 32] ^= 1
+        return table
+
+    alliance.members["erin"].side.items.words.append("c.example")
+    monkeypatch.setattr(atr, "records", wrong)

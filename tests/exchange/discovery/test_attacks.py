@@ -31,6 +31,7 @@ from tests.exchange.discovery.alliance import (
     culprits,
     deposit_of,
     refused,
+    share_wrongly,
     values,
 )
 
@@ -197,17 +198,7 @@ class _With:
 
 
 async def test_garbage_share(alliance, monkeypatch):
-    records = atr.records
-
-    def wrong(outputs, setup, token, **how):
-        table = records(outputs, setup, token, **how)
-        if len(outputs) == 4:  # erin alone holds four
-            table = table.copy()
-            table[:, 32] ^= 1
-        return table
-
-    alliance.members["erin"].side.items.words.append("c.example")
-    monkeypatch.setattr(atr, "records", wrong)
+    share_wrongly(alliance, monkeypatch)
     async with alliance.serving():
         found = await alliance.ask_all()
     for result in found.values():

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from crypto.secagg import discovery as atr
 from exchange.discovery import signing
 from exchange.discovery.keeping import GIVE_UP
 from exchange.discovery.proof import Blame
@@ -22,6 +21,7 @@ from tests.exchange.discovery.alliance import (
     accused,
     culprits,
     deposit_of,
+    share_wrongly,
     until,
 )
 
@@ -144,17 +144,7 @@ async def test_garbage_that_leaves_too_few_is_told_with_a_name(alliance):
 
 
 async def test_wrong_share_that_leaves_too_few_is_proven(alliance, monkeypatch):
-    records = atr.records
-
-    def wrong(outputs, setup, token, **how):
-        table = records(outputs, setup, token, **how)
-        if len(outputs) == 4:  # erin alone holds four
-            table = table.copy()
-            table[:, 32] ^= 1
-        return table
-
-    alliance.members["erin"].side.items.words.append("c.example")
-    monkeypatch.setattr(atr, "records", wrong)
+    share_wrongly(alliance, monkeypatch)
     async with alliance.serving():
         found = await alliance.ask_all(replace(SEARCH, minimum=5))
     for name in NAMES:
