@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from exchange.bench.links import Link, link_of
 from exchange.bench.psi import sessions
 from exchange.bench.runner import document, in_turn, place_facts, summary
 from exchange.config import write_atomic
+from exchange.planning import measure
 
 OURS = ("vole", "voprf", "cardinality", "estimate")
 BASE = "cosight vole"
@@ -92,7 +94,8 @@ def main() -> None:
     chosen = (FULL if args.full else QUICK) | {
         k: v for k, v in vars(args).items() if v is not None and k in FULL
     }
-    result = document("compare", args.seed, links=[], subjects=subjects())
+    computing = {name: asdict(measure(DISCOVERED[name])) for name in OURS}
+    result = document("compare", args.seed, links=[], subjects=subjects(), computing=computing)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with suppress(KeyboardInterrupt):
         for link in chosen["links"]:

@@ -61,6 +61,8 @@ def blocks(folder: Path) -> dict[str, str]:
         )
         made["bytes"] = traffic(compared["summary"])
         made["subjects"] = subjects(compared)
+    if predicted := load(folder, "model"):
+        made["model"] = model(predicted)
     for kind in KINDS[1:]:
         if found := load(folder, kind):
             made[kind] = plain(found)
@@ -135,6 +137,33 @@ def subjects(found: Mapping[str, Any]) -> str:
             (name, ", ".join(told.get("packages", [])) or "-", told.get("missing") or told["security"])
         )
     return table(("subject", "packages", "security, or why it is missing"), rows)
+
+
+def model(found: Mapping[str, Any]) -> str:
+    """The constants of the model, and how far off it is."""
+    constants, choice = found["constants"], found["choice"]
+    said = (
+        f"session {1e3 * constants['session_s']:.3g} ms, computing {constants['computing']:.3g}, "
+        f"byte {1e9 * constants['byte_s']:.3g} ns, around {constants['round_trips']:.3g}, "
+        f"ramp {constants['ramp']:.3g}. Of {choice['choices']} choices between `vole` and `voprf` "
+        f"{choice['wrong']} take the slower one; the worst costs {choice['worst']:.0%} more."
+    )
+
+    def off(errors: Mapping[str, float] | None) -> tuple[str, str]:
+        return ("", "") if errors is None else (f"{errors['median']:.0%}", f"{errors['worst']:.0%}")
+
+    links = [
+        ("all", found["error"], None),
+        *((n, of["fitted"], of["unseen"]) for n, of in found["links"].items()),
+    ]
+    rows = [(name, *off(fitted), *off(unseen)) for name, fitted, unseen in links]
+    protocols = [(name, *off(errors)) for name, errors in found["protocols"].items()]
+    heads = ("off by (median)", "at most")
+    return "\n\n".join([
+        said,
+        table(("link", *heads, "unseen", "at most"), rows),
+        table(("protocol", *heads), protocols),
+    ])  # fmt: skip
 
 
 def plain(found: Mapping[str, Any]) -> str:

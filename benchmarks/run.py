@@ -54,6 +54,8 @@ def main() -> None:
         print(f"== {name}", flush=True)
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
+    if subprocess.run([*python, "benchmarks.model", str(args.out)], check=False).returncode:
+        failed.append("model")
     made = blocks(args.out)
     (args.out / "tables.md").write_text(
         "\n\n".join(f"## {name}\n\n{text}" for name, text in made.items()) + "\n"

@@ -34,7 +34,7 @@ from exchange.disclosure import (
 from exchange.disclosure.asking import Answered, ask
 from exchange.disclosure.publishing import Built, Edition, publish
 from exchange.discoveries import service
-from exchange.errors import ConfigError, CosightError, LedgerError, PeerRefused
+from exchange.errors import ConfigError, CosightError, LedgerError, PeerRefused, PolicyRefusal
 from exchange.indicators import Indicator
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.seal import ALGORITHM
@@ -60,6 +60,8 @@ from exchange.version import SOFTWARE
 
 WITH_CONTEXTS = "-context"
 """What the names of the engines end with where they carry contexts."""
+_FASTEST = {Rung.OVERLAP, Rung.CONTEXT}
+"""The rungs of which every protocol tells the same, so that the fastest is taken."""
 
 
 class Node:
@@ -202,6 +204,23 @@ class Node:
         findings = await asyncio.to_thread(judge_peer, self.desk, peer, outcome.session, outcome.ids)
         return replace(outcome, matches=matches, alarms=tuple(finding.kind for finding in findings))
 
+    async def plan(self, peer: str, wish: Wish, *, address: str | None = None) -> Plan:
+        """What a match would cost, predicted. The peer is greeted, and nothing is proposed.
+
+        Raises:
+            PolicyRefusal: our own policy allows no protocol of this rung that the peer has.
+            PeerError: the peer is gone, or does not prove who it is.
+        """
+        async with self._link(peer, address) as link:
+            ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
+            names = await self._allowed(peer, wish, ours.offer.size, link)
+            if not names:
+                raise PolicyRefusal(
+                    f"our policy allows no session at the rung {wish.rung} with a protocol that {peer} has",
+                    code="policy-refused", hint=f"see: cosight policy explain {peer} --reveal {wish.rung}",
+                )  # fmt: skip
+            return await self._plan(peer, wish, names, ours.offer.size, link)
+
     async def match_both_ways(
         self, peer: str, wish: Wish, *, address: str | None = None
     ) -> tuple[Outcome, Outcome | CosightError]:
@@ -306,8 +325,8 @@ class Node:
         ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
         names = await self._allowed(peer, wish, ours.offer.size, link)
         plan = None
-        if wish.rung in {Rung.OVERLAP, Rung.CONTEXT} and names:
-            plan = await self._plan(peer, names, ours.offer.size, link)
+        if wish.rung in _FASTEST and names:
+            plan = await self._plan(peer, wish, names, ours.offer.size, link)
             names = [plan.protocol]
         for name in names[:-1]:
             try:
@@ -326,6 +345,8 @@ class Node:
             Rung.OVERLAP: PROTOCOLS,
             Rung.CONTEXT: [name + WITH_CONTEXTS for name in PROTOCOLS],
         }.get(wish.rung, [DEFAULTS[wish.rung]])
+        if wish.protocol != AUTO:
+            known = [wish.protocol]
         theirs = (await link.hello()).protocols
         return [
             name
@@ -334,15 +355,15 @@ class Node:
             and await asyncio.to_thread(allows, self.desk, peer, replace(wish, protocol=name), ours)
         ]
 
-    async def _plan(self, peer: str, names: Collection[str], ours: int, link: PeerLink) -> Plan:
-        """The fastest of some protocols, by their engines: what contexts cost is the same for each."""
-        engines = {name.removesuffix(WITH_CONTEXTS): name for name in names}
+    async def _plan(self, peer: str, wish: Wish, names: Sequence[str], ours: int, link: PeerLink) -> Plan:
+        """What a session costs with each protocol; the first is taken where they tell different things."""
         n_r = size_class(ours)
-        n_s = self._measured.padded(peer) or n_r
+        known = self._measured.padded(peer)
         line = self._measured.line(peer, await link.round_trip_s())
-        plan = choose(engines, await asyncio.to_thread(self._measured.computing, engines), line, n_r, n_s)
-        predicted = {engines[engine]: seconds for engine, seconds in plan.predicted_s.items()}
-        return replace(plan, protocol=engines[plan.protocol], predicted_s=predicted)
+        computing = await asyncio.to_thread(self._measured.computing, names)
+        plan = choose(names, computing, line, n_r, known or n_r, wish.output)
+        taken = plan.protocol if wish.rung in _FASTEST else names[0]
+        return replace(plan, protocol=taken, peer_known=known is not None)
 
     def _roster(self) -> tuple[int, bytes]:
         """The roster in force; a new one is written into the ledger when it is first used."""

@@ -74,7 +74,7 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
     """What runs come to: a row for each subject, size and link, with its ratio to ``base``, round by round.
 
     A row has ``subject``, ``n``, ``link``, ``runs``, and ``seconds``, ``bytes``, ``peak_mib``, ``ratio``, or
-    a ``gap``.
+    a ``gap``, where a link cannot be made with what was ``predicted`` for it.
     """
     cells: dict[tuple[str, int, str], list[Mapping[str, Any]]] = {}
     for run in runs:
@@ -84,7 +84,8 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
         seconds, ours = times(mine), times(cells.get((base, n, link), []))
         row: dict[str, Any] = {"subject": subject, "n": n, "link": link, "runs": len(seconds)}
         if not seconds:
-            rows.append(row | {"gap": next(run["gap"] for run in mine if "gap" in run)})
+            said = next(run for run in mine if "gap" in run)
+            rows.append(row | {key: said[key] for key in ("gap", "predicted") if key in said})
             continue
         good = [run for run in mine if "gap" not in run]
         row["cold"] = 0 in seconds

@@ -13,6 +13,7 @@ from crypto.psi import DISCOVERED
 from exchange.bench import discovering, filters, importing, ledgers, secagg
 from exchange.bench.hosts import Place, place
 from exchange.bench.links import LOOPBACK, NAMED, Link, link_of
+from exchange.bench.predicting import predictions
 from exchange.bench.psi import sessions
 from exchange.bench.record import Once
 from exchange.bench.runner import document, in_turn, place_facts, summary
@@ -20,7 +21,7 @@ from exchange.cli import TRY, app
 from exchange.cli.home import check_writable
 from exchange.cli.output import JsonOption, emit, say, stdout, steps, table
 from exchange.config import write_atomic
-from exchange.errors import InputError
+from exchange.errors import ConfigError, InputError
 
 bench_app = typer.Typer(
     no_args_is_help=True, help="Measure what things cost on this machine, and over links."
@@ -36,6 +37,8 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write every run h
 Members = Annotated[int, typer.Option(min=3, max=100, help="Of the alliance.")]
 Subjects = Callable[[Place, int], AbstractContextManager[Mapping[str, Once]]]
 """What is measured at a place with so many items."""
+Predicted = Callable[[Link, int, str], Iterator[dict[str, Any]]]
+"""What is written down in place of runs over a link that cannot be made, and why it cannot."""
 
 
 @bench_app.command()
@@ -70,7 +73,10 @@ def psi(
         with sessions(at, count, seed) as nodes:
             yield {name: partial(nodes.run, name) for name in names}
 
-    _measure("psi", subjects, n, repeat, seed, out, as_json, links=links)
+    def predicted(at: Link, count: int, why: str) -> Iterator[dict[str, Any]]:
+        return predictions(at, names, count, why)
+
+    _measure("psi", subjects, n, repeat, seed, out, as_json, links=links, predicted=predicted)
 
 
 @bench_app.command("secagg")
@@ -155,7 +161,7 @@ def ledger_(
 
 def _measure(
     kind: str, subjects: Subjects, n: str, repeat: int, seed: int, out: Path | None, as_json: bool,
-    links: Sequence[Link] = (NAMED[LOOPBACK],), **facts: Any,
+    links: Sequence[Link] = (NAMED[LOOPBACK],), predicted: Predicted | None = None, **facts: Any,
 ) -> None:  # fmt: skip
     """All sizes over all links, in turn; what was measured so far is written down whatever ends it."""
     sizes = sizes_of(n)
@@ -167,7 +173,13 @@ def _measure(
             for link in links:
                 for count in sizes:
                     begin(f"{count:,} over {link.name}")
-                    _cell(result, subjects, link, count, repeat)
+                    try:
+                        _cell(result, subjects, link, count, repeat)
+                    except ConfigError as e:
+                        if e.code != "no-link" or predicted is None:
+                            raise
+                        what = predicted(link, count, str(e))
+                        result["runs"] += [{"n": count, "link": link.name, **run} for run in what]
     finally:
         if result["runs"]:
             result["summary"] = summary(result["runs"], result["runs"][0]["subject"])
@@ -222,11 +234,18 @@ def _show(result: dict[str, Any]) -> None:
             say(f"{link['name']}: {took:.2f} ms round trip, {carried:,.0f} Mbit/s measured", style="dim")
     rows = table("", "", "n", "seconds", "spread", "us/item", "bytes/n", "peak MiB", "x",
                  numbers=("n", "seconds", "spread", "us/item", "bytes/n", "peak MiB", "x"))  # fmt: skip
-    shown = ""
+    shown, reasons = "", set[str]()
     for row in result["summary"]:
         if row["link"] not in {shown, LOOPBACK}:
             shown = row["link"]
             rows.add_row((shown), style="bold")
+        if "predicted" in row:
+            seconds, sent = row["predicted"]["seconds"], sum(row["predicted"]["bytes"].values())
+            rows.add_row(
+                row["subject"], f"{row['n']:,}", f"{seconds:.4g}", "predicted", "", f"{sent / row['n']:,.1f}"
+            )
+            reasons.add(row["gap"])
+            continue
         if "gap" in row:
             rows.add_row(row["subject"], f"{row['n']:,}", "gap", row["gap"])
             continue
@@ -243,6 +262,8 @@ def _show(result: dict[str, Any]) -> None:
             f"{ratio['median']:.2f}" if ratio else "",
         )
     stdout.print(rows)
+    for reason in sorted(reasons):
+        say(reason, style="dim")
     last = next((run for run in reversed(result["runs"]) if run.get("phases")), None)
     if last is not None:
         for party, spent in last["phases"].items():

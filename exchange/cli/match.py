@@ -24,6 +24,7 @@ from exchange.cli.output import (
     stderr,
     waiting,
 )
+from exchange.cli.planned import as_plan, as_planned, show_planned, why
 from exchange.cli.results import as_found, in_words, show_matches, writer
 from exchange.clock import utc_now
 from exchange.disclosure import Outcome, Wish, fits
@@ -33,7 +34,7 @@ from exchange.export import MatchResult
 from exchange.indicators import IndicatorType
 from exchange.local.lines import Lines
 from exchange.node import Node
-from exchange.planning import AUTO, Plan
+from exchange.planning import AUTO
 from exchange.policy import EVERYTHING, Condition
 from exchange.together.closing import close
 
@@ -117,6 +118,9 @@ def match(
         ),
     ] = None,
     purpose: Annotated[str, typer.Option(help="Why; the peer's policy may ask for it.")] = "",
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only predict what it would cost: the peer is greeted, no more.")
+    ] = False,
     address: Annotated[
         str | None, typer.Option(help="The peer's HOST:PORT, if the roster's is not right.")
     ] = None,
@@ -138,20 +142,24 @@ def match(
     if both is not None:
         _check_both(both, reveal, condition)
     asked = None if condition is None else condition_below(condition, reveal)
+    if plan:
+        _check_plan(reveal, both, condition, out)
     opened = open_home(home)
     write = None if out is None else writer(opened, out, reveal, as_json)
     with Node(opened) as node:
-        chosen = tuple(sorted(set(types or held_types(node))))
-        if not chosen:
-            raise ConfigError("we hold no indicators", code="empty-store", hint="run: cosight import FILE...")
         wish = Wish(
             rung=reveal,
-            types=chosen,
+            types=_chosen(node, types),
             protocol=protocol,
             output=output,
             purpose=purpose,
             over=str(over),
         )
+        if plan:
+            with waiting(f"planning a match with {peer}", as_json):
+                planned = asyncio.run(node.plan(peer, wish, address=address))
+            emit(as_json, as_planned(peer, wish, planned), lambda: show_planned(peer, planned))
+            return
         with waiting(f"matching with {peer}", as_json):
             run = _run(node, peer, wish, asked, strict=both is Both.STRICT, address=address)
             outcome, lower, turned = asyncio.run(run)
@@ -220,6 +228,18 @@ def _check_both(both: Both, reveal: Rung, condition: str | None) -> None:
         raise typer.BadParameter(fault, param_hint="--both")
 
 
+def _check_plan(reveal: Rung, both: Both | None, condition: str | None, out: Path | None) -> None:
+    fault = ""
+    if reveal is Rung.SIZE:
+        fault = "a size takes no run: a greeting and a proposal are all"
+    elif both is Both.STRICT or condition is not None:
+        fault = "one session at a time: without --both strict and --if"
+    elif out is not None:
+        fault = "nothing is matched: there is nothing to write with --out"
+    if fault:
+        raise typer.BadParameter(fault, param_hint="--plan")
+
+
 @app.command(rich_help_panel=SHARE)
 def warm(
     peer: Annotated[str, typer.Argument(help="The other member's id.")],
@@ -261,6 +281,14 @@ def warm(
         say((f"{made.total_s:.2f} s, {traffic}; {made.peer} learned that size class", "dim"), on=stderr)
 
     emit(as_json, result, show)
+
+
+def _chosen(node: Node, types: list[IndicatorType] | None) -> tuple[IndicatorType, ...]:
+    """The types that are asked for, or all that we hold."""
+    chosen = tuple(sorted(set(types or held_types(node))))
+    if not chosen:
+        raise ConfigError("we hold no indicators", code="empty-store", hint="run: cosight import FILE...")
+    return chosen
 
 
 def held_types(node: Node) -> list[IndicatorType]:
@@ -307,7 +335,7 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "protocol": o.protocol,
         "ahead": o.ahead,
         "delta": None if o.delta is None else asdict(o.delta),
-        "plan": None if o.plan is None else _plan(o.plan),
+        "plan": None if o.plan is None else as_plan(o.plan),
         "types": [str(t) for t in o.types],
         "sizes": {"ours": o.ours, "ours_padded": o.ours_padded, "peer_padded": o.peer_padded},
         "result": as_found(o.found, o.matches, o.over),
@@ -319,15 +347,6 @@ def as_result(o: Outcome) -> dict[str, Any]:
         "bytes": {"sent": o.sent, "received": o.received},
         "settled": o.settled,
         "alarms": (["canary"] if o.canaries else []) + list(o.alarms),
-    }
-
-
-def _plan(plan: Plan) -> dict[str, Any]:
-    return {
-        "predicted_s": {name: round(seconds, 3) for name, seconds in plan.predicted_s.items()},
-        "round_trip_s": round(plan.line.round_trip_s, 4),
-        "bytes_per_s": round(plan.line.bytes_per_s),
-        "rate_measured": plan.line.measured,
     }
 
 
@@ -348,7 +367,7 @@ def show_outcome(o: Outcome) -> None:
     learned = "and which of its items we share" if both else "and nothing of what we hold"
     traffic = f"{size(o.sent)} sent, {size(o.received)} received"
     protocol = "" if o.protocol is None else f" protocol {o.protocol},"
-    chosen = [] if o.plan is None or len(o.plan.predicted_s) == 1 else [_why(o.plan)]
+    chosen = [] if o.plan is None or len(o.plan.costs) == 1 else [why(o.plan)]
     offline = ", the offline part done before" if o.ahead else f", {o.offline_s:.2f} s offline"
     spent = f"{o.crypto_s:.2f} s computing{offline if o.offline_s else ''}"
     for line in (
@@ -377,12 +396,3 @@ def _since(delta: Delta) -> str:
         f"only what is new since session {delta.base[:16]}: "
         f"at most {delta.new_ours:,} of ours and {delta.new_peer:,} of the peer's"
     )
-
-
-def _why(plan: Plan) -> str:
-    """Why a protocol was chosen, in one line."""
-    seconds = sorted(plan.predicted_s.items(), key=lambda item: item[1])
-    predicted = ", ".join(f"{name} {s:.2f} s" for name, s in seconds)
-    line = plan.line
-    rate = f"{line.bytes_per_s * 8 / 1e6:,.0f} Mbit/s {'measured before' if line.measured else 'assumed'}"
-    return f"chose {plan.protocol}: predicted {predicted} (link: {line.round_trip_s * 1000:.1f} ms, {rate})"

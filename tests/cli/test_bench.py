@@ -1,6 +1,7 @@
 """``cosight bench``: every kind measures something true, writes it down, and refuses what it cannot do."""
 
 import json
+import sys
 
 import pytest
 
@@ -85,3 +86,21 @@ def test_wrong_usage(arguments):
 def test_an_output_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path):
     done = cosight("bench", "ledger", "--n", "10", "--out", tmp_path / "no" / "file.json", "--json")
     assert (done.code, json.loads(done.out)["error"]["code"]) == (1, "config")
+
+
+def test_a_link_that_cannot_be_made_is_predicted_and_marked(monkeypatch):
+    refusing = (sys.executable, "-c", 'print(\'{"refused": "no tun here"}\')')
+    monkeypatch.setattr("exchange.bench.hosts.SHAPER", refusing)
+    words = ("bench", "psi", "--n", "1000", "--protocol", "vole,cardinality", "--link", "wan")
+    done = cosight(*words, "--json")
+    assert done.code == 0
+    for row in done.json["summary"]:
+        assert "no tun here" in row["gap"]
+        assert "seconds" not in row
+        assert row["predicted"]["seconds"] > 0.2  # five round trips
+        assert min(row["predicted"]["bytes"].values()) > 0
+    shown = cosight(*words)
+    assert "predicted" in shown.out
+    assert "no tun here" in shown.out
+    other = cosight("bench", "psi", "--n", "100", "--link", "loopback", "--repeat", "1", "--json")
+    assert not any("gap" in row for row in other.json["summary"])

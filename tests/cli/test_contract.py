@@ -217,6 +217,23 @@ def test_match_and_ledger(pair: tuple[Home, ...], tmp_path: Path) -> None:
         assert cosight("ledger", "verify", home=home.path).out.startswith("verified: ")
 
 
+def test_a_plan_predicts_and_runs_nothing(pair: tuple[Home, ...]) -> None:
+    alice, bob = pair
+    import_values(bob, ["8.8.8.3"])
+    with serve(bob) as served:
+        dial = ["match", "bob", "--address", served.address, "--plan"]
+        planned = holds("match --plan", cosight(*dial, "--json", home=alice.path))
+        told = cosight(*dial, "--reveal", "cardinality", home=alice.path)
+    assert set(planned["predicted"]) == {"voprf", "vole"}
+    assert planned["protocol"] in planned["predicted"]
+    assert planned["sizes"] == {"ours_padded": 32, "peer_padded": 32, "peer_known": False}
+    for cost in planned["predicted"].values():
+        assert min(cost["seconds"], cost["bytes"]["sent"], cost["bytes"]["received"]) > 0
+    assert "cardinality-banded" in told.out
+    assert "nothing was proposed" in told.err
+    assert not [e.kind for home in pair for e in entries(home) if e.session]
+
+
 def test_what_is_warmed_up_is_used_by_the_next_bulk_match_alone(pair: tuple[Home, ...]) -> None:
     alice, bob = pair
     import_values(bob, ["8.8.8.3", "bad.example.com"])

@@ -106,8 +106,50 @@ async def test_the_fastest_protocol_is_chosen_among_those_that_are_allowed(homes
             await alice.match("bob", wish, address=addresses["bob"])
     assert [values(o) for o in found] == [SHARED] * 2
     assert [o.protocol for o in found] == ["voprf", "vole"]
-    assert [set(o.plan.predicted_s) for o in found] == [{"voprf", "vole"}, {"vole"}]
+    assert [set(o.plan.costs) for o in found] == [{"voprf", "vole"}, {"vole"}]
     assert 0 < found[0].plan.line.round_trip_s < 5
+
+
+@pytest.mark.parametrize(
+    ("rung", "names", "taken"),
+    [
+        (Rung.OVERLAP, {"voprf", "vole"}, {"voprf", "vole"}),
+        (Rung.CARDINALITY, {"cardinality", "cardinality-banded", "cardinality-noisy"}, {"cardinality"}),
+        (Rung.ESTIMATE, {"estimate"}, {"estimate"}),
+        (Rung.SUM, {"sum"}, {"sum"}),
+        (Rung.CONTEXT, {"voprf-context", "vole-context"}, {"voprf-context", "vole-context"}),
+    ],
+)
+async def test_a_plan_greets_and_no_ledger_knows_of_it(homes, rung, names, taken):
+    wish = Wish(rung=rung, types=WISH.types, protocol=AUTO, over="sightings" if rung is Rung.SUM else "")
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        plan = await alice.plan("bob", wish, address=addresses["bob"])
+    assert not [e.kind for home in homes[:2] for e in entries(home) if e.session or e.peer]
+    assert set(plan.costs) == names
+    assert plan.protocol in taken
+    assert not plan.peer_known
+    assert plan.n_r == plan.n_s
+    for cost in plan.costs.values():
+        assert min(cost.seconds, cost.receiver_bytes, cost.sender_bytes) > 0
+
+
+async def test_a_plan_knows_what_a_session_showed_and_the_bytes_it_takes(homes):
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        outcome = await alice.match("bob", WISH, address=addresses["bob"])
+        plan = await alice.plan("bob", WISH, address=addresses["bob"])
+    assert (plan.peer_known, plan.n_r, plan.n_s) == (True, outcome.ours_padded, outcome.peer_padded)
+    predicted = plan.costs[WISH.protocol]
+    assert outcome.sent == pytest.approx(predicted.receiver_bytes, abs=1000)
+    assert outcome.received == pytest.approx(predicted.sender_bytes, abs=1000)
+
+
+async def test_a_plan_of_what_our_policy_does_not_allow_is_refused(homes):
+    async with serving(*homes[:2]) as ((alice, _), addresses):
+        policy = alice.home.policy_file
+        policy.write_text(re.sub("protocols = .*", "protocols = []", policy.read_text()))
+        with pytest.raises(PolicyRefusal) as refused:
+            await alice.plan("bob", WISH, address=addresses["bob"])
+    assert "cosight policy explain bob" in refused.value.hint
 
 
 async def test_a_store_that_comes_late_ends_the_run(homes, monkeypatch):

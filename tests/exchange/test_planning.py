@@ -4,8 +4,17 @@ import json
 
 import pytest
 
-from crypto.psi import PROTOCOLS, Params, Protocol
-from exchange.planning import FIRST_RATE, Computing, Line, Measured, choose, measure, predict
+from crypto.psi import DISCOVERED, Output, Params, Protocol
+from exchange.planning import (
+    FIRST_RATE,
+    Computing,
+    Line,
+    Measured,
+    Model,
+    choose,
+    measure,
+    predict,
+)
 
 COMPUTING = {"voprf": Computing(0.001, 6e-5, 3e-5), "vole": Computing(0.05, 3e-7, 2e-7)}
 FAST = Line(0.0002, 1e9)
@@ -16,10 +25,42 @@ def chosen(n: int, line: Line = FAST) -> str:
 
 
 def test_a_prediction_adds_up_what_it_says():
-    n_r, n_s, line = 1000, 3000, Line(0.1, 1e6)
-    traffic = sum(PROTOCOLS["vole"].traffic(Params(n_r=n_r, n_s=n_s, context=bytes(32))))
-    want = 0.05 + 3e-7 * n_r + 2e-7 * n_s + traffic / 1e6 + 4.5 * 0.1
-    assert predict(PROTOCOLS["vole"], COMPUTING["vole"], line, n_r, n_s) == pytest.approx(want)
+    params, line = Params(n_r=1000, n_s=3000, context=bytes(32)), Line(0.1, 1e6)
+    model = Model(session_s=1.0, computing=10.0, byte_s=1e-5, round_trips=3.0, ramp=0.0)
+    cost = predict(DISCOVERED["vole"], COMPUTING["vole"], line, params, model)
+    traffic = DISCOVERED["vole"].traffic(params)
+    computing = 0.05 + 3e-7 * 1000 + 2e-7 * 3000
+    want = 1 + 10 * computing + sum(traffic) * (1e-6 + 1e-5) + (4.5 + 3) * 0.1
+    assert cost.seconds == pytest.approx(want)
+    assert (cost.receiver_bytes, cost.sender_bytes) == traffic
+
+
+def test_a_rate_that_was_measured_in_a_run_has_the_programs_in_it():
+    params, model = Params(n_r=100, n_s=100, context=bytes(32)), Model(0, 0, 1.0, 0, 0)
+    found = [
+        predict(
+            DISCOVERED["voprf"], COMPUTING["voprf"], Line(0, 1e6, measured=measured), params, model
+        ).seconds
+        for measured in (True, False)
+    ]
+    moved = sum(DISCOVERED["voprf"].traffic(params))
+    assert found == [pytest.approx(moved / 1e6), pytest.approx(moved / 1e6 + moved)]
+
+
+def test_a_window_doubles_until_the_line_is_full_or_all_is_sent():
+    line = Line(0.1, 14480 * 70)  # seven first windows in a round trip
+    assert line.doublings(0) == 0
+    assert line.doublings(14480) == pytest.approx(1)
+    assert line.doublings(10**9) == pytest.approx(3)
+    assert Line(1e-4, float("inf")).doublings(14480 * 3) == pytest.approx(2)
+
+
+def test_a_result_for_both_costs_what_the_protocol_says():
+    ours, both = (
+        choose(["voprf"], COMPUTING, FAST, 1000, 1000, output).costs["voprf"]
+        for output in (Output.RECEIVER, Output.BOTH)
+    )
+    assert ours.receiver_bytes + ours.sender_bytes < both.receiver_bytes + both.sender_bytes
 
 
 def test_small_sets_and_large_ones_get_another_protocol():
@@ -34,14 +75,14 @@ def test_a_link_decides_too():
 
 def test_what_cannot_run_is_not_chosen():
     plan = choose(["voprf"], COMPUTING, FAST, 1 << 20, 1 << 20)
-    assert (plan.protocol, set(plan.predicted_s)) == ("voprf", {"voprf"})
+    assert (plan.protocol, set(plan.costs)) == ("voprf", {"voprf"})
 
 
-@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+@pytest.mark.parametrize("name", sorted(DISCOVERED))
 def test_a_protocol_is_measured_by_running_it(name):
-    found = measure(PROTOCOLS[name])
+    found = measure(DISCOVERED[name])
     assert min(found.fixed_s, found.receiver_item_s, found.sender_item_s) >= 0
-    small, large = PROTOCOLS[name].sample
+    small, large = DISCOVERED[name].sample
     assert found.seconds(large, large) >= found.seconds(small, small)  # no more: time is not to be tested
 
 

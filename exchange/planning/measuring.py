@@ -1,20 +1,10 @@
-"""Which protocol is the fastest for a session, by what this machine and the link were measured to do.
-
-What a protocol computes is measured once on this machine, on random items, both parties one after the other:
-a fixed part, and so much for each item of either side. What the link carries is measured by the greeting (its
-round trip) and by the runs before (their bulk messages). The model adds them up:
-
-    seconds = computing + bytes / rate + round trips * round trip
-
-It leaves out that parties compute at the same time and while they send, so for large sets it says too much.
-It has to find the faster protocol, not to tell the time.
-"""
+"""What a protocol computes on this machine: measured on random items, and kept."""
 
 import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -23,97 +13,34 @@ from typing import Any
 import numpy as np
 
 from crypto import session
-from crypto.psi import PROTOCOLS, Params, Protocol
-from exchange.agreement import Rung
+from crypto.psi import DISCOVERED, Brings, Output, Params, Protocol
+from crypto.sealing import LABEL_CLASSES
 from exchange.config import write_atomic
 from exchange.errors import ConfigError
+from exchange.planning.model import Computing, Line
 
 log = logging.getLogger(__name__)
-AUTO = "auto"
-DEFAULTS = {
-    Rung.SIZE: "voprf",
-    Rung.ESTIMATE: "estimate",
-    Rung.CARDINALITY: "cardinality",
-    Rung.SUM: "sum",
-    Rung.OVERLAP: "voprf",
-    Rung.CONTEXT: "voprf-context",
-}
-"""What is proposed where there is nothing to choose, or nothing that may be: the decision then says why."""
-COUNTS = ("cardinality", "cardinality-banded", "cardinality-noisy")
-"""The protocols that count, the one that says most first."""
-FIRST_RATE = 12.5e6
-"""Bytes a second that a link is taken for before anything was measured: 100 Mbit/s."""
-_ROUNDS = 2
+_ROUNDS = 3
 _ITEM_BYTES = 32
+_EPSILON_MILLI = 1000
+_BANDS = (0, 1, 10, 100, 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Computing:
-    """What one protocol computes on this machine, both parties together, in seconds.
+def setting(protocol: Protocol, n_r: int, n_s: int, output: Output = Output.RECEIVER) -> Params:
+    """Parameters of a run that is only thought of: contexts of the smallest class, noise of epsilon 1.
 
-    Attributes:
-        fixed_s: whatever the sets are.
-        receiver_item_s: for each item of the receiver.
-        sender_item_s: for each item of the sender.
-    """
-
-    fixed_s: float
-    receiver_item_s: float
-    sender_item_s: float
-
-    def seconds(self, n_r: int, n_s: int) -> float:
-        """For sets of these sizes."""
-        return self.fixed_s + self.receiver_item_s * n_r + self.sender_item_s * n_s
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The link to a peer.
-
-    Attributes:
-        round_trip_s: of a short message and its answer.
-        bytes_per_s: of bulk messages, or ``FIRST_RATE``.
-        measured: whether the rate was measured in a run before.
-    """
-
-    round_trip_s: float
-    bytes_per_s: float = FIRST_RATE
-    measured: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The choice, and what it was made of.
-
-    Attributes:
-        protocol: the fastest.
-        predicted_s: the seconds of each protocol that could run.
+    Args:
+        protocol: whose.
         n_r: the receiver's size class.
-        n_s: the sender's, as far as we know.
-        line: the link.
+        n_s: the sender's.
+        output: who is to learn it, if the protocol can do that.
     """
-
-    protocol: str
-    predicted_s: Mapping[str, float]
-    n_r: int
-    n_s: int
-    line: Line
-
-
-def predict(protocol: Protocol, computing: Computing, line: Line, n_r: int, n_s: int) -> float:
-    """Seconds of a run."""
-    traffic = sum(protocol.traffic(Params(n_r=n_r, n_s=n_s, context=bytes(32))))
-    return computing.seconds(n_r, n_s) + traffic / line.bytes_per_s + protocol.round_trips * line.round_trip_s
-
-
-def choose(
-    candidates: Collection[str], computing: Mapping[str, Computing], line: Line, n_r: int, n_s: int
-) -> Plan:
-    """The fastest of some protocols, of which there is at least one."""
-    predicted = {
-        name: predict(PROTOCOLS[name], computing[name], line, n_r, n_s) for name in sorted(candidates)
-    }
-    return Plan(min(predicted, key=predicted.__getitem__), predicted, n_r, n_s, line)
+    return Params(
+        n_r=n_r, n_s=n_s, context=secrets.token_bytes(32),
+        output=output if output in protocol.outputs else min(protocol.outputs),
+        label_bytes=LABEL_CLASSES[0] if protocol.brings is Brings.CONTEXTS else 0,
+        epsilon_milli=_EPSILON_MILLI, bands=_BANDS,
+    )  # fmt: skip
 
 
 def measure(protocol: Protocol) -> Computing:
@@ -135,11 +62,16 @@ def _seconds(protocol: Protocol, n_r: int, n_s: int) -> float:
         np.frombuffer(secrets.token_bytes(n * _ITEM_BYTES), np.uint8).reshape(n, _ITEM_BYTES)
         for n in (n_r, n_s)
     ]
+    brought: dict[str, Any] = {}
+    if protocol.brings is Brings.VALUES:
+        brought["values"] = np.ones(n_s, np.uint64)
+    elif protocol.brings is Brings.CONTEXTS:
+        brought["contexts"] = [bytes(LABEL_CLASSES[0])] * n_s
 
     def once() -> float:
-        params = Params(n_r=n_r, n_s=n_s, context=secrets.token_bytes(32))
+        params = setting(protocol, n_r, n_s)
         start = perf_counter()
-        session.run(protocol.receiver(items[0], params), protocol.sender(items[1], params))
+        session.run(protocol.receiver(items[0], params), protocol.sender(items[1], params, **brought))
         return perf_counter() - start
 
     return min(once() for _ in range(_ROUNDS))
@@ -181,7 +113,7 @@ class Measured:
         """What these protocols compute here, measured if it is not known yet."""
         if missing := [name for name in protocols if name not in self._computing]:
             for name in missing:
-                self._computing[name] = self.measure(PROTOCOLS[name])
+                self._computing[name] = self.measure(DISCOVERED[name])
             self._save()
         return {name: self._computing[name] for name in protocols}
 
