@@ -26,6 +26,7 @@ from exchange.disclosure import (
     allows,
     commit,
     epochs,
+    greet,
     judge_peer,
     match,
     ours_for,
@@ -213,6 +214,7 @@ class Node:
         """
         async with self._link(peer, address) as link:
             ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
+            await link.hello()
             names = await self._allowed(peer, wish, ours.offer.size, link)
             if not names:
                 raise PolicyRefusal(
@@ -323,6 +325,7 @@ class Node:
         if wish.rung is Rung.SIZE:
             return await match(self.desk, peer, replace(wish, protocol=DEFAULTS[wish.rung]), link)
         ours = await asyncio.to_thread(ours_for, self.desk, peer, wish.types)
+        contact = await greet(self.desk, peer, link)
         names = await self._allowed(peer, wish, ours.offer.size, link)
         plan = None
         if wish.rung in _FASTEST and names:
@@ -330,16 +333,18 @@ class Node:
             names = [plan.protocol]
         for name in names[:-1]:
             try:
-                return await match(self.desk, peer, replace(wish, protocol=name), link, ours=ours)
+                return await match(
+                    self.desk, peer, replace(wish, protocol=name), link, ours=ours, contact=contact
+                )
             except PeerRefused as e:
                 if e.code != "policy-refused":
                     raise  # the peer may give a count that says less
         last = names[-1] if names else DEFAULTS[wish.rung]
-        outcome = await match(self.desk, peer, replace(wish, protocol=last), link, ours=ours)
+        outcome = await match(self.desk, peer, replace(wish, protocol=last), link, ours=ours, contact=contact)
         return replace(outcome, plan=plan)
 
     async def _allowed(self, peer: str, wish: Wish, ours: int, link: PeerLink) -> list[str]:
-        """The protocols that serve a rung, that the peer has and that our policy allows; the best first."""
+        """The protocols of a rung that the peer said it has and that our policy allows; the best first."""
         known: Collection[str] = {
             Rung.CARDINALITY: COUNTS,
             Rung.OVERLAP: PROTOCOLS,
@@ -347,11 +352,10 @@ class Node:
         }.get(wish.rung, [DEFAULTS[wish.rung]])
         if wish.protocol != AUTO:
             known = [wish.protocol]
-        theirs = (await link.hello()).protocols
         return [
             name
             for name in known
-            if name in theirs
+            if name in link.protocols
             and await asyncio.to_thread(allows, self.desk, peer, replace(wish, protocol=name), ours)
         ]
 

@@ -7,7 +7,7 @@ intent; and every intent is closed by what became of it, whatever ends the sessi
 
 from exchange.disclosure.ahead import Warmed, warm
 from exchange.disclosure.committing import commit
-from exchange.disclosure.contact import Greeting, Link
+from exchange.disclosure.contact import Greeting, Link, greet
 from exchange.disclosure.desk import Answer, Desk, Estimated, Found, Learned, Outcome, Proposal, agreement_of
 from exchange.disclosure.found import fits, found_of
 from exchange.disclosure.initiator import Ours, Wish, allows, match, ours_for
@@ -47,6 +47,7 @@ __all__ = [
     "commit",
     "fits",
     "found_of",
+    "greet",
     "judge_ours",
     "judge_peer",
     "match",

@@ -82,11 +82,12 @@ def admitted(policy: Policy, peer: str, history: History, now: datetime) -> Admi
     return Admission() if found is None else admission_of(found[1], history, now)
 
 
-async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | None = None) -> Outcome:
-    """One session: decide, agree, run, write down.
+async def match(
+    desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | None = None, contact: Contact | None = None
+) -> Outcome:
+    """One session: decide, agree, run, write down. The outcome names the matches by their identifiers.
 
-    The outcome names the matches by their identifiers. Whoever wants the values looks them up once the link
-    is closed: the time it takes grows with their number, and the peer and the network would see it.
+    Look up values once the link is closed: it takes the longer the more there are, which the peer would see.
 
     Args:
         desk: who we are and what we decide with.
@@ -94,6 +95,7 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | N
         wish: what we want to know.
         link: to the peer.
         ours: what we would put in, if somebody has counted just now.
+        contact: the peer, if it was greeted just now.
 
     Raises:
         PolicyRefusal: our own policy does not allow it; nothing left.
@@ -101,10 +103,9 @@ async def match(desk: Desk, peer: str, wish: Wish, link: Link, *, ours: Ours | N
         LedgerError: the ledger cannot be written; nothing left.
     """
     start = perf_counter()
-    contact = await greet(desk, peer, link)
+    contact = contact or await greet(desk, peer, link)
     await settle_due(desk, peer, contact)
-    if ours is None:
-        ours = await asyncio.to_thread(ours_for, desk, peer, wish.types)
+    ours = ours or await asyncio.to_thread(ours_for, desk, peer, wish.types)
     entry = await in_thread(_entry, desk, peer, wish, contact, ours)
     try:
         outcome = await _match(entry, wish, contact)

@@ -51,6 +51,9 @@ class PeerLink:
         address: its ``HOST:PORT``.
         timeout_s: for the short calls, in seconds.
         idle_s: longest silence within a run, beside what computing may take.
+
+    Attributes:
+        protocols: that the peer had when it was last greeted.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class PeerLink:
         self._address = address
         self._timeout_s = timeout_s
         self._idle_s = idle_s
+        self.protocols: frozenset[str] = frozenset()
 
     async def __aenter__(self) -> Self:
         tls = self._directory.tls()
@@ -121,6 +125,7 @@ class PeerLink:
                     f"{self._peer} holds another roster {epoch} than we do", code="roster-fork",
                     hint="compare with an administrator: cosight alliance roster",
                 )  # fmt: skip
+            self.protocols = frozenset(reply.protocols)
             return reply
         raise _apart(self._peer, *epochs)
 
