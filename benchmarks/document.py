@@ -1,4 +1,4 @@
-"""The tables of ``docs/benchmarks.md``, from the committed measurements; the text is written by hand.
+"""The tables of measurements in the pages, from what is committed; the text is written by hand.
 
 python -m benchmarks.document [--check]
 """
@@ -9,7 +9,7 @@ import sys
 
 from benchmarks.results import RESULTS, ROOT, blocks
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
 _BLOCK = re.compile(r"(<!-- made: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -27,12 +27,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    before = PAGE.read_text()
-    after = filled(before, blocks(RESULTS))
-    if not args.check:
-        PAGE.write_text(after)
-    elif before != after:
-        sys.exit("docs/benchmarks.md is not what benchmarks/results gives: python -m benchmarks.document")
+    made = blocks(RESULTS)
+    for page in PAGES:
+        before = page.read_text()
+        after = filled(before, made)
+        if not args.check:
+            page.write_text(after)
+        elif before != after:
+            sys.exit(f"{page.name} is not what benchmarks/results gives: python -m benchmarks.document")
 
 
 if __name__ == "__main__":

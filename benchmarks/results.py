@@ -12,6 +12,11 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 """The committed ones."""
 PICTURES = ROOT / "docs" / "benchmarks"
+HEADLINE = (
+    "cosight vole", "cosight voprf", "openmined raw", "spu ecdh", "spu kkrt", "spu rr22", "plain hashes",
+)  # fmt: skip
+HEADS = ((1 << 10, "wan"), (1 << 17, "wan"), (1 << 20, "lan"), (1 << 20, "wan"))
+"""Sizes and links of the table at the beginning."""
 KINDS = ("compare", "secagg", "discover", "filter", "import", "ledger")
 
 
@@ -61,6 +66,7 @@ def blocks(folder: Path) -> dict[str, str]:
         )
         made["bytes"] = traffic(compared["summary"])
         made["subjects"] = subjects(compared)
+        made["headline"] = headline(compared)
     if predicted := load(folder, "model"):
         made["model"] = model(predicted)
     for kind in KINDS[1:]:
@@ -137,6 +143,27 @@ def subjects(found: Mapping[str, Any]) -> str:
             (name, ", ".join(told.get("packages", [])) or "-", told.get("missing") or told["security"])
         )
     return table(("subject", "packages", "security, or why it is missing"), rows)
+
+
+def headline(found: Mapping[str, Any]) -> str:
+    """What somebody wants to know first: the overlap, at a small, a middle and a large size."""
+    cells = {(row["subject"], row["n"], row["link"]): row for row in found["summary"] if "gap" not in row}
+    heads = [(n, link) for n, link in HEADS if any(cell[1:] == (n, link) for cell in cells)]
+
+    def seconds(subject: str, n: int, link: str) -> str:
+        row = cells.get((subject, n, link))
+        return number(row["seconds"]["median"]) if row else ""
+
+    rows = [
+        (
+            name,
+            *(seconds(name, *head) for head in heads),
+            told["security"].split()[0].strip(",:.").lower(),
+        )
+        for name in HEADLINE
+        if (told := found["subjects"].get(name)) and "security" in told
+    ]
+    return table(("", *(f"{power(n)}, {link}" for n, link in heads), "security"), rows)
 
 
 def model(found: Mapping[str, Any]) -> str:

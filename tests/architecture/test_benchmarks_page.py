@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from benchmarks.document import PAGE, filled
+from benchmarks.document import PAGES, filled
 from benchmarks.peers import NOT_HERE, PEERS
 from benchmarks.results import RESULTS, blocks
 
 
-def test_every_number_on_the_page_is_of_a_committed_measurement():
-    page = PAGE.read_text()
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_number_on_a_page_is_of_a_committed_measurement(path):
+    page = path.read_text()
+    assert "<!-- made: " in page
     assert filled(page, blocks(RESULTS)) == page, "run: python -m benchmarks.document"
 
 
