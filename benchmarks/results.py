@@ -56,7 +56,7 @@ def blocks(folder: Path) -> dict[str, str]:
         made["machine"] = f"{describe(compared['machine'])}; {compared['started'][:10]}".replace("\n", "; ")
         made["links"] = links(compared)
         made["compare"] = "\n\n".join(
-            f"**{link}**: {asked(link)}\n\n{against(compared['summary'], link)}"
+            f"**{link}**: {asked(link)}\n\n{against(compared, link)}"
             for link in links_of(compared["summary"])
         )
         made["bytes"] = traffic(compared["summary"])
@@ -91,26 +91,39 @@ def links(found: Mapping[str, Any]) -> str:
     return table(("link", "asked for", "round trip", "one TCP connection, two seconds"), rows)
 
 
-def against(rows: Sequence[Mapping[str, Any]], link: str) -> str:
+def against(found: Mapping[str, Any], link: str) -> str:
     """Median seconds by subject and size, with the ratio to the base; a gap says why beneath."""
-    sizes = sorted({row["n"] for row in rows})
-    cells = {(row["subject"], row["n"]): row for row in rows if row["link"] == link}
-    lines, gaps = [], []
+    rows = [row for row in found["summary"] if row["link"] == link]
+    sizes = sorted({row["n"] for row in found["summary"]})
+    cells = {(row["subject"], row["n"]): row for row in rows}
+    lines, notes, empty = [], [], False
     for subject in dict.fromkeys(row["subject"] for row in rows):
         line = [subject]
         for n in sizes:
             row = cells.get((subject, n))
             if row is None:
                 line.append("")
+                empty = True
             elif "gap" in row:
                 line.append("gap")
-                gaps.append(f"- {subject}, {power(n)}: {row['gap']}")
+                notes.append(f"- {subject}, {power(n)}: {row['gap']}")
             else:
                 once = "¹" if row["cold"] else ""
                 ratio = f" ({number(row['ratio']['median'])}x)" if "ratio" in row else ""
                 line.append(f"{number(row['seconds']['median'])}{once}{ratio}")
         lines.append(line)
-    return "\n".join([table(("seconds", *map(power, sizes)), lines), *(["", *gaps] if gaps else [])])
+    if empty:
+        notes.append("- Empty: not run, since it is above the largest size that the system is run with.")
+    if others := _elsewhere(found, link):
+        notes.append(f"- Not run over this link: {', '.join(others)}.")
+    return "\n".join([table(("seconds", *map(power, sizes)), lines), *(["", *notes] if notes else [])])
+
+
+def _elsewhere(found: Mapping[str, Any], link: str) -> list[str]:
+    """What was measured over other links alone."""
+    names = dict.fromkeys(row["subject"] for row in found["summary"])
+    here = {row["subject"] for row in found["summary"] if row["link"] == link}
+    return [name for name in names if name not in here]
 
 
 def traffic(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -128,13 +141,19 @@ def traffic(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def subjects(found: Mapping[str, Any]) -> str:
-    """Who was measured, with what security; and who was not, and why."""
+    """Who was measured, with what settings and security, up to which size; and who was not, and why."""
+    measured = {row["subject"] for row in found["summary"]}
     rows = []
     for name, told in found["subjects"].items():
-        rows.append(
-            (name, ", ".join(told.get("packages", [])) or "-", told.get("missing") or told["security"])
-        )
-    return table(("subject", "packages", "security, or why it is missing"), rows)
+        why = told.get("missing", "" if name in measured else "every size was above its largest")
+        rows.append((
+            name,
+            ", ".join(told.get("packages", [])) or "-",
+            told.get("settings") or "-",
+            power(told["most"]) if "most" in told else "-",
+            f"**not measured**: {why}" if why else told["security"],
+        ))  # fmt: skip
+    return table(("subject", "packages", "settings", "largest", "security, or why it was not measured"), rows)
 
 
 def plain(found: Mapping[str, Any]) -> str:

@@ -34,7 +34,8 @@ def _peer(protocol: str, words: str, most: int) -> Peer:
     return Peer(
         name=f"spu {protocol}",
         packages=PINNED,
-        security=f"semi-honest, {words}; a plain link of its own; its time contains reading and writing CSV",
+        security=f"semi-honest, {words}",
+        settings="a plain link of its own; its time contains reading and writing CSV",
         most=most,
         run=partial(_run, protocol),
     )
