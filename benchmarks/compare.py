@@ -11,7 +11,6 @@ what it has.
 """
 
 import argparse
-import json
 import sys
 from contextlib import suppress
 from functools import partial
@@ -25,8 +24,7 @@ from crypto.psi import DISCOVERED
 from exchange.bench.hosts import place
 from exchange.bench.links import Link, link_of
 from exchange.bench.psi import sessions
-from exchange.bench.runner import document, in_turn, place_facts, summary
-from exchange.config import write_atomic
+from exchange.bench.runner import document, in_turn, keep, place_facts
 
 ALL = ",".join(DISCOVERED)
 BASE = "cosight vole"
@@ -125,8 +123,7 @@ def main() -> None:
             for n in map(size, chosen["sizes"].split(",")):
                 names = everywhere if number else first
                 cell(result, names, link_of(link), n, repeat=chosen["repeat"], budget_s=chosen["budget"])
-                result["summary"] = summary(result["runs"], BASE)
-                write_atomic(args.out, json.dumps(result, indent=1).encode() + b"\n", mode=0o644)
+                keep(result, BASE, args.out)
     for row in result.get("summary", ()):
         told = row.get("gap") or f"{row['seconds']['median']:10.3f} s"
         ratio = f"{row['ratio']['median']:8.2f} x" if "ratio" in row else ""

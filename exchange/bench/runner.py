@@ -1,15 +1,18 @@
 """Runs of several subjects in turn (A B A B), so that what disturbs the machine disturbs all of them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import inf
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from exchange.bench import machine
 from exchange.bench.hosts import Place
 from exchange.bench.record import Gap, Once, ratios, spread
+from exchange.config import write_atomic
 from exchange.version import SOFTWARE
 
 FORMAT = 1
@@ -99,3 +102,19 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
             row["ratio"] = ratios([ours[i] for i in both], [seconds[i] for i in both])
         rows.append(row)
     return rows
+
+
+def keep(result: dict[str, Any], base: str, out: Path | None) -> None:
+    """Sum up what was measured so far and write it down, so that it is there whatever comes next.
+
+    Args:
+        result: the document; gets its ``summary``.
+        base: of the ratios.
+        out: the file; none if None.
+
+    Raises:
+        ConfigError: it cannot be written; the file is as it was after the last time.
+    """
+    result["summary"] = summary(result["runs"], base)
+    if out is not None:
+        write_atomic(out, json.dumps(result, indent=1).encode() + b"\n", mode=0o644)

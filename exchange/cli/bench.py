@@ -1,6 +1,5 @@
 """``bench``: what sessions, runs and files cost here, and over links of any kind."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -15,11 +14,10 @@ from exchange.bench.hosts import Place, place
 from exchange.bench.links import LOOPBACK, NAMED, Link, link_of
 from exchange.bench.psi import sessions
 from exchange.bench.record import Once
-from exchange.bench.runner import document, in_turn, place_facts, summary
+from exchange.bench.runner import document, in_turn, keep, place_facts
 from exchange.cli import TRY, app
 from exchange.cli.home import check_writable
 from exchange.cli.output import JsonOption, emit, say, stdout, steps, table
-from exchange.config import write_atomic
 from exchange.errors import InputError
 
 bench_app = typer.Typer(
@@ -157,22 +155,20 @@ def _measure(
     kind: str, subjects: Subjects, n: str, repeat: int, seed: int, out: Path | None, as_json: bool,
     links: Sequence[Link] = (NAMED[LOOPBACK],), **facts: Any,
 ) -> None:  # fmt: skip
-    """All sizes over all links, in turn; what was measured so far is written down whatever ends it."""
+    """All sizes over all links, in turn; what was measured is written down after each, whatever ends it."""
     sizes = sizes_of(n)
     if out is not None:
         check_writable(out)
     result = document(kind, seed, links=[], **facts)
-    try:
-        with steps(len(links) * len(sizes), as_json) as begin:
-            for link in links:
-                for count in sizes:
-                    begin(f"{count:,} over {link.name}")
+    with steps(len(links) * len(sizes), as_json) as begin:
+        for link in links:
+            for count in sizes:
+                begin(f"{count:,} over {link.name}")
+                try:
                     _cell(result, subjects, link, count, repeat)
-    finally:
-        if result["runs"]:
-            result["summary"] = summary(result["runs"], result["runs"][0]["subject"])
-        if out is not None:
-            write_atomic(out, json.dumps(result, indent=1).encode() + b"\n", mode=0o644)
+                finally:
+                    if result["runs"]:
+                        keep(result, result["runs"][0]["subject"], out)
     emit(as_json, result, lambda: _show(result))
 
 
