@@ -142,37 +142,44 @@ def traffic(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def subjects(found: Mapping[str, Any]) -> str:
     """Who was measured, with what settings and security, up to which size; and who was not, and why."""
-    measured = {row["subject"] for row in found["summary"]}
+    measured = {row["subject"].partition(", ")[0] for row in found["summary"]}
+    sized = any("most" in told for told in found["subjects"].values())
     rows = []
     for name, told in found["subjects"].items():
         why = told.get("missing", "" if name in measured else "every size was above its largest")
-        rows.append((
-            name,
-            ", ".join(told.get("packages", [])) or "-",
-            told.get("settings") or "-",
-            power(told["most"]) if "most" in told else "-",
-            f"**not measured**: {why}" if why else told["security"],
-        ))  # fmt: skip
-    return table(("subject", "packages", "settings", "largest", "security, or why it was not measured"), rows)
+        most = power(told["most"]) if "most" in told else "-"
+        rows.append([
+            name, ", ".join(told.get("packages", [])) or "-", told.get("settings") or "-",
+            *([most] * sized), f"**not measured**: {why}" if why else told["security"],
+        ])  # fmt: skip
+    largest = ["largest"] * sized
+    return table(("subject", "packages", "settings", *largest, "security, or why it was not measured"), rows)
 
 
 def plain(found: Mapping[str, Any]) -> str:
-    """The summary of one of ours; where parties are told apart, the processor's seconds of the last run."""
+    """The summary of one of ours, with the processor's seconds of each party in the last run.
+
+    Where others are beside ours: how many times as long as ours they took, and what they are.
+    """
     rows = []
     last = {(run["subject"], run["n"]): run for run in found["runs"] if "gap" not in run}
-    parties = list(dict.fromkeys(party for run in last.values() for party in run["phases"]))
+    parties = list(dict.fromkeys(party for run in last.values() for party in run["cpu_s"]))
+    compared = any("ratio" in row for row in found["summary"])
     for row in found["summary"]:
+        head = [row["subject"], power(row["n"])]
         if "gap" in row:
-            rows.append((row["subject"], power(row["n"]), "gap", row["gap"], "", *("" for _ in parties)))
+            rows.append([*head, "gap", row["gap"], "", *([""] * compared), *("" for _ in parties)])
             continue
         seconds, cpu = row["seconds"], last[row["subject"], row["n"]]["cpu_s"]
-        rows.append((
-            row["subject"], power(row["n"]), number(seconds["median"]),
-            f"{number(seconds['min'])} to {number(seconds['max'])}", number(max(row["peak_mib"].values())),
+        ratio = f"{number(row['ratio']['median'])}x" if "ratio" in row else ""
+        rows.append([
+            *head, number(seconds["median"]), f"{number(seconds['min'])} to {number(seconds['max'])}",
+            number(max(row["peak_mib"].values())), *([ratio] * compared),
             *(number(cpu[party]) if party in cpu else "" for party in parties),
-        ))  # fmt: skip
-    heads = [f"{party}, processor s" for party in parties]
-    return table(("", "n", "seconds", "spread", "peak MiB", *heads), rows)
+        ])  # fmt: skip
+    heads = [*(["times ours"] * compared), *(f"{party}, processor s" for party in parties)]
+    made = table(("", "n", "seconds", "spread", "peak MiB", *heads), rows)
+    return f"{made}\n\n{subjects(found)}" if found.get("subjects") else made
 
 
 def instructions(found: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """All that a researcher would want to see again: ``python -m benchmarks.run [--full] [--out DIR]``.
 
-Ours beside the others over links, an aggregation, discoveries, filters, imports, a ledger, instruction
+Ours beside the others over links, in aggregations and in filters; discoveries, imports, a ledger, instruction
 counts; then tables and pictures of what was measured. What fails is said, and the rest goes on. To
 publish what was measured, copy the JSON into ``benchmarks/results`` and run ``benchmarks.document`` and
 ``benchmarks.pictures``.
@@ -28,6 +28,8 @@ FULL = {
     "import": ("--n", "200000"),
     "ledger": ("--n", "10^5"),
 }
+BESIDE = {"secagg": "benchmarks.masking", "filter": "benchmarks.filters_beside"}
+"""Where packages are measured in turn with ours; the rest is what ``cosight bench`` measures."""
 
 
 def main() -> None:
@@ -41,7 +43,9 @@ def main() -> None:
     compare = [*python, "benchmarks.compare", "--out", str(args.out / "compare.json")]
     steps = {"compare": [*compare, "--full"] if args.full else compare}
     for kind, words in (FULL if args.full else QUICK).items():
-        steps[kind] = [*python, "exchange", "bench", kind, *words, "--out", str(args.out / f"{kind}.json")]
+        module = BESIDE.get(kind)
+        command = (module,) if module else ("exchange", "bench", kind)
+        steps[kind] = [*python, *command, *words, "--out", str(args.out / f"{kind}.json")]
     if shutil.which("valgrind"):
         steps["instructions"] = [
             *python,

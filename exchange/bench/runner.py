@@ -73,8 +73,8 @@ def times(runs: Sequence[Mapping[str, Any]]) -> dict[int, float]:
     return {number: seconds for number, seconds in found.items() if number} or found
 
 
-def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]]:
-    """What runs come to: a row for each subject, size and link, with its ratio to ``base``, round by round.
+def summary(runs: Sequence[Mapping[str, Any]], base: str | Mapping[str, str]) -> list[dict[str, Any]]:
+    """What runs come to: a row for each subject, size and link, with its ratio to its base, round by round.
 
     A row has ``subject``, ``n``, ``link``, ``runs``, and ``seconds``, ``bytes``, ``peak_mib``, ``ratio``, or
     a ``gap``.
@@ -84,7 +84,8 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
         cells.setdefault((run["subject"], run["n"], run["link"]), []).append(run)
     rows = []
     for (subject, n, link), mine in cells.items():
-        seconds, ours = times(mine), times(cells.get((base, n, link), []))
+        beside = base if isinstance(base, str) else base[subject]
+        seconds, ours = times(mine), times(cells.get((beside, n, link), []))
         row: dict[str, Any] = {"subject": subject, "n": n, "link": link, "runs": len(seconds)}
         if not seconds:
             rows.append(row | {"gap": next(run["gap"] for run in mine if "gap" in run)})
@@ -98,18 +99,18 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
             party: max(run["peak_mib"][party] for run in good) for party in good[-1]["peak_mib"]
         }
         both = sorted(ours.keys() & seconds.keys())
-        if both and subject != base:
+        if both and subject != beside:
             row["ratio"] = ratios([ours[i] for i in both], [seconds[i] for i in both])
         rows.append(row)
     return rows
 
 
-def keep(result: dict[str, Any], base: str, out: Path | None) -> None:
+def keep(result: dict[str, Any], base: str | Mapping[str, str], out: Path | None) -> None:
     """Sum up what was measured so far and write it down, so that it is there whatever comes next.
 
     Args:
         result: the document; gets its ``summary``.
-        base: of the ratios.
+        base: of the ratios, of all or by subject.
         out: the file; none if None.
 
     Raises:
