@@ -12,6 +12,14 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 """The committed ones."""
 PICTURES = ROOT / "docs" / "benchmarks"
+SHOWN = {
+    "time": "The time of a session: above, whoever tells which items are shared; beneath, the rest of ours.",
+    "bytes": "The bytes of a session, both ways.",
+    "item": "The time for an item.",
+    "phases": "Where the receiver's time goes.",
+    "plane": "What security costs: the area of a point is its bytes for an item.",
+}
+"""The pictures, by the names of their files, and what they show."""
 KINDS = ("compare", "secagg", "discover", "filter", "import", "ledger")
 
 
@@ -49,8 +57,13 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def blocks(folder: Path) -> dict[str, str]:
-    """Every generated part of the page, by name, of what there is in a folder."""
+def blocks(folder: Path, pictures: str = "benchmarks/") -> dict[str, str]:
+    """Every generated part of the page, by name, of what there is in a folder.
+
+    Args:
+        folder: of the measurements.
+        pictures: where the page finds them.
+    """
     made = {}
     if compared := load(folder, "compare"):
         made["machine"] = f"{describe(compared['machine'])}; {compared['started'][:10]}".replace("\n", "; ")
@@ -59,6 +72,7 @@ def blocks(folder: Path) -> dict[str, str]:
             f"**{link}**: {asked(link)}\n\n{against(compared, link)}"
             for link in links_of(compared["summary"])
         )
+        made["pictures"] = "\n\n".join(f"![{what}]({pictures}{name}.svg)" for name, what in SHOWN.items())
         made["bytes"] = traffic(compared["summary"])
         made["subjects"] = subjects(compared)
     for kind in KINDS[1:]:

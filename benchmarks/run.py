@@ -58,7 +58,7 @@ def main() -> None:
         print(f"== {name}", flush=True)
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
-    made = blocks(args.out)
+    made = blocks(args.out, pictures="")
     (args.out / "tables.md").write_text(
         "\n\n".join(f"## {name}\n\n{text}" for name, text in made.items()) + "\n"
     )

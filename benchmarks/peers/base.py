@@ -59,6 +59,8 @@ def installed(environment: str, packages: tuple[str, ...]) -> str:
     except subprocess.CalledProcessError as e:
         said = (e.stderr or "").strip().splitlines()
         return said[-1] if said else f"pip ended with status {e.returncode}"
+    except OSError as e:
+        return f"its environment cannot be made: {e.strerror}"
     return ""
 
 

@@ -50,8 +50,11 @@ def test_a_small_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made = results.blocks(tmp_path)
     assert "Empty: not run, since it is above" in made["compare"]
     assert "| cosight voprf | cosight | - | 2^20 | **not measured**: not asked for |" in made["subjects"]
-    for _, figure in pictures.pictures(tmp_path):
-        figure.savefig(tmp_path / "picture.svg")
+    drawn = dict(pictures.pictures(tmp_path))
+    assert drawn.keys() == results.SHOWN.keys()
+    for name, figure in drawn.items():
+        figure.savefig(tmp_path / f"{name}.svg")
+        assert f"](benchmarks/{name}.svg)" in made["pictures"]
 
 
 def test_a_protocol_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

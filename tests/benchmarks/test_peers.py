@@ -2,12 +2,15 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks import compare
 from benchmarks.peers import PEERS, base
 from exchange.bench import psi
 from exchange.bench.hosts import Place
@@ -88,3 +91,27 @@ def test_a_party_does_not_wait_for_one_that_failed(victim: str):
 @pytest.mark.parametrize("code", ["print('hello')", READY])
 def test_what_says_nothing_that_can_be_read_is_a_gap(code: str):
     assert two(code) == Gap("a party did not say what it found")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (
+            subprocess.CalledProcessError(1, "pip", stderr="Looking\nERROR: no matching wheel\n"),
+            "ERROR: no matching wheel",
+        ),
+        (subprocess.CalledProcessError(3, "pip"), "pip ended with status 3"),
+        (OSError(28, "No space left on device"), "its environment cannot be made: No space left on device"),
+    ],
+    ids=["refused", "without a word", "full disk"],
+)
+def test_a_system_that_cannot_be_installed_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
+):
+    def fail(*_: str) -> Path:
+        raise error
+
+    monkeypatch.setattr(base, "interpreter", fail)
+    peer = replace(PEERS["openmined raw"], packages=(f"{why}==1",))  # of each the answer is kept
+    monkeypatch.setattr(compare, "PEERS", {peer.name: peer})
+    assert compare.subjects([])[peer.name]["missing"] == why
