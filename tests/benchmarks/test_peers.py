@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import compare
-from benchmarks.peers import PEERS, base
+from benchmarks.peers import PEERS, base, spu
 from exchange.bench import psi
 from exchange.bench.hosts import Place
 from exchange.bench.links import LOOPBACK, NAMED
@@ -115,3 +115,14 @@ def test_a_system_that_cannot_be_installed_is_named_with_the_reason(
     peer = replace(PEERS["openmined raw"], packages=(f"{why}==1",))  # of each the answer is kept
     monkeypatch.setattr(compare, "PEERS", {peer.name: peer})
     assert compare.subjects([])[peer.name]["missing"] == why
+
+
+def test_a_library_that_ends_its_process_is_asked_what_its_logs_say(files, monkeypatch: pytest.MonkeyPatch):
+    def ended(_place: Place, _words: list[str], receiver: dict[str, str], _sender: dict[str, str]) -> Gap:
+        (Path(receiver["folder"]) / "log1").write_text("connecting\nno such peer\n")
+        return Gap("the sender ended with status 255")
+
+    monkeypatch.setattr(spu, "python", lambda *_: "python")
+    monkeypatch.setattr(spu, "two", ended)
+    found = PEERS["spu rr22"].run(HERE, *files)
+    assert found == Gap("the sender ended with status 255; its logs end: no such peer")
