@@ -67,9 +67,14 @@ def place_facts(place: Place) -> dict[str, Any]:
     return facts | ({"measured": place.measured()} if place.hosts else {})
 
 
+def rounds(runs: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """Seconds by round."""
+    return {run["repeat"]: run["seconds"]["total"] for run in runs if "gap" not in run}
+
+
 def times(runs: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Seconds by round: without the first, which was cold, unless there is no other."""
-    found = {run["repeat"]: run["seconds"]["total"] for run in runs if "gap" not in run}
+    """The same without the first, which was cold, unless there is no other."""
+    found = rounds(runs)
     return {number: seconds for number, seconds in found.items() if number} or found
 
 
@@ -85,7 +90,7 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str | Mapping[str, str]) ->
     rows = []
     for (subject, n, link), mine in cells.items():
         beside = base if isinstance(base, str) else base[subject]
-        seconds, ours = times(mine), times(cells.get((beside, n, link), []))
+        seconds, ours = times(mine), rounds(cells.get((beside, n, link), []))
         row: dict[str, Any] = {"subject": subject, "n": n, "link": link, "runs": len(seconds)}
         if not seconds:
             rows.append(row | {"gap": next(run["gap"] for run in mine if "gap" in run)})
