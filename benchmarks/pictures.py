@@ -160,7 +160,7 @@ def plane(document: Mapping[str, Any], link: str) -> Figure:
         if row["n"] != n:
             continue
         height = CLASSES.index(security_class(document["subjects"][row["subject"]]["security"]))
-        offset = (seen.get(height, 0) % 6 - 2.5) * 0.14
+        offset = (seen.get(height, 0) % 8 - 3.5) * 0.11
         seen[height] = seen.get(height, 0) + 1
         seconds, per_item = row["seconds"]["median"], _value(row, "bytes_item")
         axes.scatter(
