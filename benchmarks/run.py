@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from time import perf_counter
 
 from benchmarks.results import blocks
 
@@ -56,8 +57,10 @@ def main() -> None:
     failed = []
     for name, command in steps.items():
         print(f"== {name}", flush=True)
+        start = perf_counter()
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
+        print(f"   {name} took {perf_counter() - start:.0f} s", flush=True)
     made = blocks(args.out, pictures="")
     (args.out / "tables.md").write_text(
         "\n\n".join(f"## {name}\n\n{text}" for name, text in made.items()) + "\n"
