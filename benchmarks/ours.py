@@ -10,7 +10,7 @@ USUAL = ("vole", "voprf", "cardinality", "estimate")
 """Run over every link in a short comparison; the others cost what one of these does, and a little more."""
 CLASSES = ("none", "semi-honest", "malicious")
 """Of adversaries that a system is secure against."""
-_LARGE = {"vole": 1 << 24, "estimate": 1 << 24}
+_LARGE = {"vole": 1 << 24, "estimate": 1 << 24, "vole-context": 1 << 22}
 _MOST = 1 << 20
 _SETTINGS = {
     "cardinality-banded": f"bands from {', '.join(map(str, BANDS))}",
@@ -23,8 +23,8 @@ _SETTINGS = {
 def most(name: str) -> int:
     """The largest set that a protocol is run with here.
 
-    Above, those of elliptic curves take minutes, and nobody would choose them; contexts, of a kibibyte each,
-    fill the memory.
+    Above, those of elliptic curves take minutes, and nobody would choose them; and contexts, of a kibibyte
+    each, are 17 GB at 2^24, of which the receiver holds those of what is shared.
     """
     return _LARGE.get(name, _MOST)
 
