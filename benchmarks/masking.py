@@ -1,171 +1,122 @@
-"""Masked vectors: what members and the coordinator of a secure aggregation compute, beside Flower's SecAgg+.
+"""Secure aggregation: a whole one of ours, and its masks beside those of Flower's SecAgg+.
 
-    python -m benchmarks.masking [--repeat 5] [--no-peer] [--json]
+    python -m benchmarks.masking [--n 10^5,10^6] [--members 100] [--lost 10] [--repeat 3] [--no-peer]
+        [--out FILE]
 
-Words of 32 bits. ``member``: a self mask and one for each of the other members. ``coordinator``: with 100
-members of whom ten have dropped out, the self masks of those that are left and their masks with those that
-are not: 990. Ours is measured as the machine has it and on the path for any machine, each on one core in a
-process of its own; Flower's functions for the same number of masks and words, in theirs. They draw masks
-from a Mersenne Twister with a seed of 32 bits; ours are AES-256 under a seed of 256. Rounds alternate;
-seconds are the medians of processor time, the ratio is the median of the ratios of a round. What else a run
-computes on vectors and secrets is given apart.
+Words of 32 bits. A member puts a self mask and one for each of the other members on its vector; the
+coordinator takes off the self masks of those that are left and their masks with those that are lost. Ours is
+measured as the machine has it and on the path for any machine, each on one core in a process of its own;
+Flower's own functions for as many masks and words, in theirs. Seconds are of the processor.
 """
 
 import argparse
 import json
-import statistics
 import subprocess
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.beside import Group, measure, parser, told
 from benchmarks.environment import interpreter
-from benchmarks.runs import in_child, random_rows, size
+from benchmarks.peers.base import installed
+from benchmarks.runs import in_child, random_rows
 from benchmarks.sum import fastest
 from crypto import _native
-from crypto.secagg import ring, shamir
-from exchange.bench import machine
+from crypto.secagg import ring
+from exchange.bench import secagg
+from exchange.bench.measuring import peak_mib
+from exchange.bench.record import Gap, Once, Run
 
 PEER = "flwr==1.42.0"
-WORDS = (10**5, 10**6)
-MEMBERS = (10, 30, 100)
-DROPPED = 10
-"""Of the largest number of members."""
-LEFT = MEMBERS[-1] - DROPPED
 ROUNDS = 2
-THRESHOLD = 2 * MEMBERS[-1] // 3 + 1
+SYSTEMS = {
+    "cosight": {
+        "packages": ["cosight"],
+        "settings": "masks of AES-256 in counter mode under seeds of 256 bits",
+        "security": "malicious: the coordinator with a third of the members (docs/protocols/masking.md)",
+    },
+    "flwr": {
+        "packages": [PEER],
+        "settings": "SecAgg+ with all members as neighbours; the masks alone, by its own functions",
+        "security": "semi-honest; masks of a Mersenne Twister with a seed of 32 bits, which can be searched",
+    },
+}
 
 
-def cases(words: list[int]) -> dict[str, tuple[int, int]]:
-    """Masks and words of each case."""
-    members = {f"member, {n} members, {d:,} words": (n, d) for n in MEMBERS for d in words}
-    return members | {f"coordinator, {d:,} words": (LEFT * (1 + DROPPED), d) for d in words}
+def engine(masks: int, words: int) -> dict[str, Any]:
+    """Processor seconds of so many masks on a vector; this process should have one thread."""
+    vector, seeds = np.zeros(words, ring.WORDS[32]), random_rows(masks)
+    signs = [1 if index % 2 else -1 for index in range(masks)]
+    seconds = fastest(lambda: ring.add_masks(vector, seeds, signs), rounds=ROUNDS)
+    for _ in range(ROUNDS):
+        ring.add_masks(vector, seeds, [-sign for sign in signs])
+    assert not vector.any()
+    return {"seconds": seconds, "peak_mib": peak_mib(), "backend": _native.kernel_backends()["prg"]}
 
 
-def engine(words: list[int]) -> dict[str, Any]:
-    """Processor seconds of each case and of what else there is; this process should have one thread."""
-    seconds = {}
-    for name, (masks, d) in cases(words).items():
-        vector, seeds = np.zeros(d, ring.WORDS[32]), random_rows(masks)
-        signs = [1 if index % 2 else -1 for index in range(masks)]
-        seconds[name] = fastest(lambda v=vector, s=seeds, g=signs: ring.add_masks(v, s, g), rounds=ROUNDS)
-        for _ in range(ROUNDS):
-            ring.add_masks(vector, seeds, [-sign for sign in signs])
-        assert not vector.any()
-    vector = np.zeros(words[-1], ring.WORDS[32])
-    places = bytes(range(1, MEMBERS[-1] + 1))
-    secret = bytes(range(shamir.SECRET_BYTES))
-    shares = shamir.split(secret, THRESHOLD, places)
-    some = shares[:THRESHOLD]
-    assert shamir.reconstruct(places[:THRESHOLD], some) == secret
-    return {
-        "backend": _native.kernel_backends()["prg"],
-        "seconds": seconds,
-        "beside": {
-            f"hash {words[-1]:,} words": fastest(lambda: ring.digests(vector)),
-            f"check {words[-1]:,} words": fastest(lambda: ring.checked(vector, 1)),
-            f"share a secret, {THRESHOLD} of {MEMBERS[-1]}": fastest(
-                lambda: shamir.split(secret, THRESHOLD, places)
-            ),
-            f"reconstruct it of {THRESHOLD}": fastest(lambda: shamir.reconstruct(places[:THRESHOLD], some)),
-        },
-    }
-
-
-def beside(words: list[int]) -> dict[str, float]:
-    """The same cases by Flower."""
-    script = Path(__file__).with_name("flower.py")
-    command = [interpreter("flower", PEER), script, json.dumps(cases(words))]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def peer() -> str:
-    """Empty if Flower can be measured, or why not."""
+def ours(kernel: str, masks: int, words: int) -> Run | Gap:
+    """On this path of the kernel; an empty one is the machine's."""
     try:
-        interpreter("flower", PEER)
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"{PEER} cannot be installed here: {error}"
-    return ""
-
-
-def measure(words: list[int], repeat: int, *, with_peer: bool) -> dict[str, Any]:
-    """All rounds, summed up."""
-    skipped = peer() if with_peer else f"{PEER} was not asked for"
-    rounds: dict[str, list[dict[str, Any]]] = {"": [], "portable": []}
-    theirs = []
-    sizes = [str(d) for d in words]
-    for _ in range(repeat):
-        for kernel, found in rounds.items():
-            environment = {"RAYON_NUM_THREADS": "1", "COSIGHT_KERNEL": kernel}
-            found.append(in_child("benchmarks.masking", "--words", *sizes, **environment))
-        if not skipped:
-            theirs.append(beside(words))
-    result: dict[str, Any] = {"cases": {}, "skipped": skipped}
-    for name, (masks, d) in cases(words).items():
-        ours, portable = ([one["seconds"][name] for one in found] for found in rounds.values())
-        row = {
-            "masks": masks,
-            "seconds": statistics.median(ours),
-            "gigabytes_per_s": 4 * masks * d / statistics.median(ours) / 1e9,
-            "portable_s": statistics.median(portable),
-        }
-        if theirs:
-            times = [one[name] for one in theirs]
-            row["theirs_s"] = statistics.median(times)
-            row["ratio"] = statistics.median(b / a for a, b in zip(ours, times, strict=True))
-        result["cases"][name] = row
-    result["beside"] = {
-        name: statistics.median(one["beside"][name] for one in rounds[""]) for name in rounds[""][0]["beside"]
-    }
-    result["backends"] = [found[0]["backend"] for found in rounds.values()]
-    return result
-
-
-def table(result: dict[str, Any]) -> str:
-    """The results for people."""
-    lines = [
-        machine.describe(result["machine"]),
-        f"\n{'':38}{'ours ms':>10}{'GB/s':>8}{'portable ms':>13}{'flower ms':>12}{'ratio':>8}",
-    ]
-    for name, row in result["cases"].items():
-        theirs = f"{1e3 * row['theirs_s']:12.1f}{row['ratio']:8.0f}" if "ratio" in row else f"{'skipped':>12}"
-        lines.append(
-            f"{name:38}{1e3 * row['seconds']:10.2f}{row['gigabytes_per_s']:8.2f}"
-            f"{1e3 * row['portable_s']:13.2f}{theirs}"
+        found = in_child(
+            "benchmarks.masking", str(masks), str(words), RAYON_NUM_THREADS="1", COSIGHT_KERNEL=kernel
         )
-    lines += [f"{name:38}{1e3 * seconds:10.3f}" for name, seconds in result["beside"].items()]
-    if result["skipped"]:
-        lines.append(f"skipped: {result['skipped']}")
-    return "\n".join(lines)
+    except subprocess.CalledProcessError as e:
+        return Gap(f"it ended with status {e.returncode}")
+    return _run(found)
+
+
+def theirs(masks: int, words: int) -> Run | Gap:
+    """By Flower."""
+    script = Path(__file__).with_name("flower.py")
+    command = [interpreter("flower", PEER), script, str(masks), str(words)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        return Gap((done.stderr.strip() or f"it ended with status {done.returncode}").splitlines()[-1])
+    return _run(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _run(found: dict[str, Any]) -> Run:
+    seconds = found["seconds"]
+    return Run(
+        seconds={"total": seconds}, cpu_s={"process": seconds}, peak_mib={"process": found["peak_mib"]}
+    )
+
+
+def groups(words: int, *, members: int, lost: int, seed: int, with_peer: bool) -> Iterator[Group]:
+    """A whole aggregation; the masks of a member, and those that the coordinator takes off."""
+    whole = partial(secagg.run, members, words, lost, seed)
+    yield Group({f"cosight, {members} members, {lost} lost": whole}, alone=True)
+    for what, masks in (("a member's", members), ("the coordinator's", (members - lost) * (1 + lost))):
+        name = f"{what} {masks} masks"
+        subjects: dict[str, Once] = {
+            f"cosight, {name}": partial(ours, "", masks, words),
+            f"cosight, {name}, any machine": partial(ours, "portable", masks, words),
+        }
+        if with_peer:
+            subjects[f"flwr, {name}"] = partial(theirs, masks, words)
+        yield Group(subjects)
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.masking", description="Masked vectors.")
-    parser.add_argument(
-        "--words",
-        type=size,
-        nargs="+",
-        default=list(WORDS),
-        help="of a vector (default: 100,000 and a million)",
-    )
-    parser.add_argument("--repeat", type=int, default=5, help="rounds (default: 5)")
-    parser.add_argument("--no-peer", action="store_true", help="without Flower")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.child:
-        print(json.dumps(engine(arguments.words)))
+    """Measure, print, and write."""
+    made = parser(str(__doc__), "10^5,10^6")
+    made.add_argument("--members", type=int, default=100)
+    made.add_argument("--lost", type=int, default=10)
+    made.add_argument("--no-peer", action="store_true", help="without Flower")
+    made.add_argument("--child", nargs=2, type=int, help=argparse.SUPPRESS)
+    args = made.parse_args()
+    if args.child:
+        print(json.dumps(engine(*args.child)))
         return
-    result = {
-        "benchmark": "masking",
-        "machine": machine.facts(),
-        **measure(arguments.words, arguments.repeat, with_peer=not arguments.no_peer),
-    }
-    print(json.dumps(result) if arguments.json else table(result))
+    missing = "not asked for" if args.no_peer else installed("flower", (PEER,))
+    systems = {name: dict(told) for name, told in SYSTEMS.items()}
+    if missing:
+        systems["flwr"]["missing"] = missing
+    chosen = partial(groups, members=args.members, lost=args.lost, seed=args.seed, with_peer=not missing)
+    print(*told(measure("secagg", args, chosen, systems, members=args.members, lost=args.lost)), sep="\n")
 
 
 if __name__ == "__main__":

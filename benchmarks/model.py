@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import RESULTS, links_of, load
-from crypto.psi import DISCOVERED
+from crypto.psi import DISCOVERED, Brings
 from exchange.bench.links import LOOPBACK
 from exchange.planning import Computing, Line, Model, setting, terms_of
 from exchange.planning.model import Terms
@@ -31,6 +31,8 @@ LOOPBACK_S = 1e-4
 """Round trip of a short message on loopback, about."""
 CHOICE = ("vole", "voprf")
 """Between which the product chooses by what the model says."""
+_LEFT_OUT = {Brings.CONTEXTS, Brings.STATE}
+"""Sessions that bring contexts, whose size each member says for itself, or the state of a session before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ def points(compared: Mapping[str, Any]) -> Iterator[Point]:
         name = row["subject"].removeprefix(OURS)
         if row["subject"].startswith(OURS) and "gap" not in row:
             protocol = DISCOVERED[name]
+            if protocol.brings in _LEFT_OUT:
+                continue
             params = setting(protocol, row["n"], row["n"])
             terms = terms_of(protocol, computing[name], lines[row["link"]], params)
             yield Point(name, row["n"], row["link"], row["seconds"]["median"], terms)

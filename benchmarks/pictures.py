@@ -4,14 +4,15 @@ python -m benchmarks.pictures
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
+from benchmarks.ours import CLASSES, security_class
 from benchmarks.results import PICTURES, RESULTS, label, links_of, load
 
 mpl.rcParams |= {
@@ -25,11 +26,10 @@ mpl.rcParams |= {
     "svg.hashsalt": "cosight",
     "svg.fonttype": "none",
 }
-_COLOURS = {
+_MATCHES = {
     "cosight vole": "#0b6e4f",
-    "cosight voprf": "#08a045",
-    "cosight cardinality": "#6bbf59",
-    "cosight estimate": "#b5d99c",
+    "cosight voprf": "#3bb273",
+    "cosight voprf-epoch": "#a3d65c",
     "plain hashes": "#9e9e9e",
     "openmined raw": "#7b2cbf",
     "openmined gcs": "#9d4edd",
@@ -38,6 +38,19 @@ _COLOURS = {
     "spu kkrt": "#ff758f",
     "spu rr22": "#800f2f",
 }
+"""Whoever tells which items are shared: ours and the others."""
+_REST = {
+    "cosight vole-context": "#0b6e4f",
+    "cosight voprf-context": "#3bb273",
+    "cosight context-asked": "#a3d65c",
+    "cosight cardinality": "#1d3557",
+    "cosight cardinality-banded": "#457b9d",
+    "cosight cardinality-noisy": "#74a9cf",
+    "cosight sum": "#e07a1f",
+    "cosight estimate": "#b08900",
+}
+"""Ours that tell more, or less."""
+_COLOURS = _MATCHES | _REST
 _PHASES = {
     "offline": "#495057",
     "encode": "#0b6e4f",
@@ -45,7 +58,6 @@ _PHASES = {
     "decode": "#f4a261",
     "session": "#dee2e6",
 }
-_CLASSES = ("none", "semi-honest", "malicious")
 
 
 def _style(subject: str) -> dict[str, Any]:
@@ -53,17 +65,19 @@ def _style(subject: str) -> dict[str, Any]:
     shape = (
         {"linestyle": "-", "marker": "o", "linewidth": 1.8} if ours else {"linestyle": "--", "marker": "s"}
     )
-    return {"color": _COLOURS.get(subject, "#333333"), "markersize": 4, **shape}
+    return {"color": _COLOURS[subject], "markersize": 4, **shape}
 
 
-def _against_n(rows: Sequence[Mapping[str, Any]], link: str, axes: Axes, value: str) -> None:
+def _against_n(
+    rows: Sequence[Mapping[str, Any]], subjects: Iterable[str], link: str, axes: Axes, value: str
+) -> None:
     """One line a subject: ``value`` of the summary against the number of items."""
-    for subject in _COLOURS:
+    for subject in subjects:
         mine = (row for row in rows if (row["subject"], row["link"]) == (subject, link) and "gap" not in row)
         points = sorted((row["n"], y) for row in mine if (y := _value(row, value)))
         if points:
             axes.plot(*zip(*points, strict=True), label=label(subject), **_style(subject))
-    axes.set(xscale="log", yscale="log", xlabel="items of either side", title=link)
+    axes.set(yscale="log", title=link)
     axes.set_xscale("log", base=2)
 
 
@@ -78,63 +92,85 @@ def _value(row: Mapping[str, Any], value: str) -> float:
 
 
 def _panels(rows: Sequence[Mapping[str, Any]], value: str, what: str) -> Figure:
-    links = links_of(rows)
-    figure = Figure(figsize=(3.6 * len(links) + 1.2, 3.6), layout="constrained")
-    axes = figure.subplots(1, len(links), sharey=True, squeeze=False)[0]
-    for link, one in zip(links, axes, strict=True):
-        _against_n(rows, link, one, value)
-    axes[0].set_ylabel(what)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center")
+    """A column a link; above, whoever finds the shared items, beneath, the rest of ours."""
+    links, measured = links_of(rows), {row["subject"] for row in rows}
+    groups = [group for group in (_MATCHES, _REST) if measured & group.keys()]
+    figure = Figure(figsize=(3.6 * len(links) + 2, 3.4 * len(groups)), layout="constrained")
+    for part, group in zip(figure.subfigures(len(groups), 1, squeeze=False)[:, 0], groups, strict=True):
+        axes = part.subplots(1, len(links), sharex=True, sharey=True, squeeze=False)[0]
+        for link, one in zip(links, axes, strict=True):
+            _against_n(rows, group, link, one, value)
+            one.set_xlabel("items of either side")
+        axes[0].set_ylabel(what)
+        _legend(part, axes)
     return figure
+
+
+def _legend(figure: FigureBase, axes: Iterable[Axes]) -> None:
+    """Each subject once, whichever panel it is in, right of the panels."""
+    known = {
+        name: handle for one in axes for handle, name in zip(*one.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(known.values(), known.keys(), loc="outside right center")
 
 
 def phases(document: Mapping[str, Any]) -> Figure:
     """Where the receiver's time goes, as stacked bars, at the largest size that all of ours were run with."""
     runs = [run for run in document["runs"] if run.get("phases") and "gap" not in run]
     links = links_of(runs)
-    subjects = [s for s in _COLOURS if any(run["subject"] == s for run in runs)]
-    n = min(max(run["n"] for run in runs if run["subject"] == s) for s in subjects)
-    figure = Figure(figsize=(3.2 * len(links) + 1.2, 3.2), layout="constrained")
-    axes = figure.subplots(1, len(links), squeeze=False)[0]
-    for link, one in zip(links, axes, strict=True):
-        for place, subject in enumerate(subjects):
-            mine = [run for run in runs if (run["subject"], run["link"], run["n"]) == (subject, link, n)]
-            run = min(mine, key=lambda run: run["seconds"]["total"])
+    n = min(max(run["n"] for run in runs if run["subject"] == s) for s in {run["subject"] for run in runs})
+    best: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for run in sorted(runs, key=lambda run: -run["seconds"]["total"]):
+        if run["n"] == n:
+            best[run["link"], run["subject"]] = run
+    shown = {link: [s for s in _COLOURS if (link, s) in best] for link in links}
+    figure = Figure(figsize=(2 + 0.42 * sum(map(len, shown.values())), 3.4), layout="constrained")
+    axes = figure.subplots(
+        1, len(links), squeeze=False, width_ratios=[max(2, len(mine)) for mine in shown.values()]
+    )[0]
+    for (link, mine), one in zip(shown.items(), axes, strict=True):
+        for place, subject in enumerate(mine):
+            run = best[link, subject]
             spent = dict(run["phases"]["receiver"])
             spent["session"] = max(0.0, run["seconds"]["total"] - sum(spent.values()))
             below = 0.0
             for phase, colour in _PHASES.items():
-                one.bar(place, spent[phase], bottom=below, color=colour, label=phase if not place else None)
+                one.bar(place, spent[phase], bottom=below, color=colour, label=None if place else phase)
                 below += spent[phase]
-        one.set_xticks(range(len(subjects)), [label(s) for s in subjects], rotation=30, ha="right")
+        one.set_xticks(range(len(mine)), [label(s) for s in mine], rotation=40, ha="right")
         one.set_title(f"{link}, {n:,} items")
         one.grid(visible=False, axis="x")
     axes[0].set_ylabel("seconds")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center")
+    _legend(figure, axes)
     return figure
 
 
 def plane(document: Mapping[str, Any], link: str) -> Figure:
-    """What security costs: seconds against the adversary, the area of a point its bytes an item."""
-    sizes = sorted({row["n"] for row in document["summary"]})
-    n = max(
-        s
-        for s in sizes
-        if sum(row["n"] == s and "gap" not in row for row in document["summary"]) >= len(sizes)
-    )
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    """What security costs: seconds against the adversary, the area of a point its bytes an item.
+
+    At the size at which most were run, the largest of them.
+    """
+    rows = [row for row in document["summary"] if row["link"] == link and "gap" not in row]
+    sizes = [row["n"] for row in rows]
+    n = max(sizes, key=lambda size: (sizes.count(size), size))
+    figure = Figure(figsize=(8, 5.4), layout="constrained")
     axes = figure.subplots()
     seen: dict[int, int] = {}
-    for row in sorted(document["summary"], key=lambda row: row.get("seconds", {}).get("median", 0)):
-        if row["n"] != n or row["link"] != link or "gap" in row:
+    for row in sorted(rows, key=lambda row: float(row["seconds"]["median"])):
+        if row["n"] != n:
             continue
-        height = _CLASSES.index(security_class(document["subjects"][row["subject"]]["security"]))
-        offset = (seen.get(height, 0) % 4 - 1.5) * 0.16
+        height = CLASSES.index(security_class(document["subjects"][row["subject"]]["security"]))
+        offset = (seen.get(height, 0) % 8 - 3.5) * 0.11
         seen[height] = seen.get(height, 0) + 1
         seconds, per_item = row["seconds"]["median"], _value(row, "bytes_item")
-        axes.scatter(seconds, height + offset, s=20 + per_item, color=_COLOURS.get(row["subject"], "#333333"))
+        axes.scatter(
+            seconds,
+            height + offset,
+            s=20 + per_item / 2,
+            color=_COLOURS[row["subject"]],
+            alpha=0.8,
+            linewidths=0,
+        )
         axes.annotate(
             label(row["subject"]),
             (seconds, height + offset),
@@ -143,13 +179,8 @@ def plane(document: Mapping[str, Any], link: str) -> Figure:
             fontsize=7,
         )
     axes.set(xscale="log", xlabel=f"seconds, {n:,} items, {link}", ylim=(-0.6, 2.6))
-    axes.set_yticks(range(len(_CLASSES)), ["no security", *_CLASSES[1:]])
+    axes.set_yticks(range(len(CLASSES)), ["no security", *CLASSES[1:]])
     return figure
-
-
-def security_class(words: str) -> str:
-    """Which adversary: the first word of what a subject says."""
-    return next((name for name in _CLASSES if words.lower().startswith(name)), "semi-honest")
 
 
 def pictures(folder: Path) -> Iterator[tuple[str, Figure]]:

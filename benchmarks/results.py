@@ -17,6 +17,14 @@ HEADLINE = (
 )  # fmt: skip
 HEADS = ((1 << 10, "wan"), (1 << 17, "wan"), (1 << 20, "lan"), (1 << 20, "wan"))
 """Sizes and links of the table at the beginning."""
+SHOWN = {
+    "time": "The time of a session: above, whoever tells which items are shared; beneath, the rest of ours.",
+    "bytes": "The bytes of a session, both ways.",
+    "item": "The time for an item.",
+    "phases": "Where the receiver's time goes.",
+    "plane": "What security costs: the area of a point is its bytes for an item.",
+}
+"""The pictures, by the names of their files, and what they show."""
 KINDS = ("compare", "secagg", "discover", "filter", "import", "ledger")
 
 
@@ -54,16 +62,22 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def blocks(folder: Path) -> dict[str, str]:
-    """Every generated part of the page, by name, of what there is in a folder."""
+def blocks(folder: Path, pictures: str = "benchmarks/") -> dict[str, str]:
+    """Every generated part of the page, by name, of what there is in a folder.
+
+    Args:
+        folder: of the measurements.
+        pictures: where the page finds them.
+    """
     made = {}
     if compared := load(folder, "compare"):
         made["machine"] = f"{describe(compared['machine'])}; {compared['started'][:10]}".replace("\n", "; ")
         made["links"] = links(compared)
         made["compare"] = "\n\n".join(
-            f"**{link}**: {asked(link)}\n\n{against(compared['summary'], link)}"
+            f"**{link}**: {asked(link)}\n\n{against(compared, link)}"
             for link in links_of(compared["summary"])
         )
+        made["pictures"] = "\n\n".join(f"![{what}]({pictures}{name}.svg)" for name, what in SHOWN.items())
         made["bytes"] = traffic(compared["summary"])
         made["subjects"] = subjects(compared)
         made["headline"] = headline(compared)
@@ -99,26 +113,39 @@ def links(found: Mapping[str, Any]) -> str:
     return table(("link", "asked for", "round trip", "one TCP connection, two seconds"), rows)
 
 
-def against(rows: Sequence[Mapping[str, Any]], link: str) -> str:
+def against(found: Mapping[str, Any], link: str) -> str:
     """Median seconds by subject and size, with the ratio to the base; a gap says why beneath."""
-    sizes = sorted({row["n"] for row in rows})
-    cells = {(row["subject"], row["n"]): row for row in rows if row["link"] == link}
-    lines, gaps = [], []
+    rows = [row for row in found["summary"] if row["link"] == link]
+    sizes = sorted({row["n"] for row in found["summary"]})
+    cells = {(row["subject"], row["n"]): row for row in rows}
+    lines, notes, empty = [], [], False
     for subject in dict.fromkeys(row["subject"] for row in rows):
         line = [subject]
         for n in sizes:
             row = cells.get((subject, n))
             if row is None:
                 line.append("")
+                empty = True
             elif "gap" in row:
                 line.append("gap")
-                gaps.append(f"- {subject}, {power(n)}: {row['gap']}")
+                notes.append(f"- {subject}, {power(n)}: {row['gap']}")
             else:
                 once = "¹" if row["cold"] else ""
                 ratio = f" ({number(row['ratio']['median'])}x)" if "ratio" in row else ""
                 line.append(f"{number(row['seconds']['median'])}{once}{ratio}")
         lines.append(line)
-    return "\n".join([table(("seconds", *map(power, sizes)), lines), *(["", *gaps] if gaps else [])])
+    if empty:
+        notes.append("- Empty: not run, since it is above the largest size that the system is run with.")
+    if others := _elsewhere(found, link):
+        notes.append(f"- Not run over this link: {', '.join(others)}.")
+    return "\n".join([table(("seconds", *map(power, sizes)), lines), *(["", *notes] if notes else [])])
+
+
+def _elsewhere(found: Mapping[str, Any], link: str) -> list[str]:
+    """What was measured over other links alone."""
+    names = dict.fromkeys(row["subject"] for row in found["summary"])
+    here = {row["subject"] for row in found["summary"] if row["link"] == link}
+    return [name for name in names if name not in here]
 
 
 def traffic(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -136,13 +163,19 @@ def traffic(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def subjects(found: Mapping[str, Any]) -> str:
-    """Who was measured, with what security; and who was not, and why."""
+    """Who was measured, with what settings and security, up to which size; and who was not, and why."""
+    measured = {row["subject"].partition(", ")[0] for row in found["summary"]}
+    sized = any("most" in told for told in found["subjects"].values())
     rows = []
     for name, told in found["subjects"].items():
-        rows.append(
-            (name, ", ".join(told.get("packages", [])) or "-", told.get("missing") or told["security"])
-        )
-    return table(("subject", "packages", "security, or why it is missing"), rows)
+        why = told.get("missing", "" if name in measured else "every size was above its largest")
+        most = power(told["most"]) if "most" in told else "-"
+        rows.append([
+            name, ", ".join(told.get("packages", [])) or "-", told.get("settings") or "-",
+            *([most] * sized), f"**not measured**: {why}" if why else told["security"],
+        ])  # fmt: skip
+    largest = ["largest"] * sized
+    return table(("subject", "packages", "settings", *largest, "security, or why it was not measured"), rows)
 
 
 def headline(found: Mapping[str, Any]) -> str:
@@ -194,22 +227,29 @@ def model(found: Mapping[str, Any]) -> str:
 
 
 def plain(found: Mapping[str, Any]) -> str:
-    """The summary of one of ours; where parties are told apart, the processor's seconds of the last run."""
+    """The summary of one of ours, with the processor's seconds of each party in the last run.
+
+    Where others are beside ours: how many times as long as ours they took, and what they are.
+    """
     rows = []
     last = {(run["subject"], run["n"]): run for run in found["runs"] if "gap" not in run}
-    parties = list(dict.fromkeys(party for run in last.values() for party in run["phases"]))
+    parties = list(dict.fromkeys(party for run in last.values() for party in run["cpu_s"]))
+    compared = any("ratio" in row for row in found["summary"])
     for row in found["summary"]:
+        head = [row["subject"], power(row["n"])]
         if "gap" in row:
-            rows.append((row["subject"], power(row["n"]), "gap", row["gap"], "", *("" for _ in parties)))
+            rows.append([*head, "gap", row["gap"], "", *([""] * compared), *("" for _ in parties)])
             continue
         seconds, cpu = row["seconds"], last[row["subject"], row["n"]]["cpu_s"]
-        rows.append((
-            row["subject"], power(row["n"]), number(seconds["median"]),
-            f"{number(seconds['min'])} to {number(seconds['max'])}", number(max(row["peak_mib"].values())),
+        ratio = f"{number(row['ratio']['median'])}x" if "ratio" in row else ""
+        rows.append([
+            *head, number(seconds["median"]), f"{number(seconds['min'])} to {number(seconds['max'])}",
+            number(max(row["peak_mib"].values())), *([ratio] * compared),
             *(number(cpu[party]) if party in cpu else "" for party in parties),
-        ))  # fmt: skip
-    heads = [f"{party}, processor s" for party in parties]
-    return table(("", "n", "seconds", "spread", "peak MiB", *heads), rows)
+        ])  # fmt: skip
+    heads = [*(["times ours"] * compared), *(f"{party}, processor s" for party in parties)]
+    made = table(("", "n", "seconds", "spread", "peak MiB", *heads), rows)
+    return f"{made}\n\n{subjects(found)}" if found.get("subjects") else made
 
 
 def instructions(found: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """All that a researcher would want to see again: ``python -m benchmarks.run [--full] [--out DIR]``.
 
-Ours beside the others over links, an aggregation, discoveries, filters, imports, a ledger, instruction
+Ours beside the others over links, in aggregations and in filters; discoveries, imports, a ledger, instruction
 counts; then tables and pictures of what was measured. What fails is said, and the rest goes on. To
 publish what was measured, copy the JSON into ``benchmarks/results`` and run ``benchmarks.document`` and
 ``benchmarks.pictures``.
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from time import perf_counter
 
 from benchmarks.results import blocks
 
@@ -28,6 +29,8 @@ FULL = {
     "import": ("--n", "200000"),
     "ledger": ("--n", "10^5"),
 }
+BESIDE = {"secagg": "benchmarks.masking", "filter": "benchmarks.filters_beside"}
+"""Where packages are measured in turn with ours; the rest is what ``cosight bench`` measures."""
 
 
 def main() -> None:
@@ -41,7 +44,9 @@ def main() -> None:
     compare = [*python, "benchmarks.compare", "--out", str(args.out / "compare.json")]
     steps = {"compare": [*compare, "--full"] if args.full else compare}
     for kind, words in (FULL if args.full else QUICK).items():
-        steps[kind] = [*python, "exchange", "bench", kind, *words, "--out", str(args.out / f"{kind}.json")]
+        module = BESIDE.get(kind)
+        command = (module,) if module else ("exchange", "bench", kind)
+        steps[kind] = [*python, *command, *words, "--out", str(args.out / f"{kind}.json")]
     if shutil.which("valgrind"):
         steps["instructions"] = [
             *python,
@@ -52,11 +57,13 @@ def main() -> None:
     failed = []
     for name, command in steps.items():
         print(f"== {name}", flush=True)
+        start = perf_counter()
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
+        print(f"   {name} took {perf_counter() - start:.0f} s", flush=True)
     if subprocess.run([*python, "benchmarks.model", str(args.out)], check=False).returncode:
         failed.append("model")
-    made = blocks(args.out)
+    made = blocks(args.out, pictures="")
     (args.out / "tables.md").write_text(
         "\n\n".join(f"## {name}\n\n{text}" for name, text in made.items()) + "\n"
     )

@@ -4,10 +4,11 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from threading import Thread, Timer
+from typing import IO, Any
 
 from benchmarks.environment import interpreter
 from exchange.bench.hosts import Place
@@ -30,10 +31,10 @@ class Peer:
     Attributes:
         name: of both.
         packages: pinned, as its environment gets them.
-        security: which adversary, and what else a reader has to know, in one line.
-        learns: what the receiver learns.
+        security: which adversary, and on what it rests, in one line.
         most: the largest set that it is run with.
         run: of two files of lines at a place, with how many they share: a run or a gap.
+        settings: what else a reader has to know of how it is run.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Peer:
     security: str
     most: int
     run: Callable[[Place, Path, Path, int], Run | Gap]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: str = ""
 
     def missing(self) -> str:
         """Why it cannot be run here, or ``""``. The first time, its environment is made."""
@@ -58,6 +59,8 @@ def installed(environment: str, packages: tuple[str, ...]) -> str:
     except subprocess.CalledProcessError as e:
         said = (e.stderr or "").strip().splitlines()
         return said[-1] if said else f"pip ended with status {e.returncode}"
+    except OSError as e:
+        return f"its environment cannot be made: {e.strerror}"
     return ""
 
 
@@ -72,46 +75,86 @@ def two(
     """Run a script as receiver and sender, at their ends of the link.
 
     Each gets one JSON argument. The sender's first line is ``{"ready": ...}``, which the receiver gets as
-    ``peer``; the last line of each is what it found.
+    ``peer``; the last line of each is what it found. When one fails, or the time is up, both are ended.
 
     Returns:
         What both found, or why there is nothing.
     """
     with tempfile.TemporaryFile("w+") as errors:
-        processes: list[subprocess.Popen[str]] = []
-
-        def start(side: str, **told: Any) -> "subprocess.Popen[str]":
-            process = subprocess.Popen(
-                place.at(side, *words, json.dumps(told)), stdout=subprocess.PIPE, stderr=errors, text=True
-            )
-            processes.append(process)
-            return process
-
+        parties = _Parties(errors)
         try:
-            sending = start("b", role="sender", **sender)
+            sending = parties.start("sender", place.at("b", *words, json.dumps({"role": "sender", **sender})))
             assert sending.stdout is not None
-            ready = json.loads(sending.stdout.readline() or "{}")
-            receiving = start("a", role="receiver", peer=ready.get("ready"), **receiver)
-            found = [process.communicate(timeout=LONGEST_S)[0] for process in (receiving, sending)]
-            if any(process.returncode for process in processes):
-                return Gap(_last(errors))
-            first, second = (json.loads(text.splitlines()[-1]) for text in found)
-        except subprocess.TimeoutExpired:
-            return Gap(f"ended after {LONGEST_S} s")
+            ready = json.loads(sending.stdout.readline() or "{}").get("ready")
+            told = json.dumps({"role": "receiver", "peer": ready, **receiver})
+            receiving = parties.start("receiver", place.at("a", *words, told))
+            found = [process.communicate()[0] for process in (receiving, sending)]
+            if not (why := parties.why()):
+                first, second = (json.loads(text.splitlines()[-1]) for text in found)
+                return first, second
         except (ValueError, IndexError):
-            return Gap(_last(errors))
+            parties.give_up("a party did not say what it found")
+            why = parties.why()
         finally:
-            for process in processes:
-                process.kill()
-                process.wait()
-    return first, second
+            parties.end()
+        return Gap(": ".join(filter(None, (why, _last(errors)))))
 
 
-def _last(errors: Any) -> str:
+class _Parties:
+    """Processes of which none waits for one that failed, and none longer than ``LONGEST_S``."""
+
+    def __init__(self, errors: IO[str]) -> None:
+        self._errors = errors
+        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._watching: list[Thread] = []
+        self._why: list[str] = []
+        self._patience = Timer(LONGEST_S, self.give_up, (f"ended after {LONGEST_S} s",))
+        self._patience.start()
+
+    def start(self, role: str, command: Sequence[str]) -> "subprocess.Popen[str]":
+        """One more, unless another has failed already: then it ends at once."""
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors, text=True)
+        self._running[role] = process
+        self._watching.append(Thread(target=self._watch, args=(role, process)))
+        self._watching[-1].start()
+        if self._why:
+            process.kill()
+        return process
+
+    def why(self) -> str:
+        """What went wrong first, once all have ended; or ``""``."""
+        for thread in self._watching:
+            thread.join()
+        return next(iter(self._why), "")
+
+    def end(self) -> None:
+        """All end, whatever they are at."""
+        self._patience.cancel()
+        for process in self._running.values():
+            process.kill()
+        for thread in self._watching:
+            thread.join()
+
+    def _watch(self, role: str, process: "subprocess.Popen[str]") -> None:
+        if status := process.wait():
+            self.give_up(
+                f"the {role} was killed by signal {-status}"
+                if status < 0
+                else f"the {role} ended with status {status}"
+            )
+
+    def give_up(self, why: str) -> None:
+        """All end, for this reason if there is none before it."""
+        self._why.append(why)
+        for process in list(self._running.values()):
+            process.kill()
+
+
+def _last(errors: IO[str]) -> str:
     """The last line that was said."""
     errors.seek(0)
     lines = errors.read().strip().splitlines()
-    return lines[-1][:200] if lines else "it ended without a word"
+    return lines[-1][:200] if lines else ""
 
 
 def run_of(

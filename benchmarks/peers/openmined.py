@@ -21,7 +21,8 @@ def _peer(structure: str, words: str) -> Peer:
     return Peer(
         name=f"openmined {structure.lower()}",
         packages=PINNED,
-        security=f"semi-honest, 128 bits; {words}; no transport of its own: here plain TCP",
+        security="semi-honest, ECDH on P-256, 128 bits",
+        settings=f"{words}; no transport of its own: here plain TCP",
         most=1 << 17,
         run=partial(_run, structure),
     )

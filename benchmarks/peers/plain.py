@@ -21,5 +21,6 @@ PEERS = (
         security="NONE: the sender shows a hash of each item, which anybody can try values against",
         most=1 << 24,
         run=_run,
+        settings="10 bytes of each, over plain TCP",
     ),
 )

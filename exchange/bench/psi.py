@@ -14,6 +14,7 @@ import numpy as np
 
 from crypto.psi import DISCOVERED
 from exchange.bench.hosts import Place
+from exchange.bench.party import SEEN
 from exchange.bench.record import Gap, Run
 from exchange.config import Home, write_atomic
 from exchange.errors import ConfigError, PeerUnavailable
@@ -156,8 +157,11 @@ class Sessions:
         reports = [party.ask(do="report") for party in parties]
         if "failed" in got:
             return Gap(got["failed"])
-        if got["count"] is not None and got["count"] != self._common:
-            return Gap(f"wrong: {got['count']} instead of {self._common}")
+        true = {"count": self._common, "total": SEEN * self._common, "contexts": self._common}
+        if wrong := {what for what, number in true.items() if got[what] not in {None, number}}:
+            return Gap(
+                "; ".join(f"wrong: {what} {got[what]} instead of {true[what]}" for what in sorted(wrong))
+            )
         receiver, sender = (phases(protocol, report["steps"]) for report in reports)
         return Run(
             seconds={"total": got["total_s"], "hash": self._hash_s, "offline": got["offline_s"]},

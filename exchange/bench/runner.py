@@ -1,15 +1,18 @@
 """Runs of several subjects in turn (A B A B), so that what disturbs the machine disturbs all of them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import inf
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from exchange.bench import machine
 from exchange.bench.hosts import Place
 from exchange.bench.record import Gap, Once, ratios, spread
+from exchange.config import write_atomic
 from exchange.version import SOFTWARE
 
 FORMAT = 1
@@ -64,14 +67,19 @@ def place_facts(place: Place) -> dict[str, Any]:
     return facts | ({"measured": place.measured()} if place.hosts else {})
 
 
+def rounds(runs: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """Seconds by round."""
+    return {run["repeat"]: run["seconds"]["total"] for run in runs if "gap" not in run}
+
+
 def times(runs: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Seconds by round: without the first, which was cold, unless there is no other."""
-    found = {run["repeat"]: run["seconds"]["total"] for run in runs if "gap" not in run}
+    """The same without the first, which was cold, unless there is no other."""
+    found = rounds(runs)
     return {number: seconds for number, seconds in found.items() if number} or found
 
 
-def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]]:
-    """What runs come to: a row for each subject, size and link, with its ratio to ``base``, round by round.
+def summary(runs: Sequence[Mapping[str, Any]], base: str | Mapping[str, str]) -> list[dict[str, Any]]:
+    """What runs come to: a row for each subject, size and link, with its ratio to its base, round by round.
 
     A row has ``subject``, ``n``, ``link``, ``runs``, and ``seconds``, ``bytes``, ``peak_mib``, ``ratio``, or
     a ``gap``, where a link cannot be made with what was ``predicted`` for it.
@@ -81,7 +89,8 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
         cells.setdefault((run["subject"], run["n"], run["link"]), []).append(run)
     rows = []
     for (subject, n, link), mine in cells.items():
-        seconds, ours = times(mine), times(cells.get((base, n, link), []))
+        beside = base if isinstance(base, str) else base[subject]
+        seconds, ours = times(mine), rounds(cells.get((beside, n, link), []))
         row: dict[str, Any] = {"subject": subject, "n": n, "link": link, "runs": len(seconds)}
         if not seconds:
             said = next(run for run in mine if "gap" in run)
@@ -96,7 +105,23 @@ def summary(runs: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]
             party: max(run["peak_mib"][party] for run in good) for party in good[-1]["peak_mib"]
         }
         both = sorted(ours.keys() & seconds.keys())
-        if both and subject != base:
+        if both and subject != beside:
             row["ratio"] = ratios([ours[i] for i in both], [seconds[i] for i in both])
         rows.append(row)
     return rows
+
+
+def keep(result: dict[str, Any], base: str | Mapping[str, str], out: Path | None) -> None:
+    """Sum up what was measured so far and write it down, so that it is there whatever comes next.
+
+    Args:
+        result: the document; gets its ``summary``.
+        base: of the ratios, of all or by subject.
+        out: the file; none if None.
+
+    Raises:
+        ConfigError: it cannot be written; the file is as it was after the last time.
+    """
+    result["summary"] = summary(result["runs"], base)
+    if out is not None:
+        write_atomic(out, json.dumps(result, indent=1).encode() + b"\n", mode=0o644)

@@ -1,6 +1,5 @@
 """``bench``: what sessions, runs and files cost here, and over links of any kind."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -16,11 +15,10 @@ from exchange.bench.links import LOOPBACK, NAMED, Link, link_of
 from exchange.bench.predicting import predictions
 from exchange.bench.psi import sessions
 from exchange.bench.record import Once
-from exchange.bench.runner import document, in_turn, place_facts, summary
+from exchange.bench.runner import document, in_turn, keep, place_facts
 from exchange.cli import TRY, app
 from exchange.cli.home import check_writable
 from exchange.cli.output import JsonOption, emit, say, stdout, steps, table
-from exchange.config import write_atomic
 from exchange.errors import ConfigError, InputError
 
 bench_app = typer.Typer(
@@ -163,38 +161,39 @@ def _measure(
     kind: str, subjects: Subjects, n: str, repeat: int, seed: int, out: Path | None, as_json: bool,
     links: Sequence[Link] = (NAMED[LOOPBACK],), predicted: Predicted | None = None, **facts: Any,
 ) -> None:  # fmt: skip
-    """All sizes over all links, in turn; what was measured so far is written down whatever ends it."""
+    """All sizes over all links, in turn; what was measured is written down after each, whatever ends it."""
     sizes = sizes_of(n)
     if out is not None:
         check_writable(out)
     result = document(kind, seed, links=[], **facts)
-    try:
-        with steps(len(links) * len(sizes), as_json) as begin:
-            for link in links:
-                for count in sizes:
-                    begin(f"{count:,} over {link.name}")
-                    try:
-                        _cell(result, subjects, link, count, repeat)
-                    except ConfigError as e:
-                        if e.code != "no-link" or predicted is None:
-                            raise
-                        what = predicted(link, count, str(e))
-                        result["runs"] += [{"n": count, "link": link.name, **run} for run in what]
-    finally:
-        if result["runs"]:
-            result["summary"] = summary(result["runs"], result["runs"][0]["subject"])
-        if out is not None:
-            write_atomic(out, json.dumps(result, indent=1).encode() + b"\n", mode=0o644)
+    with steps(len(links) * len(sizes), as_json) as begin:
+        for link in links:
+            for count in sizes:
+                begin(f"{count:,} over {link.name}")
+                try:
+                    _cell(result, subjects, link, count, repeat, predicted)
+                finally:
+                    if result["runs"]:
+                        keep(result, result["runs"][0]["subject"], out)
     emit(as_json, result, lambda: _show(result))
 
 
-def _cell(result: dict[str, Any], subjects: Subjects, link: Link, n: int, repeat: int) -> None:
-    with place(link, seed=result["seed"]) as at:
-        if all(known["name"] != link.name for known in result["links"]):
-            result["links"].append(place_facts(at))
-        with subjects(at, n) as found:
-            for run in in_turn(found, repeat, at):
-                result["runs"].append({"n": n, "link": link.name, **run})
+def _cell(
+    result: dict[str, Any], subjects: Subjects, link: Link, n: int, repeat: int, predicted: Predicted | None
+) -> None:
+    """One size over one link: run, or predicted where that link cannot be made."""
+    where = {"n": n, "link": link.name}
+    try:
+        with place(link, seed=result["seed"]) as at:
+            if all(known["name"] != link.name for known in result["links"]):
+                result["links"].append(place_facts(at))
+            with subjects(at, n) as found:
+                for run in in_turn(found, repeat, at):
+                    result["runs"].append(where | run)
+    except ConfigError as e:
+        if e.code != "no-link" or predicted is None:
+            raise
+        result["runs"] += [where | run for run in predicted(link, n, str(e))]
 
 
 def sizes_of(text: str) -> list[int]:

@@ -65,10 +65,12 @@ def folder(tmp_path):
             row("cosight vole", bytes={"a": 80, "b": 16}, **took(0.5)),
             row("slow", runs=1, cold=True, bytes={"a": 8}, ratio={"median": 246.8}, **took(123.4)),
             row("broken", runs=0, gap="it ended in the middle"),
+            row("near", bytes={}, **took(0.1)) | {"link": "lan"},
         ],
         "subjects": {
             "cosight vole": {"packages": ["cosight"], "security": "malicious"},
             "gone": {"missing": "no wheel"},
+            "huge": {"packages": ["huge==1"], "settings": "small", "security": "NONE", "most": 4},
         },
     }
     (tmp_path / "compare.json").write_text(json.dumps(document))
@@ -80,8 +82,12 @@ def test_tables_say_ratios_cold_runs_and_gaps(folder):
     assert made["links"].endswith("| wan | 200 Mbit/s, 40 ms round trip | 40.50 ms | 160 Mbit/s |")
     assert "| cosight vole | 0.5 |" in made["compare"]
     assert "| slow | 123¹ (247x) |" in made["compare"]
-    assert made["compare"].endswith("| broken | gap |\n\n- broken, 2^3: it ended in the middle")
+    assert (
+        "| broken | gap |\n\n- broken, 2^3: it ended in the middle\n- Not run over this link: near."
+        in made["compare"]
+    )
     assert "| cosight vole | 12 |" in made["bytes"]
-    assert "| gone | - | no wheel |" in made["subjects"]
+    assert "| gone | - | - | - | **not measured**: no wheel |" in made["subjects"]
+    assert "| huge | huge==1 | small | 2^2 | **not measured**: every size was above" in made["subjects"]
     assert made["machine"].endswith("commit c; 2026-11-28")
     assert "secagg" not in made

@@ -1,10 +1,13 @@
 """``cosight bench``: every kind measures something true, writes it down, and refuses what it cannot do."""
 
+import errno
 import json
+import os
 import sys
 
 import pytest
 
+from exchange.bench import secagg
 from exchange.cli.bench import sizes_of
 from tests.cli.command import cosight
 from tests.cli.test_contract import holds
@@ -104,3 +107,38 @@ def test_a_link_that_cannot_be_made_is_predicted_and_marked(monkeypatch):
     assert "no tun here" in shown.out
     other = cosight("bench", "psi", "--n", "100", "--link", "loopback", "--repeat", "1", "--json")
     assert not any("gap" in row for row in other.json["summary"])
+
+
+def test_a_disk_that_fills_up_takes_no_size_that_was_written_before(tmp_path, monkeypatch):
+    out = tmp_path / "runs.json"
+    synced = os.fsync
+
+    def full(descriptor):
+        if out.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced(descriptor)
+
+    monkeypatch.setattr("exchange.config.os.fsync", full)
+    done = cosight(
+        "bench", "secagg", "--n", "10,20,30", "--members", "3", "--repeat", "1", "--out", out, "--json"
+    )
+    assert (done.code, done.error["code"]) == (1, "config")
+    assert "No space left" in done.error["message"]
+    assert {run["n"] for run in json.loads(out.read_text())["runs"]} == {10}
+    assert json.loads(out.read_text())["summary"][0]["runs"] == 1
+    assert list(tmp_path.iterdir()) == [out], "nothing half written stays"
+
+
+def test_what_was_measured_of_a_size_that_was_broken_off_is_written_down(tmp_path, monkeypatch):
+    out, measured = tmp_path / "runs.json", []
+    once = secagg.run
+
+    def broken_off(*arguments):
+        if measured:
+            raise KeyboardInterrupt
+        measured.append(once(*arguments))
+        return measured[0]
+
+    monkeypatch.setattr("exchange.bench.secagg.run", broken_off)
+    assert cosight("bench", "secagg", "--n", "10", "--members", "3", "--out", out).code
+    assert [run["repeat"] for run in json.loads(out.read_text())["runs"]] == [0]

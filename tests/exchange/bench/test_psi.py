@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from crypto.psi import DISCOVERED, Params
+from crypto.psi import DISCOVERED, Brings, Params
 from exchange.agreement import size_class
 from exchange.bench import psi
 from exchange.bench.hosts import place
 from exchange.bench.links import LOOPBACK, NAMED
 from exchange.bench.record import Gap, Run
+from exchange.local.alliance import EPSILON_MILLI, LABEL_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +31,18 @@ def test_items_are_of_the_seed_and_half_in_common():
     assert psi.items(101, 6)[0] != ours
 
 
-@pytest.mark.parametrize("protocol", ["voprf", "vole", "cardinality", "estimate", "sum"])
+@pytest.mark.parametrize("protocol", DISCOVERED)
 def test_a_session_is_measured_in_all_its_parts(nodes, protocol: str):
     run = nodes.run(protocol)
     assert isinstance(run, Run), run
     size = size_class(300)
-    payload = DISCOVERED[protocol].traffic(Params(n_r=size, n_s=size, context=bytes(32)))
+    label = LABEL_BYTES if DISCOVERED[protocol].brings is Brings.CONTEXTS else 0
+    payload = DISCOVERED[protocol].traffic(
+        Params(n_r=size, n_s=size, context=bytes(32), label_bytes=label, epsilon_milli=EPSILON_MILLI)
+    )
     for sent, least in zip(run.bytes.values(), payload, strict=True):
         assert least <= sent < 1.1 * least + 10_000  # frames and heads
-    assert run.exact == (protocol != "estimate")
+    assert run.exact == (protocol not in {"estimate", "cardinality-banded", "cardinality-noisy"})
     assert run.rounds == DISCOVERED[protocol].round_trips
     for party in ("receiver", "sender"):
         assert set(run.phases[party]) == set(psi.PHASES) - {"hash"}
@@ -46,6 +50,22 @@ def test_a_session_is_measured_in_all_its_parts(nodes, protocol: str):
         assert run.cpu_s[party] > 0
         assert 50 < run.peak_mib[party] < 1000
     assert (run.phases["receiver"]["offline"] > 0) == bool(DISCOVERED[protocol].offline)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "what"), [("voprf", "count"), ("sum", "total"), ("vole-context", "contexts")]
+)
+def test_a_wrong_result_is_a_gap(nodes, monkeypatch: pytest.MonkeyPatch, protocol: str, what: str):
+    assert isinstance(nodes.run(protocol), Run)
+    ask = psi._Party.ask
+
+    def lie(self, **asked):
+        return {key: 7 if key == what else value for key, value in ask(self, **asked).items()}
+
+    monkeypatch.setattr(psi._Party, "ask", lie)
+    found = nodes.run(protocol)
+    assert isinstance(found, Gap)
+    assert found.why == f"wrong: {what} 7 instead of {450 if what == 'total' else 150}"
 
 
 def test_phases_are_told_by_what_is_sent():

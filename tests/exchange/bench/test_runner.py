@@ -59,6 +59,14 @@ def test_a_subject_that_is_over_its_budget_ran_once_and_says_so():
     assert (rows[0]["runs"], rows[0]["cold"], rows[0]["seconds"]["median"]) == (1, True, 7)
 
 
+def test_what_ran_only_once_is_compared_with_the_cold_round_of_the_base():
+    quick = iter([10, 1, 1])
+    slow = iter([run(70), Gap("ended"), Gap("ended")])
+    rows = summary(told({"a": lambda: run(next(quick)), "b": lambda: next(slow)}, 2), "a")
+    assert rows[0]["seconds"]["median"] == 1
+    assert (rows[1]["cold"], rows[1]["ratio"]["median"]) == (True, 7)
+
+
 def test_spread_and_ratios():
     assert spread([3, 1, 2]) == {"median": 2, "min": 1, "max": 3}
     assert ratios([1, 2], [3, 4]) == {"median": 2.5, "min": 2, "max": 3}
