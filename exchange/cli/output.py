@@ -22,9 +22,24 @@ from rich.text import Text
 
 from exchange.errors import CosightError
 
-# Neither markup nor emoji: what is printed holds URLs with brackets and IPv6 addresses such as 2001:ab:b::1.
-stdout = Console(markup=False, emoji=False, highlight=False)
-stderr = Console(markup=False, emoji=False, highlight=False, stderr=True)
+UNFOLDED = 1 << 20
+"""Columns of a pipe or a file: whatever reads it looks for whole values."""
+
+
+def console(**how: Any) -> Console:
+    """A console in the house's style, that folds tables only where there is a screen to fold them for.
+
+    Neither markup nor emoji: what is printed holds URLs with brackets and IPv6 addresses such as
+    ``2001:ab:b::1``.
+    """
+    made = Console(markup=False, emoji=False, highlight=False, **how)
+    if not made.is_terminal:
+        made.width = UNFOLDED
+    return made
+
+
+stdout = console()
+stderr = console(stderr=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors included.")]
 HomeOption = Annotated[

@@ -67,6 +67,17 @@ def test_progress_goes_to_standard_error_of_a_terminal_alone(monkeypatch: pytest
     assert "first step" in terminal.file.getvalue()
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_table_is_folded_for_a_screen_and_for_nothing_else(terminal: bool) -> None:
+    values = ["https://example.com/" + "x" * 120, "cosight aggregate join " + "y" * 40]
+    listed = output.table("", "a", "b")
+    listed.add_row(*values)
+    printed = io.StringIO()
+    output.console(file=printed, force_terminal=terminal, color_system=None).print(listed)
+    row = [line for line in printed.getvalue().splitlines() if all(value in line for value in values)]
+    assert bool(row) != terminal
+
+
 def test_sizes_for_people() -> None:
     shown = [output.size(n) for n in (0, 999, 1000, 799_400, 1_500_000, 2_000_000_000, 5 * 10**12)]
     assert shown == ["0 B", "999 B", "1.0 kB", "799.4 kB", "1.5 MB", "2.00 GB", "5000.00 GB"]
