@@ -40,6 +40,7 @@ SUM_WIDTH = 64
 MAX_SUM_CAP = 1 << 27
 """So that a hundred squares stay below half of 2^64, with as much room left for noise."""
 MAX_STEP_S = 86_400
+MAX_AGE_DAYS = 3660
 WHOLE_MILLI = 1000
 HASH_BYTES = 32
 
@@ -69,6 +70,18 @@ class Visibility(StrEnum):
     """2: all that took part."""
     OWNER_AND_HOST = "owner-and-host"
     """3: the coordinator, and the administrators, who host the alliance."""
+
+
+class Malformed(PeerMisbehaved):
+    """A value of an opening is not of its type, or out of range.
+
+    Attributes:
+        field: which.
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"the opening is malformed: {field}")
+        self.field = field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +119,7 @@ class Opening:
         software: name and version of the coordinator's software.
 
     Raises:
-        PeerMisbehaved: a value is not of its type or out of range, or two of them contradict each other.
+        Malformed: a value is not of its type or out of range, or two of them contradict each other.
     """
 
     version: int = VERSION
@@ -140,7 +153,7 @@ class Opening:
     def __post_init__(self) -> None:
         for name, valid in (self._checks() | self._numbers()).items():
             if not valid:
-                raise PeerMisbehaved(f"the opening is malformed: {name}")
+                raise Malformed(name)
 
     def _checks(self) -> dict[str, bool]:
         hashes = (self.roster_hash, self.session, self.dictionary)
@@ -156,7 +169,7 @@ class Opening:
             "profile": matches(PROFILE_FORM, self.profile),
             "types": is_types(self.types),
             "window": _is_window(self.window),
-            "max_age_days": self.max_age_days is None or is_int(self.max_age_days, 1, 3660),
+            "max_age_days": self.max_age_days is None or is_int(self.max_age_days, 1, MAX_AGE_DAYS),
             "base": self.base == b"" if self.measure is Measure.COUNT else _is_hash(self.base),
             "abandons": _is_contexts(self.abandons),
             "visibility": isinstance(self.visibility, Visibility),
@@ -280,9 +293,9 @@ class Opening:
         except PeerMisbehaved:
             raise
         except Exception as e:  # whatever a decoder can raise on arbitrary bytes means the same here
-            raise PeerMisbehaved("the opening is malformed: its encoding") from e
+            raise Malformed("its encoding") from e
         if opening.encoded != encoded:
-            raise PeerMisbehaved("the opening is malformed: not in its canonical form")
+            raise Malformed("not in its canonical form")
         return opening
 
 
@@ -306,7 +319,7 @@ def noise_of(n: int, minimum: int, epsilon_milli: int, cap: int) -> Noise:
 
 def _given(raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict) or raw.keys() != {f.name for f in fields(Opening)}:
-        raise PeerMisbehaved("the opening is malformed: its fields")
+        raise Malformed("its fields")
     first, last = raw["window"]
     return raw | {
         "members": tuple(raw["members"]),

@@ -11,7 +11,7 @@ import typer
 
 from crypto.secagg.base import Step
 from exchange.aggregation.dictionary import Dictionary
-from exchange.aggregation.opening import MAX_STEP_S, MEMBERS, Measure, Opening, Visibility
+from exchange.aggregation.opening import MAX_AGE_DAYS, MAX_STEP_S, MEMBERS, Measure, Opening, Visibility
 from exchange.aggregation.release import released_from
 from exchange.cli import SHARE, app
 from exchange.cli.aggregate_choice import chosen, nothing_to_run
@@ -94,7 +94,10 @@ def open_(
         int, typer.Option(min=1, max=MAX_STEP_S, help="How long each step waits, in seconds.")
     ] = 600,
     max_age: Annotated[
-        int | None, typer.Option(min=1, help="Seen in so many last days of the window, if that is less.")
+        int | None,
+        typer.Option(
+            min=1, max=MAX_AGE_DAYS, help="Seen in so many last days of the window, if that is less."
+        ),
     ] = None,
     epsilon: Annotated[
         float, typer.Option(min=0, help="Add noise, of this privacy loss for each number; 0: exact.")
@@ -110,6 +113,10 @@ def open_(
     check_purpose(purpose)
     if (dictionary is None) == (measure is Measure.COUNT) or bool(base) == (measure is Measure.COUNT):
         raise typer.BadParameter("a count takes --dictionary, a sum takes --base")
+    epsilon_milli = round(1000 * epsilon)
+    if epsilon and (not epsilon_milli or measure is not Measure.COUNT):
+        fault = "a sum is exact: it takes no noise" if epsilon_milli else "it is 0, or 0.001 at the least"
+        raise typer.BadParameter(fault, param_hint="--epsilon")
     plan = Plan(
         dictionary=None if dictionary is None else _dictionary(dictionary),
         measure=measure,
@@ -120,7 +127,7 @@ def open_(
         reporters=reporters,
         step_s=deadline,
         max_age_days=max_age,
-        epsilon_milli=round(1000 * epsilon),
+        epsilon_milli=epsilon_milli,
         visibility=visibility,
         base=base,
     )
@@ -174,7 +181,7 @@ def join(
             )  # fmt: skip
             return asked.opening
 
-        with steps(len(Step) + 1, as_json) as begin:
+        with steps(len(Step) + 1, as_json=False) as begin:  # minutes are waited: with --json it is said too
             opening = asyncio.run(work(begin))
         if later:
             # Should the last one join now, the next step ends so much later.
@@ -244,7 +251,7 @@ def run(
             )  # fmt: skip
             return await asyncio.gather(*going, return_exceptions=True)
 
-        with steps(len(Step), as_json, bar=alone) as begin:
+        with steps(len(Step), as_json=False, bar=alone) as begin:
             ended = asyncio.run(work(begin))
         if alone:
             if ended[0] is not None:

@@ -8,11 +8,22 @@ from secrets import token_bytes
 from crypto import labels
 from crypto.errors import ParameterError
 from crypto.secagg.base import LEAST, threshold
+from crypto.secagg.noise import MOST_EPSILON_MILLI
 from exchange.aggregation.dictionary import Dictionary
-from exchange.aggregation.opening import MAX_ABANDONS, SUM_WIDTH, Measure, Opening, Visibility, noise_of
+from exchange.aggregation.opening import (
+    LEAST_REPORTERS,
+    MAX_ABANDONS,
+    MEMBERS,
+    SUM_WIDTH,
+    Malformed,
+    Measure,
+    Opening,
+    Visibility,
+    noise_of,
+)
 from exchange.aggregation.release import strays
 from exchange.counting.books import CoordinatorsBooks
-from exchange.errors import InputError, PeerMisbehaved, PolicyRefusal
+from exchange.errors import InputError, PolicyRefusal
 from exchange.identity import keys
 from exchange.indicators import PROFILE
 from exchange.node import Node
@@ -82,8 +93,8 @@ def convene(node: Node, plan: Plan) -> Opening:
         try:
             opening, dictionary = _planned(node, plan, members, count)
             node.setup(opening)
-        except (PeerMisbehaved, ParameterError) as e:
-            raise InputError(f"this cannot be counted: {e}", code="aggregation-malformed") from e
+        except (Malformed, ParameterError) as e:
+            raise _uncountable(plan, len(members), e) from e
         _check(node, opening, dictionary)
         signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
         books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
@@ -184,6 +195,34 @@ def _after(node: Node, opening: Opening) -> Opening:
             code="aggregation-malformed", hint="choose days that were not tried",
         )  # fmt: skip
     return replace(opening, abandons=tuple(sorted(map(bytes.fromhex, given_up))))
+
+
+def _uncountable(plan: Plan, n: int, fault: Malformed | ParameterError) -> InputError:
+    """What is wrong with a plan for ``n`` members, and the option that mends it."""
+    least, most = MEMBERS
+    why, hint = {
+        "members": (
+            f"{n} members are asked, and {least} to {most} can count together",
+            "name others with --members; who there is: cosight alliance roster",
+        ),
+        "minimum": (
+            f"a sum of {plan.minimum} members is none that {n} members can open",
+            f"--minimum is from {least} to {n}; left out, it is two thirds of them and one",
+        ),
+        "reporters": (
+            f"{plan.reporters} reporters are never behind a number of {n} members",
+            f"--reporters is from {LEAST_REPORTERS} to {n}; or ask more members",
+        ),
+    }.get(getattr(fault, "field", ""), (f"{fault}", "see: cosight aggregate open --help"))
+    if plan.epsilon_milli and (
+        isinstance(fault, ParameterError) or fault.field in {"width", "epsilon_milli"}
+    ):
+        why = f"noise of epsilon {plan.epsilon_milli / 1000:g} fits no number of {n} members"
+        hint = (
+            f"--epsilon is up to {MOST_EPSILON_MILLI / 1000:g}; the larger, the less noise; without it numbers"
+            " are exact"
+        )
+    return InputError(f"this cannot be counted: {why}", code="aggregation-malformed", hint=hint)
 
 
 def _counted(session: str) -> InputError:

@@ -97,6 +97,8 @@ def test_noise_that_lets_no_number_out_is_refused(homes: tuple[Home, ...], dicti
         ("2026-02-02..2026-02-01", ()),
         (WINDOW, ("--measure", "sightings")),
         (WINDOW, ("--base", "00")),
+        (WINDOW, ("--epsilon", "0.0004")),
+        (WINDOW, ("--max-age", "3661")),
         (WINDOW, ("--reporters", "1")),
         (WINDOW, ("--deadline", "0")),
         (WINDOW, ("--members",)),
@@ -110,19 +112,23 @@ def test_wrong_usage(
 
 
 @pytest.mark.parametrize(
-    ("options", "code"),
+    ("options", "code", "why", "mended_by"),
     [
-        (("--members", "alice,bob,mallory"), "input"),
-        (("--members", "alice,bob"), "aggregation-malformed"),
-        (("--reporters", "4"), "aggregation-malformed"),
-        (("--epsilon", "1e9"), "aggregation-malformed"),
+        (("--members", "alice,bob,mallory"), "input", "mallory is not on the roster", "alliance roster"),
+        (("--members", "alice,bob"), "aggregation-malformed", "2 members are asked, and 3", "--members"),
+        (("--reporters", "4"), "aggregation-malformed", "4 reporters are never behind", "from 2 to 3"),
+        (("--minimum", "4"), "aggregation-malformed", "a sum of 4 members", "from 3 to 3"),
+        (("--epsilon", "1e9"), "aggregation-malformed", "epsilon 1e+09 fits no number", "up to 16"),
+        (("--epsilon", "0.001"), "aggregation-malformed", "epsilon 0.001 fits no number", "up to 16"),
     ],
 )
 def test_what_cannot_be_counted(
-    homes: tuple[Home, ...], dictionary: Path, options: tuple[str, ...], code: str
+    homes: tuple[Home, ...], dictionary: Path, options: tuple[str, ...], code: str, why: str, mended_by: str
 ) -> None:
     done = opened(homes[1], "--dictionary", dictionary, *options)
     assert (done.code, done.error["code"]) == (1, code)
+    assert why in done.error["message"]
+    assert mended_by in done.error["hint"]
 
 
 def test_nothing_yet(homes: tuple[Home, ...]) -> None:
@@ -134,6 +140,7 @@ def test_nothing_yet(homes: tuple[Home, ...]) -> None:
     assert cosight("aggregate", "join", "mallory", "--json", home=home).error["code"] == "unknown-member"
     unreached = cosight("aggregate", "join", "alice", "--address", "127.0.0.1:1", "--json", home=home)
     assert unreached.error["code"] == "peer-unavailable"
+    assert unreached.err == "asking alice what it asks us\n"
     assert cosight("aggregate", "join", "carol", "--json", home=home).error["code"] == "no-address"
 
 

@@ -64,8 +64,9 @@ class Beside:
         self.process = Process(*words)
 
     def ends(self, code: int = 0) -> dict[str, Any]:
-        out, err = self.process.communicate()
-        assert self.process.returncode == code, f"{self.home.member}: {self.process.returncode}\n{out}\n{err}"
+        out, self.said = self.process.communicate()
+        ended = f"{self.home.member}: {self.process.returncode}\n{out}\n{self.said}"
+        assert self.process.returncode == code, ended
         found: dict[str, Any] = json.loads(out)
         return found
 
@@ -131,6 +132,7 @@ def test_everybody_learns_the_exact_sum(homes: dict[str, Home]) -> None:
             told = one.ends()
             assert (told["session"], told["survivors"]) == (session, list(NAMES))
             assert numbers(told) == expected(*NAMES)
+            assert "step 6 of 6: everybody checks the sum and signs it" in one.said
     assert numbers(cosight(homes["bob"], "aggregate", "result", session[:12])) == expected(*NAMES)
     for name in NAMES[1:]:
         assert story(homes[name], session) == ["joined", "masked", "shared", "counted"]
