@@ -16,11 +16,12 @@ class CosightError(Exception):
     """
 
     default_code: ClassVar[str] = "failed"
+    default_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, *, code: str | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.code = code or self.default_code
-        self.hint = hint
+        self.hint = hint or self.default_hint
 
 
 class ConfigError(CosightError):
@@ -125,6 +126,7 @@ class PeerMisbehaved(PeerError):
     """The peer broke the protocol. The session is burnt and the ledger says so."""
 
     default_code = "peer-misbehaved"
+    default_hint = "do not simply try again: talk to them; versions and rosters should be the same"
 
 
 class PeerExceededLimit(PeerError):

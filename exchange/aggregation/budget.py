@@ -86,6 +86,7 @@ def admit(wanted: Release, past: Collection[Release], budget: Budget) -> None:
             f"a release with epsilon {_words(wanted.epsilon_milli)}: more than 0 and at most "
             f"{_words(budget.release_milli)} is allowed",
             code="release-epsilon",
+            hint=f"ask with an epsilon of at most {_words(budget.release_milli)}",
         )
     for before in past:
         shared = wanted.types & before.types

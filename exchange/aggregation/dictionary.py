@@ -45,7 +45,10 @@ class Dictionary:
         """
         lines = sorted({_line(one) for one in indicators})
         if not 1 <= len(lines) <= MAX_ENTRIES:
-            raise InputError(f"a dictionary has 1 to {MAX_ENTRIES:,} indicators, not {len(lines):,}")
+            raise InputError(
+                f"a dictionary has 1 to {MAX_ENTRIES:,} indicators, not {len(lines):,}",
+                hint="what was left out of the file stands on standard error, by reason",
+            )
         return cls(lines)
 
     @classmethod
@@ -97,7 +100,10 @@ class Dictionary:
             InputError: there are none.
         """
         if not len(positions):
-            raise InputError("no entry is left: there is nothing to add up")
+            raise InputError(
+                "no entry is left: there is nothing to add up",
+                hint="with fewer --reporters more are left; or count a longer window first",
+            )
         return Dictionary([self._lines[position] for position in positions])
 
     def check(self, opening: Opening) -> None:

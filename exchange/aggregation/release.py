@@ -179,7 +179,9 @@ def goes_on(count: Opening, vector: NDArray[Any], reporters: int) -> NDArray[np.
         InputError: it is no exact count: nobody knows how many saw an entry.
     """
     if count.measure is not Measure.COUNT or count.noise is not None:
-        raise InputError("a sum goes on from a count without noise")
+        raise InputError(
+            "a sum goes on from a count without noise", hint="count without --epsilon first, and name that"
+        )
     own = vector.reshape(count.entries, count.words)[:, OWN].astype(np.int64)
     return np.flatnonzero(own >= reporters)
 

@@ -241,7 +241,10 @@ class TakingPart:
         """The next message of the step that follows the one in which we spoke last."""
         while self._collected is None:
             if monotonic() - self._spoke > PATIENCE * self._part.opening.step_s + WAIT_S:
-                raise PeerRefused("the coordinator does not go on", code="peer-stalled")
+                raise PeerRefused(
+                    "the coordinator does not go on", code="peer-stalled",
+                    hint="ask it whether its node runs; then go on: cosight aggregate run",
+                )  # fmt: skip
             line, wait_s = await self._reach(), WAIT_S if self._asked else 0  # at first, how it stands
             waiting = line.collect(self._part.opening.context, self._said + 1, have=self._have, wait_s=wait_s)
             collected = await self._collecting.enter_async_context(waiting)

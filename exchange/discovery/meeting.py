@@ -13,9 +13,8 @@ from exchange.aggregation.lots import EPOCH_DAYS
 from exchange.aggregation.round import FIRST_DAY, Round
 from exchange.disclosure.patience import patiently
 from exchange.discovery.kept import Lines
+from exchange.discovery.world import OTHERS
 from exchange.errors import CosightError, PeerRefused, PeerUnavailable
-
-OTHERS = "all of you name others: --relay, --counter, and --helper twice"
 
 
 def parts_of(of: Round) -> dict[str, str]:

@@ -65,7 +65,9 @@ def plan_of(office: Office, search: Search) -> Round:
             purpose=search.purpose, learns=search.learns, largest=search.largest, parts=parts,
         )  # fmt: skip
     except ValueError as e:
-        raise PolicyRefusal(f"this cannot be asked: {e}", code="bad-discovery") from e
+        raise PolicyRefusal(
+            f"this cannot be asked: {e}", code="bad-discovery", hint="see: cosight discover --help"
+        ) from e
     if plan.largest:
         _check_cost(strict_of(plan), search, office.desk.limits)
     return plan

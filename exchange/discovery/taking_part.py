@@ -41,6 +41,7 @@ from exchange.discovery.sizes import root_bytes, words_size
 from exchange.discovery.tagging import SPARE, asked_of
 from exchange.discovery.words import TooMany
 from exchange.discovery.world import (
+    OTHERS,
     Collected,
     Deposit,
     Line,
@@ -331,7 +332,10 @@ class _Member:
         named = ", ".join(f"{who} ({why})" for who, why in sorted(self._culprits))
         others = ", ".join(f"{who} ({why})" for who, why in sorted(self._accused - self._culprits))
         blamed = (f"; to blame: {named}" if named else "") + (f"; accused: {others}" if others else "")
-        raise PeerRefused(f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken")
+        raise PeerRefused(
+            f"the relay gave this discovery up: {said.code}{blamed}", code="discovery-broken",
+            hint=f"ask again tomorrow (UTC), when others are drawn; or {OTHERS}",
+        )  # fmt: skip
 
     def _checked(self, of: Round, stage: Stage, digest: bytes, said: Collected) -> Outcome:
         """Check what relay and counter say, and note whom they blame."""

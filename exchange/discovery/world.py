@@ -15,6 +15,10 @@ from exchange.errors import PeerMisbehaved
 CHUNK_BYTES = 1 << 20
 
 
+OTHERS = "all of you name others: --relay, --counter, and --helper twice"
+"""What can be done about whoever has a part."""
+
+
 class PartMisbehaved(PeerMisbehaved):
     """Somebody who has a part in a discovery broke its rules.
 
@@ -23,7 +27,7 @@ class PartMisbehaved(PeerMisbehaved):
     """
 
     def __init__(self, text: str, member: str, *, code: str) -> None:
-        super().__init__(text, code=code)
+        super().__init__(text, code=code, hint=f"{member} is named in our ledger: talk to it; or {OTHERS}")
         self.member = member
 
 

@@ -149,7 +149,7 @@ def _budget(case: Case) -> Objection | None:
     try:
         admit(wanted, past, Budget())
     except PolicyRefusal as e:
-        return Objection(str(e))
+        return Objection(f"{e}: {e.hint}")
     return None
 
 

@@ -94,6 +94,25 @@ HINTS = {
     "second-token": "was our home restored from an older copy? ask again tomorrow or with another --purpose",
     "too-late": "ask again tomorrow, or all of you with another --purpose",
     "certificate-expired": "check this machine's clock; certificates renew by themselves",
+    "aborted": "its own ledger has the reason: ask them",
+    "bad-identity": "check which home and address are used",
+    "correlation-unknown": "run it again: it is done without what was made ahead",
+    "key-not-pinned": "is this the home that joined? restore its keys/",
+    "lease-spent": "begin a new session",
+    "malformed": "compare versions: cosight --version",
+    "not-ready": "try again; if it stays, ask them: the log of its node says why",
+    "profile-mismatch": "run versions with the same canonical profile",
+    "protocol-unknown": "run versions with the same protocols",
+    "receipt-due": "they are asked for at every contact: try again; if it stays, compare both ledgers",
+    "receipt-refused": "compare both ledgers: cosight ledger show",
+    "session-replayed": "begin a new one; if nobody repeated it, somebody tried to",
+    "session-unknown": "was its node restarted, or is it over? begin a new one",
+    "split-keys": "all of you name others: --relay, --counter, and --helper twice; or run it again tomorrow",
+    "spoken-otherwise": "was our home restored from an older copy? the next window can be counted",
+    "state-unknown": "run it again: it is run whole",
+    "step-over": "the coordinator can open the next window, with a longer --deadline",
+    "too-few-batches": "agree with the others on a time, and run the same again",
+    "too-large": "see max_rows, max_context_mib, max_discovery_mib, deadline_s in config.toml of who refused",
 }
 
 
@@ -115,7 +134,7 @@ def raise_for(error: grpc.aio.AioRpcError, peer: str) -> NoReturn:
     code = error.details() or ""
     if STATUS.get(code) is error.code():
         said = f"{peer} refused: {WHY[code]}"
-        raise PeerRefused(said, code=code, hint=HINTS.get(code, ""), peer=peer) from None
+        raise PeerRefused(said, code=code, hint=HINTS[code], peer=peer) from None
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         raise PeerUnavailable(f"{peer} did not answer in time", code="peer-stalled") from None
     if error.code() is grpc.StatusCode.OK:

@@ -218,10 +218,7 @@ def _uncountable(plan: Plan, n: int, fault: Malformed | ParameterError) -> Input
         isinstance(fault, ParameterError) or fault.field in {"width", "epsilon_milli"}
     ):
         why = f"noise of epsilon {plan.epsilon_milli / 1000:g} fits no number of {n} members"
-        hint = (
-            f"--epsilon is up to {MOST_EPSILON_MILLI / 1000:g}; the larger, the less noise; without it numbers"
-            " are exact"
-        )
+        hint = f"--epsilon is up to {MOST_EPSILON_MILLI / 1000:g}, the larger the less noise; 0 is none"
     return InputError(f"this cannot be counted: {why}", code="aggregation-malformed", hint=hint)
 
 

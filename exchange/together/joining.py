@@ -146,7 +146,10 @@ class Joining:
         node, dictionary = self._node, Dictionary.decode(kept.dictionary)
         position = opening.position(self._home.member)
         if position is None:
-            raise ConfigError("we are not among the members of this aggregation")
+            raise ConfigError(
+                "we are not among the members of this aggregation",
+                hint="is this the home that joined? the coordinator says whom it asked",
+            )
         books = MembersBooks(
             node.ledger, lambda: self.decide(opening, dictionary), node.desk.clock, node.seal
         )
@@ -154,7 +157,10 @@ class Joining:
         def count() -> Input:
             admitted = node.load_policy().aggregate
             if admitted is None:
-                raise PolicyRefusal("our policy lets nothing be counted any more", code="policy-refused")
+                raise PolicyRefusal(
+                    "our policy lets nothing be counted any more: it has no [aggregate]",
+                    code="policy-refused", hint="see: cosight policy check",
+                )  # fmt: skip
             store = open_store(self._home)
             try:
                 known = store.known(dictionary, now=node.desk.clock(), admission=admitted.admission())

@@ -49,13 +49,28 @@ def test_every_reason_of_import_is_explained_and_nothing_else_is() -> None:
     assert set(REASONS) == set(documented(of_import=True))
 
 
+def test_whoever_counts_or_finds_together_is_told_what_to_do() -> None:
+    """A refusal of the policy names its rule, whose remedy stands in the text."""
+    rooms = ("exchange/together/", "exchange/aggregation/", "exchange/discovery/", "exchange/counting/")
+    bare = [
+        ast.unparse(node)
+        for path in files(".py")
+        if name(path).startswith((*rooms, "exchange/cli/aggregate", "exchange/cli/discover"))
+        for node in ast.walk(syntax(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        and node.func.id in {"InputError", "PolicyRefusal", "PeerRefused", "PeerUnavailable"}
+        and not {"hint", "rule"} & {keyword.arg for keyword in node.keywords}
+    ]  # fmt: skip
+    assert bare == []
+
+
 def test_codes_are_kebab_case() -> None:
     assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", code) for code in raised() | set(REASONS))
 
 
 def test_the_table_of_statuses_is_whole() -> None:
     assert set(WHY) == set(STATUS)
-    assert set(HINTS) <= set(STATUS)
+    assert set(HINTS) == set(STATUS)
 
 
 def test_every_rule_of_the_policy_has_its_line() -> None:
