@@ -17,7 +17,7 @@ from exchange.policy.budget import DAY
 from exchange.policy.convening import Case, Convening, Together, abandons, key_of, meeting
 from exchange.policy.model import Policy
 from exchange.policy.rule import Objection, Pending, Rule, listed
-from exchange.policy.rules import Decision, Verdict, by_rules, verdicts_of
+from exchange.policy.rules import Decision, Verdict, verdicts_of
 from exchange.policy.terms import ANYONE
 from exchange.policy.together import Aggregate
 from exchange.policy.who import in_force, personal_data
@@ -40,7 +40,7 @@ _DICTIONARY = Pending("the dictionary is looked at once every other rule has pas
 
 def decide(policy: Policy, asked: Convening, history: Together, now: datetime) -> Decision:
     """Decide on a run: allowed only if the policy has a table for it and no rule objects."""
-    return by_rules(RULES, _case(policy, asked, history, now), Case.table)
+    return alliance.decided(RULES, _case(policy, asked, history, now))
 
 
 def explain(policy: Policy, asked: Convening, history: Together, now: datetime) -> tuple[Verdict, ...]:
@@ -54,7 +54,7 @@ def may_convene(policy: Policy, asked: Convening, history: Together, now: dateti
     Where we take no part, nothing of ours goes in: then it is asked whether we may convene anything.
     """
     rules = RULES if asked.us in asked.opening.members else RULES[:_ON_CONVENING]
-    return by_rules(rules, _case(policy, asked, history, now), Case.table)
+    return alliance.decided(rules, _case(policy, asked, history, now))
 
 
 def _case(policy: Policy, asked: Convening, history: Together, now: datetime) -> Case:
@@ -105,7 +105,7 @@ def _minimum(case: Case) -> Objection | None:
     if least >= case.terms.minimum:
         return None
     reason = f"a sum of {least} members may be opened, and at least {case.terms.minimum} are needed"
-    return Objection(reason, f"minimum = {least}")
+    return Objection(reason, f"minimum = {least}", instead=f"ask for --minimum {case.terms.minimum}")
 
 
 def _reporters(case: Case) -> Objection | None:
@@ -114,8 +114,9 @@ def _reporters(case: Case) -> Objection | None:
         return None
     wanted = f"at least {least} are" if least else "it is not stated how many are"
     return Objection(
-        f"numbers with {k} reporters behind them are released, and {wanted} needed", f"reporters = {k}"
-    )
+        f"numbers with {k} reporters behind them are released, and {wanted} needed", f"reporters = {k}",
+        instead=f"ask for --reporters {least}" if least else "",
+    )  # fmt: skip
 
 
 def _dominance(case: Case) -> Objection | None:
@@ -132,7 +133,10 @@ def _noise(case: Case) -> Objection | None:
         return None
     if not milli:
         return Objection(f"the numbers are exact, and noise of at most epsilon {most:g} is needed")
-    return Objection(f"its noise has an epsilon of {milli / 1000:g}", f"epsilon = {milli / 1000:g}")
+    return Objection(
+        f"its noise has an epsilon of {milli / 1000:g}", f"epsilon = {milli / 1000:g}",
+        instead=f"ask for --epsilon {most:g}",
+    )  # fmt: skip
 
 
 def _budget(case: Case) -> Objection | None:
@@ -206,7 +210,8 @@ def _repeated(case: Case) -> Objection | Pending | None:
         f"{again} of its {n} entries may have been counted before on days of the window; where the members or"
         " what they hold differ, the difference of both counts tells of single ones"
     )
-    return Objection(reason, f"repeated = {math.ceil(1000 * again / n) / 1000}")
+    remedy = f"repeated = {math.ceil(1000 * again / n) / 1000}"
+    return Objection(reason, remedy, instead="ask for other days, or for a dictionary without these entries")
 
 
 def _window(case: Case) -> Objection | None:
@@ -265,12 +270,12 @@ def _unburied(case: Case) -> Objection | None:
 def _per_day(case: Case) -> Objection | None:
     since = (case.now - DAY).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     runs = (run for run in case.history.runs if run.key.measure != DISCOVER and not run.harmless)
-    joined, allowed = sum(run.time >= since for run in runs), case.terms.per_day
-    if joined < allowed:
+    joined, allowed = [run.time for run in runs if run.time >= since], case.terms.per_day
+    if len(joined) < allowed:
         return None
-    reason = f"{joined} runs that may tell something were joined in the last 24 hours"
+    reason = f"{len(joined)} runs that may tell something were joined in the last 24 hours"
     reason = f"{reason}, {allowed} are allowed"
-    return Objection(reason, f"per_day = {joined + 1}")
+    return Objection(reason, f"per_day = {len(joined) + 1}", instead=alliance.room(joined, allowed))
 
 
 RULES: tuple[Rule[Case], ...] = (

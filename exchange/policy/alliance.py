@@ -1,10 +1,14 @@
 """What rules on counting and on finding together look at, and those that both have in common."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from exchange.indicators import PROFILE, IndicatorType
-from exchange.policy.rule import Objection, Situation, listed
+from exchange.policy.budget import DAY
+from exchange.policy.rule import Objection, Rule, Situation, listed
+from exchange.policy.rules import Decision, by_rules, refusal
 
 
 class Asked(Protocol):
@@ -53,6 +57,38 @@ class Standing(Situation, Protocol):
     @property
     def table(self) -> str:
         """The name of the table that the terms stand in."""
+
+
+S = TypeVar("S", bound=Standing)
+
+
+def decided(rules: Iterable[Rule[S]], case: S) -> Decision:
+    """Decide by rules. Where a line is wanting, all that are wanting are shown, to be written at once."""
+    objections = [(rule.id, said) for rule in rules if isinstance(said := rule.check(case), Objection)]
+    if not objections:
+        return by_rules((), case, case.table)
+    wanting = {*case.terms.NEEDED, "purposes", "legal_basis"} - case.terms.content().keys()
+    (rule, first), *others = objections
+    if first.line in wanting:
+        more = {said.line: said for _, said in others if said.line in wanting - {first.line}}
+        remedy = "\n".join([first.remedy, *(said.remedy for said in more.values())])
+        tables = "\n\n".join(filter(None, [first.tables, *(said.tables for said in more.values())]))
+        also = f"; [{case.table}] states no {', '.join(more)} either" if more else ""
+        first = replace(first, reason=first.reason + also, remedy=remedy, tables=tables)
+    return refusal(rule, first, case.table)
+
+
+def room(times: Iterable[str], allowed: int) -> str:
+    """When there is room for one more within 24 hours, for people; ``""`` where there never is.
+
+    Args:
+        times: when those of the last 24 hours were, as the ledger has it.
+        allowed: so many are, within 24 hours.
+    """
+    if not allowed:
+        return ""
+    frees = datetime.fromisoformat(sorted(times)[-allowed]) + DAY
+    return f"there is room again after {frees:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def suspended(case: Standing) -> Objection | None:

@@ -16,7 +16,7 @@ from exchange.policy.admission import Admission
 from exchange.policy.budget import DAY
 from exchange.policy.model import Policy
 from exchange.policy.rule import Objection, Rule, listed
-from exchange.policy.rules import Decision, Verdict, by_rules, verdicts_of
+from exchange.policy.rules import Decision, Verdict, verdicts_of
 from exchange.policy.terms import ANYONE
 from exchange.policy.together import Discover
 from exchange.policy.who import in_force, personal_among
@@ -99,7 +99,7 @@ class Offered:
 
 def decide(policy: Policy, asked: Searching, history: Before, now: datetime) -> Decision:
     """Decide whether we take part: only if the policy has a table for it and no rule objects."""
-    return by_rules(RULES, _case(policy, asked, history, now), Case.table)
+    return alliance.decided(RULES, _case(policy, asked, history, now))
 
 
 def explain(policy: Policy, asked: Searching, history: Before, now: datetime) -> tuple[Verdict, ...]:
@@ -109,7 +109,7 @@ def explain(policy: Policy, asked: Searching, history: Before, now: datetime) ->
 
 def offered(policy: Policy, part: str, now: datetime) -> Decision:
     """Decide whether we do a part in a discovery of others."""
-    return by_rules(PARTS, Offered(policy, policy.discover or Discover(), Part(part), now), Offered.table)
+    return alliance.decided(PARTS, Offered(policy, policy.discover or Discover(), Part(part), now))
 
 
 class Entering(NamedTuple):
@@ -207,7 +207,8 @@ def _minimum(case: Case) -> Objection | None:
     if of.minimum >= least:
         return None
     reason = f"the batches of {of.minimum} members are counted, and at least {least} of {n} are needed"
-    return Objection(reason, f"least = {of.minimum}" if of.minimum >= fewest(n, of.threshold) else "")
+    remedy = f"least = {of.minimum}" if of.minimum >= fewest(n, of.threshold) else ""
+    return Objection(reason, remedy, instead=f"ask with --minimum {least}" if least <= n else "")
 
 
 def _threshold(case: Case) -> Objection | None:
@@ -215,19 +216,23 @@ def _threshold(case: Case) -> Objection | None:
     if least and asked >= least:
         return None
     wanted = f"at least {least} are" if least else "it is not stated how many are"
-    return Objection(f"what {asked} hold is asked, and {wanted} needed", f"threshold = {asked}")
+    return Objection(
+        f"what {asked} hold is asked, and {wanted} needed", f"threshold = {asked}",
+        instead=f"ask with --threshold {least}" if least else "",
+    )  # fmt: skip
 
 
 def _per_day(case: Case) -> Objection | None:
     """Count what told something of us: one discovery once, however often it was begun or gone on with."""
     since = (case.now - DAY).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     runs = (run for run in case.history.runs if run.key.measure == DISCOVER and run.left >= since)
-    others = {run.plan for run in runs} - {case.asked.plan.hex()}
-    allowed = case.terms.per_day
-    if len(others) < allowed:
+    left = {run.plan: run.left for run in sorted(runs, key=lambda run: run.left)}
+    left.pop(case.asked.plan.hex(), None)
+    n, allowed = len(left), case.terms.per_day
+    if n < allowed:
         return None
-    reason = f"a batch of ours left in {len(others)} other discoveries of the last 24 hours"
-    return Objection(f"{reason}, {allowed} are allowed", f"per_day = {len(others) + 1}")
+    reason = f"a batch of ours left in {n} other discoveries of the last 24 hours, {allowed} are allowed"
+    return Objection(reason, f"per_day = {n + 1}", instead=alliance.room(left.values(), allowed))
 
 
 RULES: tuple[Rule[Case], ...] = (

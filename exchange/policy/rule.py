@@ -41,12 +41,24 @@ class Objection:
         remedy: the TOML line, in the terms for the peer, that would allow it, or ``""``.
         tables: further lines that the remedy needs, with the header of their table, or ``""``.
         top: the TOML line at the top of the file that would allow it, or ``""``.
+        instead: what helps without a change of the policy, to be tried first, or ``""``.
     """
 
     reason: str
     remedy: str = ""
     tables: str = ""
     top: str = ""
+    instead: str = ""
+
+    @property
+    def words(self) -> str:
+        """The reason, and what helps without a change of the policy."""
+        return f"{self.reason}; {self.instead}" if self.instead else self.reason
+
+    @property
+    def line(self) -> str:
+        """The name of the line that would allow it, or ``""``."""
+        return self.remedy.partition(" = ")[0]
 
     def lines(self, table: str) -> str:
         """What to write in the file, with the remedy in this table; ``""`` where nothing helps."""

@@ -83,7 +83,7 @@ def by_rules(rules: Iterable[Rule[C]], case: C, table: str) -> Decision:
     for rule in rules:
         said = rule.check(case)
         if isinstance(said, Objection):
-            return _refusal(rule.id, said, table)
+            return refusal(rule.id, said, table)
     explanation = f"allowed: no rule objects to it under [{table}]"
     return Decision(allowed=True, rule=ALLOWED, explanation=explanation)
 
@@ -93,10 +93,12 @@ def verdicts_of(rules: Iterable[Rule[C]], case: C, table: str) -> list[Verdict]:
     return [Verdict(rule=rule.id, about=rule.about, **_said(rule, case, table)) for rule in rules]
 
 
-def _refusal(rule: str, objection: Objection, table: str) -> Decision:
-    text = f"refused by {rule}: {objection.reason}"
+def refusal(rule: str, objection: Objection, table: str) -> Decision:
+    """The refusal by a rule, with what to write into this table to allow it."""
+    text = f"refused by {rule}: {objection.words}"
     if lines := objection.lines(table):
-        text += f". To allow it, write in policy.toml:\n\n{lines}"
+        anyway = " all the same" if objection.instead else ""
+        text += f". To allow it{anyway}, write in policy.toml:\n\n{lines}"
     return Decision(allowed=False, rule=rule, explanation=text)
 
 
@@ -105,7 +107,7 @@ def _said(rule: Rule[C], case: C, table: str) -> Mapping[str, str]:
     if isinstance(answer, Pending):
         return {"verdict": PENDING, "reason": answer.reason}
     if isinstance(answer, Objection):
-        return {"verdict": OBJECTS, "reason": answer.reason, "remedy": answer.lines(table)}
+        return {"verdict": OBJECTS, "reason": answer.words, "remedy": answer.lines(table)}
     return {"verdict": PASSES if rule.is_stated(case) else UNSTATED}
 
 

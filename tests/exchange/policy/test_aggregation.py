@@ -74,9 +74,41 @@ def test_an_attempt_that_ended_before_anything_left_does_not_spend_the_day() -> 
 
 
 def test_without_a_table_nothing_is_allowed() -> None:
+    """And what is shown can be pasted: it allows what was asked, at once."""
     decision = Alone().decision("version = 1")
     assert (decision.allowed, decision.rule) == (False, "a1-table")
-    assert decision.explanation.endswith('[aggregate]\ncoordinators = ["umbra"]')
+    why, _, block = decision.explanation.partition(". To allow it, write in policy.toml:\n\n")
+    assert why.endswith("; [aggregate] states no purposes, legal_basis, measures, types, tlp, members, "
+                        "reporters, visibility, per_day, dictionary either")  # fmt: skip
+    assert Alone().decision("version = 1\n" + block).allowed
+
+
+def test_all_lines_that_are_wanting_are_named_at_once_and_no_others() -> None:
+    """A number that is too high is another matter: it is named when its turn comes."""
+    case = Alone({"measures": None, "tlp": None, "members": "6"})
+    decision = case.decision()
+    assert decision.rule == "a4-measure"
+    assert decision.explanation.endswith(
+        "; [aggregate] states no tlp either. To allow it, write in policy.toml:\n\n"
+        '[aggregate]\nmeasures = ["count"]\ntlp = "AMBER"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "instead"),
+    [
+        ("a14-repeated", "ask for other days, or for a dictionary without these entries"),
+        ("a12-per-day", "there is room again after 2026-03-01 "),
+        ("a6-minimum", "ask for --minimum "),
+        ("p9-reporters", "ask for --reporters "),
+    ],
+)
+def test_what_helps_without_opening_the_policy_comes_first(rule: str, instead: str) -> None:
+    said = [case.decision().explanation for name, case in CASES if name == rule]
+    assert any(
+        0 < text.find(f"; {instead}") < text.find(". To allow it all the same, write in policy.toml:")
+        for text in said
+    ), said
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES, ids=[rule for rule, _ in CASES])

@@ -54,7 +54,27 @@ def test_so_many_have_to_come(n: int, threshold: int, stated: str | None, least:
 def test_without_a_table_nothing_is_allowed() -> None:
     decision = Alone().decision("version = 1")
     assert (decision.allowed, decision.rule) == (False, "d1-table")
-    assert decision.explanation.endswith('[discover]\nrelays = ["initech", "umbra"]')
+    why, _, block = decision.explanation.partition(". To allow it, write in policy.toml:\n\n")
+    assert why.endswith(
+        "; [discover] states no purposes, learns, types, tlp, members, threshold, per_day either"
+    )
+    assert Alone().decision("version = 1\n" + block).allowed
+
+
+@pytest.mark.parametrize(
+    ("rule", "instead"),
+    [
+        ("d8-per-day", "there is room again after 2026-"),
+        ("d7-threshold", "ask with --threshold "),
+        ("d6-minimum", "ask with --minimum "),
+    ],
+)
+def test_what_helps_without_opening_the_policy_comes_first(rule: str, instead: str) -> None:
+    said = [case.decision().explanation for name, case in CASES if name == rule]
+    assert any(
+        0 < text.find(f"; {instead}") < text.find(". To allow it all the same, write in policy.toml:")
+        for text in said
+    ), said
 
 
 @pytest.mark.parametrize(("rule", "case"), CASES, ids=[rule for rule, _ in CASES])
