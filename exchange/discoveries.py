@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 
 from exchange.config import Home
 from exchange.disclosure import Desk
+from exchange.discovery.books import Books
 from exchange.discovery.office import Office
+from exchange.discovery.preparing import plan_of
 from exchange.discovery.search import Found, Search
 from exchange.discovery.serving import Service
 from exchange.discovery.taking_part import discover
+from exchange.policy.rules import Explained
 from exchange.rpc.line import DiscoveryLine
 from exchange.store.alliance import Alliance
 from exchange.store.discovery.helper import HelperBooks
@@ -39,6 +42,16 @@ def service(home: Home, alliance: Alliance, desk: Desk) -> Service:
     engine = open_tables(home)
     books, stages = HelperBooks(home, engine), Stages(home, engine)
     return Service(office(home, alliance, desk), books, stages, Asked(home))
+
+
+def explain(home: Home, alliance: Alliance, desk: Desk, search: Search) -> Explained:
+    """What every rule of our policy says of what would be asked. Nobody is asked.
+
+    Raises:
+        PolicyRefusal: it cannot be asked.
+        ConfigError: there are too few members to draw from, or the counter would take too long.
+    """
+    return Books(desk, Asked(home)).explained(plan_of(office(home, alliance, desk), search))
 
 
 async def take_part(

@@ -32,6 +32,7 @@ from exchange.cli.aggregate_view import (
     state,
     told_of,
 )
+from exchange.cli.explained import ExplainOption, emit_explained
 from exchange.cli.export import MARKINGS, marking
 from exchange.cli.home import check_purpose, open_home
 from exchange.cli.output import (
@@ -53,8 +54,9 @@ from exchange.indicators import Indicator
 from exchange.indicators.readers import read
 from exchange.ledger import timestamp
 from exchange.node import Node
+from exchange.policy.rules import Explained
+from exchange.together import convening
 from exchange.together.convened import convened, withdraw
-from exchange.together.convening import Plan, convene
 from exchange.together.joining import Joining
 from exchange.together.outcome import Outcome
 from exchange.together.outcome import result as outcome_of
@@ -106,6 +108,7 @@ def open_(
     base: Annotated[
         str, typer.Option(metavar="SESSION", help="The count that a sum goes on from, instead of FILE.")
     ] = "",
+    explain: ExplainOption = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
@@ -117,7 +120,7 @@ def open_(
     if epsilon and (not epsilon_milli or measure is not Measure.COUNT):
         fault = "a sum is exact: it takes no noise" if epsilon_milli else "it is 0, or 0.001 at the least"
         raise typer.BadParameter(fault, param_hint="--epsilon")
-    plan = Plan(
+    plan = convening.Plan(
         dictionary=None if dictionary is None else _dictionary(dictionary),
         measure=measure,
         window=_window(window),
@@ -132,7 +135,10 @@ def open_(
         base=base,
     )
     with Node(open_home(home)) as node:
-        opening = convene(node, plan)
+        if explain:
+            emit_explained(as_json, convening.explain(node, plan))
+            return
+        opening = convening.convene(node, plan)
     least = released_from(opening)
     told = as_opening(opening) | {
         "abandons": [context.hex() for context in opening.abandons],
@@ -162,12 +168,21 @@ def join(
         typer.Option("--later", help="Only say that we take part; run does the rest."),
     ] = False,
     address: Address = None,
+    explain: ExplainOption = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Take part in an aggregation, if our policy allows it."""
     with Node(open_home(home)) as node:
         joining = Joining(node)
+
+        async def said() -> Explained:
+            asked = chosen(await joining.asked(coordinator, address=address), session)
+            return await joining.explained(asked.opening, address=address)
+
+        if explain:
+            emit_explained(as_json, asyncio.run(said()))
+            return
 
         async def work(begin: Begin) -> Opening:
             begin(f"asking {coordinator} what it asks us")

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
+from exchange import discoveries
 from exchange.aggregation.lots import LEAST_MEMBERS, Parts
 from exchange.aggregation.round import LEAST_THRESHOLD, MAX_LARGEST, MAX_MEMBERS, Learns
 from exchange.agreement import Rung
 from exchange.cli import SHARE, app
 from exchange.cli.discover_view import as_result, show
+from exchange.cli.explained import ExplainOption, emit_explained
 from exchange.cli.home import check_purpose, open_home
 from exchange.cli.match import TYPES
 from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, telling
 from exchange.cli.results import writer
-from exchange.discoveries import take_part
 from exchange.discovery.search import Search
 from exchange.export import MatchResult
 from exchange.indicators import IndicatorType
@@ -88,6 +89,7 @@ def discover(
             help="Write what was found here: .csv, .stix.json and .misp.json as `export` does, else a table.",
         ),
     ] = None,
+    explain: ExplainOption = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,9 +109,16 @@ def discover(
     if out is not None and learn is Learns.COLLECTIVE:
         raise typer.BadParameter("with --learn collective nobody learns which", param_hint="--out")
     opened = open_home(home)
+    if explain:
+        with Node(opened) as node:
+            said = discoveries.explain(node.home, node.alliance, node.desk, search)
+        emit_explained(as_json, said)
+        return
     write = None if out is None else writer(opened, out, Rung.OVERLAP, as_json)
     with Node(opened) as node, telling("joining a discovery") as progress:
-        found = asyncio.run(take_part(node.home, node.alliance, node.desk, search, progress=progress))
+        found = asyncio.run(
+            discoveries.take_part(node.home, node.alliance, node.desk, search, progress=progress)
+        )
     told = as_result(found)
     if write is not None and found.items is not None:
         write(MatchResult.of(found.round.session, "", found.items.indicators), told)

@@ -8,7 +8,8 @@ import typer
 from crypto.psi import DISCOVERED, Output
 from exchange.agreement import OVER, Rung, size_class
 from exchange.cli import ACCOUNT, app
-from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say, stdout, table
+from exchange.cli.explained import emit_explained
+from exchange.cli.output import DEFAULT_HOME, HomeOption, JsonOption, emit, say
 from exchange.cli.policies import find_home, history_of, home_if_any, role_of, types_or_all
 from exchange.clock import utc_now
 from exchange.indicators import PROFILE, IndicatorType
@@ -19,7 +20,6 @@ from exchange.policy import (
     Request,
     Sentence,
     Sweep,
-    Verdict,
     decide,
     diff,
     doubts,
@@ -30,7 +30,7 @@ from exchange.policy import (
     with_all,
 )
 from exchange.policy.request import noise_milli
-from exchange.policy.rules import ITEMS, OBJECTS, PASSES, PENDING, UNSTATED
+from exchange.policy.rules import Explained
 from exchange.policy.sweep import IPV4, SLASH_16, YEAR_DAYS
 from exchange.store.policies import home_policy, read_policy
 
@@ -47,7 +47,6 @@ PurposeOption = Annotated[str, typer.Option(help="Why, as the session would stat
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", help="Another file than the home's; .json for a FIRST IEP.")
 ]
-_STYLES = {PASSES: "green", OBJECTS: "red", PENDING: "yellow", UNSTATED: "dim", ITEMS: "dim"}
 
 
 @policy_app.command()
@@ -148,7 +147,11 @@ def explain_(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which rule decides on a session, why, and what every other rule says. Nobody is asked."""
+    """Say which rule decides on a session, why, and what every other rule says. Nobody is asked.
+
+    Of runs with the whole alliance the same is said by aggregate open, aggregate join and discover, each with
+    --explain.
+    """
     opened = find_home(home) if file is None else home_if_any(home)
     policy = home_policy(find_home(home))[1] if file is None else read_policy(file)
     now = utc_now()
@@ -172,35 +175,8 @@ def explain_(
         peer_growth=growth,
     )
     history = history_of(opened, peer, now)
-    decision = decide(policy, request, history, now)
-    verdicts = explain(policy, request, history, now)
-    result = {
-        "allowed": decision.allowed,
-        "rule": decision.rule,
-        "explanation": decision.explanation,
-        "rules": [
-            {"id": v.rule, "about": v.about, "verdict": v.verdict, "reason": v.reason, "remedy": v.remedy}
-            for v in verdicts
-        ],
-    }
-
-    def show() -> None:
-        say(decision.explanation)
-        if not brief:
-            _show_rules(decision.rule, verdicts)
-
-    emit(as_json, result, show)
-    if not decision.allowed:
-        raise typer.Exit(1)
-
-
-def _show_rules(decided: str, verdicts: tuple[Verdict, ...]) -> None:
-    shown = table("", "", "rule", "says", "about, or why")
-    for v in verdicts:
-        mark = "->" if v.rule == decided and v.verdict == OBJECTS else ""
-        shown.add_row(mark, v.rule, v.verdict, v.reason or v.about, style=_STYLES[v.verdict])
-    say("")
-    stdout.print(shown)
+    found = Explained(decide(policy, request, history, now), explain(policy, request, history, now))
+    emit_explained(as_json, found, brief=brief)
 
 
 @policy_app.command("diff")

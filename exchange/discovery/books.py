@@ -6,6 +6,7 @@ the home writes the end.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from exchange.aggregation.round import Round
@@ -17,7 +18,8 @@ from exchange.errors import CosightError, PolicyRefusal, StoreError
 from exchange.ledger.document import Document, DocumentKind
 from exchange.ledger.runs import CUT_OFF, DISCOVER
 from exchange.policy import Policy
-from exchange.policy.discovery import Before, Searching, decide
+from exchange.policy.discovery import Before, Searching, decide, explain
+from exchange.policy.rules import Explained
 
 ENTERED = "entered"
 """What went into our batch of a session, in numbers, among what we keep."""
@@ -43,15 +45,25 @@ class Books:
         Raises:
             PolicyRefusal: it does not allow it.
         """
-        desk, now = self._desk, self._desk.clock()
-        policy, (epoch, roster_hash) = desk.policy(), desk.roster()
-        asked = Searching(of=of, us=desk.member, roster_epoch=epoch, roster_hash=roster_hash)
-        decision = decide(policy, asked, Before(desk.ledger.runs(), self._quarantined(of)), now)
+        situation = self._situation(of)
+        policy, decision = situation[0], decide(*situation)
         if not decision.allowed:
             what = {"by": "us", "reason": "policy-refused", "rule": decision.rule}
             self._append("refused", peer=of.parts.relay, direction="initiator", what=what)
             raise PolicyRefusal(decision.explanation, code="policy-refused", rule=decision.rule)
         return policy
+
+    def explained(self, of: Round) -> Explained:
+        """What every rule of our policy says of it. Nothing is written."""
+        situation = self._situation(of)
+        return Explained(decide(*situation), explain(*situation))
+
+    def _situation(self, of: Round) -> tuple[Policy, Searching, Before, datetime]:
+        """All that the rules look at."""
+        desk, now = self._desk, self._desk.clock()
+        policy, (epoch, roster_hash) = desk.policy(), desk.roster()
+        asked = Searching(of=of, us=desk.member, roster_epoch=epoch, roster_hash=roster_hash)
+        return policy, asked, Before(desk.ledger.runs(), self._quarantined(of)), now
 
     def joined(self, of: Round, ours: PutIn, policy: Policy) -> PutIn:
         """We take part: before anything that depends on our set leaves.

@@ -43,9 +43,15 @@ def decide(policy: Policy, asked: Convening, history: Together, now: datetime) -
     return alliance.decided(RULES, _case(policy, asked, history, now))
 
 
-def explain(policy: Policy, asked: Convening, history: Together, now: datetime) -> tuple[Verdict, ...]:
-    """Say what every rule says, in the order in which they are asked; the first that objects decides."""
-    return tuple(verdicts_of(RULES, _case(policy, asked, history, now), Case.table))
+def explain(
+    policy: Policy, asked: Convening, history: Together, now: datetime, *, convening: bool = False
+) -> tuple[Verdict, ...]:
+    """Say what every rule says, in the order in which they are asked; the first that objects decides.
+
+    Where we are ``convening``, those that ``may_convene`` asks.
+    """
+    rules = _on_convening(asked) if convening else RULES
+    return tuple(verdicts_of(rules, _case(policy, asked, history, now), Case.table))
 
 
 def may_convene(policy: Policy, asked: Convening, history: Together, now: datetime) -> Decision:
@@ -53,8 +59,11 @@ def may_convene(policy: Policy, asked: Convening, history: Together, now: dateti
 
     Where we take no part, nothing of ours goes in: then it is asked whether we may convene anything.
     """
-    rules = RULES if asked.us in asked.opening.members else RULES[:_ON_CONVENING]
-    return alliance.decided(rules, _case(policy, asked, history, now))
+    return alliance.decided(_on_convening(asked), _case(policy, asked, history, now))
+
+
+def _on_convening(asked: Convening) -> tuple[Rule[Case], ...]:
+    return RULES if asked.us in asked.opening.members else RULES[:_ON_CONVENING]
 
 
 def _case(policy: Policy, asked: Convening, history: Together, now: datetime) -> Case:

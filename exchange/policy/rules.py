@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from exchange.policy.admission import Admission
 from exchange.policy.budget import BUDGET, admission
@@ -55,6 +56,13 @@ class Verdict:
     verdict: str
     reason: str = ""
     remedy: str = ""
+
+
+class Explained(NamedTuple):
+    """A decision, and what every rule says, in the order in which they are asked."""
+
+    decision: Decision
+    verdicts: tuple[Verdict, ...]
 
 
 def decide(policy: Policy, request: Request, history: History, now: datetime) -> Decision:

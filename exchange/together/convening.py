@@ -28,9 +28,10 @@ from exchange.identity import keys
 from exchange.indicators import PROFILE
 from exchange.node import Node
 from exchange.policy import aggregation as rules
+from exchange.policy.rules import Explained
 from exchange.store.aggregations import Aggregations
 from exchange.store.contributions import Contributions
-from exchange.together.deciding import decided
+from exchange.together.deciding import decided, explained
 from exchange.together.outcome import Outcome, result
 
 SLOTS = 8
@@ -82,27 +83,46 @@ def convene(node: Node, plan: Plan) -> Opening:
         ConfigError: the disk is in the way.
         LedgerError: the ledger cannot be written.
     """
-    now = node.desk.clock()
+    with node.ledger.turn():
+        opening, dictionary = _drafted(node, plan)
+        _check(node, opening, dictionary)
+        signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
+        books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
+        Aggregations(node.home).convene(
+            opening.context, opening.encoded, signature, dictionary.encoded,
+            now=node.desk.clock(), before=lambda: books.convened(opening),
+        )  # fmt: skip
+    return opening
+
+
+def explain(node: Node, plan: Plan) -> Explained:
+    """What every rule of our policy says of what would be opened. Nothing is written.
+
+    Raises:
+        InputError: what is planned cannot be counted, or its window was counted.
+    """
+    opening, dictionary = _drafted(node, plan)
+    return explained(node, opening, dictionary, Contributions(node.home).all(), convening=True)
+
+
+def _drafted(node: Node, plan: Plan) -> tuple[Opening, Dictionary]:
+    """The opening of what is planned.
+
+    Raises:
+        InputError: it cannot be counted, or its window was counted.
+    """
     roster = node.alliance.current()
     count = result(node, plan.base) if plan.dictionary is None else None
     everybody = tuple(member.id for member in roster.members) if count is None else count.survivors
     members = tuple(sorted(set(plan.members))) or everybody
     if unknown := [name for name in members if name not in roster.by_id]:
         raise InputError(f"{unknown[0]} is not on the roster", hint="see: cosight alliance roster")
-    with node.ledger.turn():
-        try:
-            opening, dictionary = _planned(node, plan, members, count)
-            node.setup(opening)
-        except (Malformed, ParameterError) as e:
-            raise _uncountable(plan, len(members), e) from e
-        _check(node, opening, dictionary)
-        signature = keys.sign(node.desk.identity, labels.AGGREGATE_SIGNATURE, opening.context)
-        books = CoordinatorsBooks(node.ledger, node.desk.clock, lambda: None)
-        Aggregations(node.home).convene(
-            opening.context, opening.encoded, signature, dictionary.encoded,
-            now=now, before=lambda: books.convened(opening),
-        )  # fmt: skip
-    return opening
+    try:
+        opening, dictionary = _planned(node, plan, members, count)
+        node.setup(opening)
+    except (Malformed, ParameterError) as e:
+        raise _uncountable(plan, len(members), e) from e
+    return opening, dictionary
 
 
 def _check(node: Node, opening: Opening, dictionary: Dictionary) -> None:

@@ -1,6 +1,7 @@
 """Asking our own policy about a run: when we convene it, and when we join one."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from exchange.aggregation.dictionary import Dictionary, repeated
@@ -10,6 +11,7 @@ from exchange.ledger.runs import Runs
 from exchange.node import Node
 from exchange.policy import Decision, Policy
 from exchange.policy import aggregation as rules
+from exchange.policy.rules import Explained
 from exchange.store.contributions import Contribution
 from exchange.together.outcome import result
 
@@ -38,6 +40,29 @@ def decided(
         kept: what we keep of runs that we took part in.
         convening: whether we ask others, and do not join yet.
     """
+    situation = _situation(node, opening, dictionary, kept)
+    decide = rules.may_convene if convening else rules.decide
+    return Decided(situation[0], decide(*situation))
+
+
+def explained(
+    node: Node,
+    opening: Opening,
+    dictionary: Dictionary | None,
+    kept: Sequence[Contribution],
+    *,
+    convening: bool = False,
+) -> Explained:
+    """The same with what every rule says: see ``decided``."""
+    situation = _situation(node, opening, dictionary, kept)
+    decide = rules.may_convene if convening else rules.decide
+    return Explained(decide(*situation), rules.explain(*situation, convening=convening))
+
+
+def _situation(
+    node: Node, opening: Opening, dictionary: Dictionary | None, kept: Sequence[Contribution]
+) -> tuple[Policy, rules.Convening, rules.Together, datetime]:
+    """All that the rules look at."""
     now, runs = node.desk.clock(), node.ledger.runs()
     policy, (epoch, roster_hash) = node.load_policy(), node.desk.roster()
     by_name = {contribution.context.hex(): contribution for contribution in kept}
@@ -52,8 +77,7 @@ def decided(
         **_base(node, opening, runs),
     )  # fmt: skip
     quarantined = node.ledger.history(opening.coordinator, now).quarantined
-    decide = rules.may_convene if convening else rules.decide
-    return Decided(policy, decide(policy, asked, rules.Together(runs, quarantined or ""), now))
+    return policy, asked, rules.Together(runs, quarantined or ""), now
 
 
 def _earlier(opening: Opening, runs: Runs, kept: dict[str, Contribution]) -> list[Dictionary | None]:

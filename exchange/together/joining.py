@@ -17,12 +17,13 @@ from exchange.errors import ConfigError, InputError, PeerMisbehaved, PolicyRefus
 from exchange.identity import keys
 from exchange.node import Node, checked
 from exchange.policy import Policy
+from exchange.policy.rules import Explained
 from exchange.rpc.coordinator_link import CoordinatorLink
 from exchange.store.contributions import Contribution, Contributions
 from exchange.store.home import open_store
 from exchange.store.journal import Journal
 from exchange.together.closing import close
-from exchange.together.deciding import decided
+from exchange.together.deciding import decided, explained
 
 WHOLE_BYTES = 64 << 20
 """A result of so many masked bytes is computed anew whole; of a larger one, as much of it drawn at random."""
@@ -81,16 +82,34 @@ class Joining:
             PeerMisbehaved: the coordinator gives another dictionary than the one that it opened.
             PeerRefused, PeerUnavailable: it gives none.
         """
-        peer = opening.coordinator
         await asyncio.to_thread(self.decide, opening, None)  # before we fetch what may be large
+        dictionary, signature = await self._fetched(opening, address)
+        await asyncio.to_thread(self.decide, opening, dictionary)
+        return self._kept.begin(opening.context, opening.encoded, signature, dictionary.encoded)
+
+    async def explained(self, opening: Opening, *, address: str | None = None) -> Explained:
+        """What every rule of our policy says of a run that we are asked to join. Nothing is written.
+
+        Raises:
+            PeerMisbehaved, PeerRefused, PeerUnavailable: the coordinator gives no dictionary, or another one.
+        """
+        kept = self._kept.all()
+        found = await asyncio.to_thread(explained, self._node, opening, None, kept)
+        if not found.decision.allowed:
+            return found
+        dictionary, _ = await self._fetched(opening, address)
+        return await asyncio.to_thread(explained, self._node, opening, dictionary, kept)
+
+    async def _fetched(self, opening: Opening, address: str | None) -> tuple[Dictionary, bytes]:
+        """The dictionary of a run, and the coordinator's signature on its opening."""
+        peer = opening.coordinator
         async with self._connect(peer, address)() as link:
             convening, encoded = await link.opening(opening.context)
         if convening.opening != opening.encoded:
             raise PeerMisbehaved(f"{peer} shows another opening than it listed")
         dictionary = await asyncio.to_thread(Dictionary.decode, encoded)
         dictionary.check(opening)
-        await asyncio.to_thread(self.decide, opening, dictionary)
-        return self._kept.begin(opening.context, opening.encoded, convening.signature, encoded)
+        return dictionary, convening.signature
 
     def decide(self, opening: Opening, dictionary: Dictionary | None) -> Policy:
         """Ask our policy, as far as it can be asked without the dictionary; a refusal is written down.

@@ -14,12 +14,13 @@ from exchange.clock import utc_now
 from exchange.config import Home
 from exchange.counting.world import Closing, Ending, Progress
 from exchange.errors import InputError
+from exchange.policy.aggregation import RULES
 from exchange.store.aggregations import Aggregations
 from exchange.store.ledger import LedgerReader
 from exchange.together.joining import Asked
 from tests.cli.command import Done, cosight
 from tests.cli.test_contract import documented
-from tests.e2e.nodes import entries, members
+from tests.e2e.nodes import entries, members, serve
 from tests.exchange.aggregation.openings import OPENING, opening
 
 TODAY = datetime.now(UTC).date()
@@ -82,6 +83,31 @@ def test_what_our_own_policy_would_not_join_is_not_asked(homes: tuple[Home, ...]
     assert sorted(homes[1].path.rglob("aggregations/*")) == before
     with LedgerReader.open_read_only(homes[1].ledger_file) as ledger:
         assert not {"convened", "refused"} & {str(leaf.kind) for leaf in ledger.entries()}
+
+
+def test_what_each_rule_says_is_explained_and_nothing_is_written(
+    homes: tuple[Home, ...], dictionary: Path
+) -> None:
+    alice, _, carol = homes
+    ids = [rule.id for rule in RULES]
+    refused = opened(carol, "--dictionary", dictionary, "--explain", purpose="secret")
+    assert (refused.code, set(refused.json)) == (1, documented("policy explain"))
+    assert (refused.json["rule"], [rule["id"] for rule in refused.json["rules"]]) == ("a3-purpose", ids)
+    assert opened(carol, "--dictionary", dictionary, "--explain").json["allowed"]
+    assert not any(carol.path.rglob("aggregations/*"))
+    days = str(TODAY - timedelta(40))
+    name = opened(alice, "--dictionary", dictionary, window=f"{days}..{days}").json["session"]
+    policy = carol.path / "policy.toml"
+    text = policy.read_text()
+    with serve(alice) as served:
+        join = ("aggregate", "join", "alice", name, "--explain", "--address", served.address)
+        assert cosight(*join, "--json", home=carol.path).json["rule"] == "allowed"
+        policy.write_text(text.replace("[aggregate]\n", "[aggregate]\nsuspended = true\n"))
+        shown = cosight(*join, home=carol.path)
+        policy.write_text(text)
+    assert (shown.code, shown.out.startswith("refused by p22-suspended: ")) == (1, True)
+    assert all(rule in shown.out for rule in ids)
+    assert not {"refused", "joined", "convened"} & {str(leaf.kind) for leaf in entries(carol)}
 
 
 def test_noise_that_lets_no_number_out_is_refused(homes: tuple[Home, ...], dictionary: Path) -> None:

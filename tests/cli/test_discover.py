@@ -18,9 +18,11 @@ from exchange.counting.world import Counted
 from exchange.discovery.search import Found, PutIn, Shared
 from exchange.export import Format, MatchResult, render
 from exchange.indicators import Indicator, IndicatorType
+from exchange.policy.discovery import RULES
 from exchange.together.outcome import Outcome
 from tests.cli.command import cosight
 from tests.cli.test_contract import documented
+from tests.e2e.nodes import entries, members
 from tests.exchange.aggregation.openings import dictionary, over
 from tests.exchange.export.results import IDS
 
@@ -105,6 +107,17 @@ def test_people_are_shown_the_same(capsys):
     assert out.splitlines()[-1] == "7 indicators are held by at least 3 members; 3 of them are ours"
     assert "- held back of ours: 2 by p4-tlp" in err
     assert "3 of ours went in, 1 of it as copies, shown as 32" in err
+
+
+def test_what_each_rule_says_is_explained_and_nobody_is_asked(tmp_path):
+    home, *_ = members(tmp_path, "alice", "bob", "carol", reachable=True)
+    asked = ("discover", "-t", "2", "--purpose", "nothing that is stated", "--explain", "--json")
+    refused = cosight(*asked, home=home.path)
+    assert (refused.code, set(refused.json)) == (1, documented("policy explain"))
+    assert refused.json["rule"] == "d3-purpose"
+    assert [one["id"] for one in refused.json["rules"]] == [one.id for one in RULES]
+    assert cosight("discover", "-t", "2", "--explain", home=home.path).out.startswith("allowed: ")
+    assert not {"refused", "joined"} & {str(leaf.kind) for leaf in entries(home)}
 
 
 @pytest.mark.parametrize("form", list(Format))
