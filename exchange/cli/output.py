@@ -1,6 +1,7 @@
 """What commands print: one JSON object or a table on stdout, everything else on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,13 +28,13 @@ UNFOLDED = 1 << 20
 
 
 def console(**how: Any) -> Console:
-    """A console in the house's style, that folds tables only where there is a screen to fold them for.
+    """A console in the house's style, that folds tables only where there is a screen, or columns are stated.
 
     Neither markup nor emoji: what is printed holds URLs with brackets and IPv6 addresses such as
     ``2001:ab:b::1``.
     """
     made = Console(markup=False, emoji=False, highlight=False, **how)
-    if not made.is_terminal:
+    if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = UNFOLDED
     return made
 

@@ -68,7 +68,10 @@ def test_progress_goes_to_standard_error_of_a_terminal_alone(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_a_table_is_folded_for_a_screen_and_for_nothing_else(terminal: bool) -> None:
+def test_a_table_is_folded_for_a_screen_and_for_nothing_else(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     values = ["https://example.com/" + "x" * 120, "cosight aggregate join " + "y" * 40]
     listed = output.table("", "a", "b")
     listed.add_row(*values)
