@@ -19,10 +19,18 @@ def read(folder: Path) -> dict[str, bytes]:
     """Return all files of an export, by path with ``/``.
 
     Raises:
-        LedgerError: it is no folder, or a file cannot be read.
+        LedgerError: it is no folder, or the home of a node, or a file cannot be read.
     """
     if not folder.is_dir():
-        raise LedgerError(f"there is no export at {folder}", code="no-export")
+        raise LedgerError(
+            f"there is no export at {folder}", code="no-export", hint="make one: cosight ledger export DIR"
+        )
+    if (folder / "config.toml").exists():
+        raise LedgerError(
+            f"{folder} is the home of a node, and no export", code="no-export",
+            hint=f"its ledger is checked by: cosight ledger verify --home {folder}; an export of it is made"
+            f" by: cosight ledger export DIR --home {folder}",
+        )  # fmt: skip
     try:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)}
     except OSError as e:

@@ -207,10 +207,12 @@ def _report(alliance: Alliance, as_json: bool, headline: str | None) -> None:
         {"member": m.id, "role": str(m.role), "address": m.address, "fingerprint": fingerprint_of(current, m)}
         for m in current.members
     ]
-    fingerprint = joining.alliance_fingerprint(alliance.chain())
+    chain = alliance.chain()
+    fingerprint, first = joining.alliance_fingerprint(chain), chain.hashes[0].hex()
     result: dict[str, Any] = {
         "alliance": current.alliance, "epoch": current.epoch, "quorum": current.quorum,
-        "fingerprint": fingerprint, "roster_hash": current.hash.hex(), "members": members,
+        "fingerprint": fingerprint, "roster_hash": current.hash.hex(), "first_roster": first,
+        "members": members,
         "revoked": [{"member": r.id, "epoch": r.epoch} for r in current.revoked],
     }  # fmt: skip
 
@@ -228,6 +230,8 @@ def _report(alliance: Alliance, as_json: bool, headline: str | None) -> None:
             fingerprints.add_row(m["fingerprint"], m["member"])
         stdout.print(listed)
         stdout.print(fingerprints)
+        for which, roster in (("first roster", first), ("in force", current.hash.hex())):
+            say((f"{which:<12}  {roster}", "dim"))
         for r in current.revoked:
             say((f"{r.id} was revoked with roster {r.epoch}", "dim"))
 

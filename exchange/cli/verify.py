@@ -68,7 +68,7 @@ def _show(found: Audit) -> None:
             found_by = f"{one.runs:,} runs with the alliance, {one.discoveries:,} of them discoveries"
             say(f"  {found_by}: {one.tallies:,} results checked, signed by {len(one.signers):,} members")
         if one.genesis:
-            say((f"  first roster {one.genesis}: compare it with the alliance's", "dim"))
+            say((f"  first roster {one.genesis}: compare it with `cosight alliance roster`", "dim"))
     say(("verified", "bold green") if found.ok else ("does not verify", "bold red"))
     for word, style, findings in (("problem", "red", found.problems), ("odd", "yellow", found.warnings)):
         for one_of in findings:

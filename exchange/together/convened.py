@@ -10,6 +10,7 @@ from exchange.counting.world import WITHDRAWN, Ending, Progress
 from exchange.errors import InputError
 from exchange.node import Node
 from exchange.store.aggregations import Aggregations, Folder
+from exchange.store.contributions import Contributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def withdraw(node: Node, beginning: str) -> Opening:
         LedgerError: the ledger cannot be written.
     """
     store = Aggregations(node.home)
+    if not any(context.hex().startswith(beginning) for context in store.contexts()):
+        raise _not_ours(node, beginning)
     folder = store.named(beginning)
     opening = Opening.decode(folder.opening)
     if not folder.withdraw(Ending(WITHDRAWN, (), node.desk.clock())):
@@ -61,6 +64,22 @@ def withdraw(node: Node, beginning: str) -> Opening:
     # The ledger follows: killed in between, the same command writes what is missing.
     CoordinatorsBooks(node.ledger, node.desk.clock, node.seal).broken(opening, WITHDRAWN, ())
     return opening
+
+
+def _not_ours(node: Node, beginning: str) -> InputError:
+    """Why we cannot take back what we do not coordinate."""
+    openings = [Opening.decode(kept.opening) for kept in Contributions(node.home).all()]
+    joined = [opening for opening in openings if opening.name.startswith(beginning)]
+    if not joined:
+        return InputError(
+            f"we coordinate no aggregation whose name begins with {beginning!r}",
+            hint="those that we do: cosight aggregate list; whoever coordinates one can take it back",
+        )
+    coordinator = joined[0].coordinator
+    return InputError(
+        f"{coordinator} coordinates this aggregation, and alone can take it back",
+        hint=f"ask {coordinator}; if we do not go on (cosight aggregate run), the others count without us",
+    )
 
 
 def _convened(folder: Folder, now: datetime) -> Convened:

@@ -110,6 +110,17 @@ def test_what_each_rule_says_is_explained_and_nothing_is_written(
     assert not {"refused", "joined", "convened"} & {str(leaf.kind) for leaf in entries(carol)}
 
 
+def test_a_member_is_told_who_can_withdraw(tmp_path: Path, dictionary: Path) -> None:
+    alice, bob, _ = members(tmp_path, "alice", "bob", "carol")
+    name = opened(alice, "--dictionary", dictionary).json["session"]
+    with serve(alice) as served:
+        later = ("aggregate", "join", "alice", "--later", "--address", served.address)
+        assert cosight(*later, home=bob.path).code == 0
+    told = cosight("aggregate", "withdraw", name, "--json", home=bob.path).error
+    assert told["message"] == "alice coordinates this aggregation, and alone can take it back"
+    assert told["hint"].startswith("ask alice; ")
+
+
 def test_noise_that_lets_no_number_out_is_refused(homes: tuple[Home, ...], dictionary: Path) -> None:
     done = opened(homes[1], "--dictionary", dictionary, "--epsilon", "1", "--reporters", "3")
     assert done.error["code"] == "nothing-to-release"
@@ -301,7 +312,8 @@ def test_what_we_coordinate_is_listed_and_withdrawn(homes: tuple[Home, ...], dic
     assert nothing["code"] == "no-result"
     assert "withdrawn by its coordinator" in nothing["message"]
     assert "go on" not in nothing["hint"]
-    assert cosight("aggregate", "withdraw", "4f" * 32, "--json", home=home).error["code"] == "input"
+    unknown = cosight("aggregate", "withdraw", "4f" * 32, "--json", home=home).error
+    assert unknown["message"].startswith("we coordinate no aggregation whose name begins with '4f4f")
     assert cosight("aggregate", "withdraw", name, home=home).out.startswith("withdrawn: ")
 
 

@@ -45,7 +45,20 @@ def test_both_verify_without_home_and_key(exports: tuple[Path, Path]) -> None:
     for_people = cosight("verify", *map(str, exports))
     assert for_people.code == 0
     assert "verified" in for_people.out
-    assert done.json["exports"][0]["genesis"] in for_people.out
+    first = done.json["exports"][0]["genesis"]
+    assert first in for_people.out
+    alice = exports[0].parent / "alice"
+    assert cosight("alliance", "roster", "--json", home=alice).json["first_roster"] == first
+    assert f"first roster  {first}\n" in cosight("alliance", "roster", home=alice).out
+
+
+def test_a_home_is_no_export_and_what_to_run_instead_is_said(tmp_path: Path) -> None:
+    (home,) = members(tmp_path, "alice")
+    error = cosight("verify", home.path, "--json").error
+    assert error["code"] == "no-export"
+    assert "is the home of a node" in error["message"]
+    assert f"cosight ledger verify --home {home.path};" in error["hint"]
+    assert f"cosight ledger export DIR --home {home.path}" in error["hint"]
 
 
 def test_a_byte_that_was_changed(exports: tuple[Path, Path], tmp_path: Path) -> None:
