@@ -51,6 +51,8 @@ RELEASED_BYTES = PLACE_BYTES + CHECK_BYTES
 PRODUCT_NS = 1.7
 COMPARISON_NS = 0.2
 """What a product and a comparison of ``threshold.work`` take, measured on one core of an EPYC with AVX2."""
+WRITE_NS = 170.0
+"""What a member takes to write a cell, measured likewise: see docs/protocols/discovery-strict.md."""
 _PART = 1 << 16
 """Places that a member looks at together: memory stays small where most items are released."""
 _Indices = NDArray[np.int64]
@@ -161,6 +163,11 @@ def predict(strict: Strict) -> float:
     setup = strict.setup
     products, comparisons = threshold.work(setup.members, setup.threshold)
     return strict.cells * (products * PRODUCT_NS + comparisons * COMPARISON_NS) * 1e-9
+
+
+def predict_member(strict: Strict) -> float:
+    """Seconds of one core that a member will take to write its tables."""
+    return strict.cells * WRITE_NS * 1e-9
 
 
 def check_cost(strict: Strict, limit_s: float, *, cores: int = 1) -> float:

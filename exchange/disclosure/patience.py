@@ -22,6 +22,7 @@ async def patiently(
     *,
     until: Callable[[], float],
     failed: Callable[[], Awaitable[None]] | None = None,
+    away: bool = True,
 ) -> T:
     """Try until it is done.
 
@@ -29,6 +30,7 @@ async def patiently(
         work: what is tried; can be begun any number of times.
         until: when nothing is tried any more, by the monotonic clock; asked after each attempt.
         failed: done after each that failed, before the pause.
+        away: whether who is out of reach is tried again too; otherwise only who refuses for now.
 
     Raises:
         PeerRefused: the peer does not want it, or is busy for so long.
@@ -39,7 +41,8 @@ async def patiently(
         try:
             return await work()
         except (PeerUnavailable, PeerRefused) as e:
-            if (isinstance(e, PeerRefused) and e.code not in AGAIN) or monotonic() > until():
+            again = e.code in AGAIN if isinstance(e, PeerRefused) else away
+            if not again or monotonic() > until():
                 raise
             log.info("a peer is out of reach, trying again: %s", e)
         if failed is not None:

@@ -5,9 +5,10 @@ what can be done about it.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 from time import monotonic
+from typing import TypeVar
 
 from exchange.aggregation.lots import EPOCH_DAYS
 from exchange.aggregation.round import FIRST_DAY, Round
@@ -15,6 +16,8 @@ from exchange.disclosure.patience import patiently
 from exchange.discovery.kept import Lines
 from exchange.discovery.world import OTHERS
 from exchange.errors import CosightError, PeerRefused, PeerUnavailable
+
+T = TypeVar("T")
 
 
 def parts_of(of: Round) -> dict[str, str]:
@@ -77,6 +80,42 @@ async def meet(lines: Lines, of: Round, wait_s: float, progress: Callable[[str],
             f"{named(away, parts)} cannot be reached", code="part-away",
             hint=_without(of, away, lines.office.desk.member),
         )  # fmt: skip
+
+
+async def answered(
+    lines: Lines,
+    of: Round,
+    wait_s: float,
+    progress: Callable[[str], None],
+    ask: Callable[[], Awaitable[T]],
+) -> T:
+    """Ask somebody who has a part; who cannot answer just now is waited for, by name and for a bounded time.
+
+    Args:
+        lines: of whoever asks.
+        of: what is asked of whom.
+        wait_s: how long to wait, in seconds.
+        progress: told who is waited for, and until when.
+        ask: asks; the same question, whenever it is asked again.
+
+    Raises:
+        PeerError: somebody refused, or cannot answer for so long, or is gone.
+    """
+    parts, end, when = parts_of(of), monotonic() + wait_s, until(lines.office.desk.clock(), wait_s)
+    busy = ""
+
+    async def asked() -> T:
+        nonlocal busy
+        try:
+            return await ask()
+        except PeerRefused as e:
+            busy = named({e.peer}, parts) if e.peer in parts else "somebody who has a part"
+            raise
+
+    async def failed() -> None:
+        progress(f"{busy} cannot answer just now; trying {when}")
+
+    return await patiently(asked, until=lambda: end, failed=failed, away=False)
 
 
 async def catch_up(lines: Lines) -> bool:

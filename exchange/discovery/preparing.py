@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crypto.rows import Rows
 from crypto.secagg import discovery as atr
-from crypto.secagg.strict import Strict, TooCostly, check_cost
+from crypto.secagg.strict import Strict, TooCostly, check_cost, predict, predict_member
 from exchange.aggregation.lots import draw
 from exchange.aggregation.round import Round, day_of, usual_minimum
 from exchange.agreement import size_class
@@ -89,6 +89,13 @@ def _check_cost(strict: Strict, search: Search, limits: Limits) -> None:
             " are allowed",
             code="too-costly", hint=less + "limits.max_discovery_mib, here and at the counter",
         )  # fmt: skip
+
+
+def cost_of(plan: Round) -> str:
+    """What a strict discovery takes each side, in words."""
+    strict = strict_of(plan)
+    counter, member, each = predict(strict), predict_member(strict), _mib(strict.sealed_bytes)
+    return f"strict takes about {member:.0f} s here, {counter:.0f} s at the counter, {each} MiB to the relay"
 
 
 def _mib(size: int) -> str:

@@ -5,7 +5,7 @@ Whatever leaves is written down before, and is kept: run again, it goes on where
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from secrets import token_bytes
 from time import perf_counter
 from typing import Any, TypeVar
@@ -30,11 +30,11 @@ from exchange.discovery.bringing import bring
 from exchange.discovery.checking import check_names, checked
 from exchange.discovery.keeping import MOST_WAIT_S, TOO_FEW
 from exchange.discovery.kept import Lines, Own, Parcel, pack, parcel, served
-from exchange.discovery.meeting import catch_up, explained, meet
+from exchange.discovery.meeting import answered, catch_up, explained, meet
 from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome
-from exchange.discovery.preparing import Ours, ours_of, plan_of
+from exchange.discovery.preparing import Ours, cost_of, ours_of, plan_of
 from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import root_bytes, words_size
@@ -137,11 +137,15 @@ class _Member:
     async def _taken_part(self, plan: Round) -> Found:
         """All that comes after the plan."""
         policy = await in_thread(self._books.allowed, plan)
+        if plan.largest:
+            self._progress(cost_of(plan))
         await meet(self._lines, plan, self._search.wait_s, self._progress)
         if self._office.roster().hash != plan.roster_hash:
             raise ConfigError("a newer roster came", code="roster-mismatch")
         self._progress("asking for keys")
-        of, self._keys = await announced(self._office, self._lines, self._own, plan)
+        of, self._keys = await self._answered(
+            plan, lambda: announced(self._office, self._lines, self._own, plan)
+        )
         ours = await in_thread(ours_of, self._desk, policy, of)
         resumed = await in_thread(parcel, self._own, of, Stage.BATCHES) is not None
         put_in = await in_thread(self._books.joined, of, ours.put_in, policy)
@@ -181,11 +185,18 @@ class _Member:
         def progress(count: int) -> None:
             self._progress(f"{what}: {count:,} of {len(rows):,}")
 
-        async with asked_of(self._lines.to, of, self._own, declared, progress) as tagging:
-            outputs = await tagging.outputs(rows, always=always)
-        self._crypto_s += tagging.crypto_s
-        self._asked += tagging.asked
-        return outputs
+        async def ask() -> Rows:
+            async with asked_of(self._lines.to, of, self._own, declared, progress) as tagging:
+                try:
+                    return await tagging.outputs(rows, always=always)
+                finally:
+                    self._crypto_s += tagging.crypto_s
+                    self._asked += tagging.asked
+
+        return await self._answered(of, ask)
+
+    async def _answered(self, of: Round, ask: Callable[[], Awaitable[T]]) -> T:
+        return await answered(self._lines, of, self._search.wait_s, self._progress, ask)
 
     async def _counted(self, of: Round, outputs: Rows, ours: Ours) -> Outcome:
         """Bring our batch, and check what relay and counter say of all of them."""
@@ -284,7 +295,10 @@ class _Member:
                     *await line.token(of, question.blinded), of.keys[place][len(of.keys[place]) // 2 :]
                 )
 
-        replies = await asyncio.gather(*(reply(place, name) for place, name in enumerate(of.parts.helpers)))
+        replies = await self._answered(
+            of,
+            lambda: asyncio.gather(*(reply(place, name) for place, name in enumerate(of.parts.helpers))),
+        )
         try:
             token = await in_thread(helpers.spendable, question, replies, [r.public_key for r in replies])
         except helpers.HelperFault as e:

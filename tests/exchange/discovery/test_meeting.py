@@ -7,8 +7,10 @@ import pytest
 
 from exchange.disclosure import patience
 from exchange.discovery import bringing
+from exchange.discovery.preparing import cost_of
 from exchange.errors import CosightError, PeerRefused, PeerUnavailable
 from tests.exchange.discovery.alliance import HELD, NAMES, SEARCH, Alliance, Line
+from tests.exchange.policy.searching import ROUND
 
 
 @pytest.fixture
@@ -63,6 +65,58 @@ async def test_a_refusal_says_of_which_part_and_what_would_allow_it(alliance, me
             await alliance.ask("erin")
     assert caught.value.code == "policy-refused"
     assert f"says {part} = true" in caught.value.hint
+
+
+@pytest.mark.parametrize("question", ["keys", "evaluate", "token"])
+async def test_a_helper_that_cannot_answer_just_now_is_waited_for_by_name(alliance, question):
+    """As one whose disk is full for a moment; the same question is asked again, and counted once."""
+    told: list[str] = []
+    left = iter(["not-ready", "busy"])
+
+    class Unready(Line):
+        async def refused(self, *asked):
+            if (code := next(left, None)) is not None:
+                raise PeerRefused("it cannot", code=code, peer="dave")
+            return await getattr(Line, question)(self, *asked)
+
+    setattr(Unready, question, Unready.refused)
+    alliance.lines["erin", "dave"] = Unready
+    async with alliance.serving():
+        found = await asyncio.gather(
+            *(alliance.ask(name, SEARCH, told.append if name == "erin" else lambda _: None) for name in NAMES)
+        )
+    assert {one.counted for one in found} == {5}
+    waits = [what for what in told if what.startswith("helper dave cannot answer just now; trying until ")]
+    assert len(waits) == 2
+
+
+async def test_a_helper_that_stays_so_ends_it_in_time(alliance):
+    class Unready(Line):
+        async def token(self, of, blinded):
+            raise PeerRefused("it cannot", code="not-ready", peer="dave")
+
+    alliance.lines["erin", "dave"] = Unready
+    async with alliance.serving():
+        with pytest.raises(PeerRefused, match="it cannot") as caught:
+            await alliance.ask("erin", replace(SEARCH, wait_s=0))
+    assert caught.value.code == "not-ready"
+
+
+async def test_what_a_strict_discovery_takes_here_and_there_is_told_before(alliance):
+    told: list[str] = []
+    async with alliance.serving():
+        with pytest.raises(CosightError):
+            await alliance.ask("erin", replace(SEARCH, wait_s=0, largest=64), told.append)
+    cost = "strict takes about 0 s here, 0 s at the counter, 1 MiB to the relay"
+    assert told.index(cost) < told.index("asking for keys")
+
+
+def test_what_a_strict_discovery_takes_is_what_was_measured():
+    """The rows of the table in docs/protocols/discovery-strict.md."""
+    ten = tuple(sorted({*ROUND.members, *(f"member{n}" for n in range(5))}))
+    of = replace(ROUND, members=ten, minimum=7, largest=100_000)
+    assert cost_of(of) == "strict takes about 1 s here, 1 s at the counter, 46 MiB to the relay"
+    assert "about 4 s here" in cost_of(replace(of, largest=400_000))
 
 
 async def test_whoever_waits_says_how_many_have_come_and_gives_up_in_time(alliance, monkeypatch):
