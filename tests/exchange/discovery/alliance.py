@@ -21,7 +21,7 @@ from exchange.discovery.office import Office
 from exchange.discovery.search import Found, Search
 from exchange.discovery.serving import Service
 from exchange.discovery.taking_part import discover
-from exchange.discovery.world import Collected, Deposit, Signed, Stage
+from exchange.discovery.world import Collected, Deposit, Kept, Signed, Stage
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, PeerUnavailable, SessionRefused
 from exchange.identity.roster import Roster
 from exchange.indicators import IndicatorType
@@ -221,3 +221,26 @@ def share_wrongly(alliance: Alliance, monkeypatch: pytest.MonkeyPatch) -> None:
 
     alliance.members["erin"].side.items.words.append("c.example")
     monkeypatch.setattr(atr, "records", wrong)
+
+
+def list_otherwise(
+    alliance: Alliance,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: Stage,
+    listed: Callable[[Any, Kept], Iterable[bytes]],
+) -> None:
+    """The relay lists, and signs, what ``listed`` gives of its shelf and of a stage that it closes."""
+    relay: Any = alliance.members["alice"].service._relaying
+    close = relay._close
+
+    def closing(kept: Kept) -> Kept:
+        closed: Kept = close(kept)
+        if kept.stage is not stage:
+            return closed
+        digests = tuple(sorted(listed(relay.shelf, kept)))
+        signature = signing.sign_list(KEYS["alice"].identity, kept.round, stage, digests)
+        lying = replace(closed, listed=digests, list_signature=signature)
+        relay.shelf.keep(lying)
+        return lying
+
+    monkeypatch.setattr(relay, "_close", closing)

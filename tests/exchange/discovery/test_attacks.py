@@ -25,7 +25,6 @@ from tests.exchange.discovery.alliance import (
     HELD,
     NAMES,
     SEARCH,
-    Alliance,
     Line,
     accused,
     culprits,
@@ -34,11 +33,6 @@ from tests.exchange.discovery.alliance import (
     share_wrongly,
     values,
 )
-
-
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
 
 
 async def test_nobody_attacks(alliance):

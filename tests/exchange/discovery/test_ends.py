@@ -14,14 +14,9 @@ from exchange.ledger.runs import CUT_OFF
 from exchange.store.discovery.stages import Stages
 from exchange.store.discovery.tables import STAGES
 from exchange.store.engine import writing
-from tests.exchange.discovery.alliance import ALL, HELD, NAMES, SEARCH, Alliance, Line, until, values
+from tests.exchange.discovery.alliance import ALL, HELD, NAMES, SEARCH, Line, until, values
 
 SOON = replace(SEARCH, wait_s=1)
-
-
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
 
 
 def told(alliance, member, *, own=True):

@@ -14,15 +14,10 @@ from exchange.discovery.preparing import plan_of
 from exchange.discovery.world import Deposit, Stage, State, pieces
 from exchange.errors import PeerRefused
 from tests.exchange.disclosure.desks import KEYS
-from tests.exchange.discovery.alliance import HELD, SEARCH, Alliance, Line, deposit_of
+from tests.exchange.discovery.alliance import SEARCH, Line, deposit_of
 
 OTHER_PARTS = Parts(relay="bob", counter="alice", helpers=("carol", "dave"))
 KIB = 1 << 10
-
-
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
 
 
 async def session(alliance, **asked):

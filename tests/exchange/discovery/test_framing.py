@@ -13,10 +13,8 @@ from exchange.errors import PeerMisbehaved
 from exchange.rpc import discovery as wire
 from tests.exchange.disclosure.desks import KEYS
 from tests.exchange.discovery.alliance import (
-    HELD,
     NAMES,
     SEARCH,
-    Alliance,
     Line,
     accused,
     culprits,
@@ -26,11 +24,6 @@ from tests.exchange.discovery.alliance import (
 )
 
 KINDS = ("counted", "broken")
-
-
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
 
 
 def blamed_in(alliance, member):

@@ -14,19 +14,12 @@ from exchange.errors import PeerMisbehaved, PeerRefused
 from exchange.indicators import Indicator, IndicatorType
 from tests.exchange.discovery.alliance import (
     ALL,
-    HELD,
-    Alliance,
     Line,
     culprits,
     deposit_of,
     refused,
     values,
 )
-
-
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
 
 
 class Copying(Line):

@@ -9,7 +9,7 @@ from exchange.aggregation.leaks import leaks
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns
 from exchange.discovery.preparing import plan_of
-from tests.exchange.discovery.alliance import HELD, SEARCH, Alliance
+from tests.exchange.discovery.alliance import SEARCH
 
 MODES = {
     "individual": SEARCH,
@@ -23,11 +23,6 @@ SAID = {
     "collective": ["and not of which", "how many of these somebody else holds"],
     "strict": ["how many places of the tables", "It learns nothing of any other item"],
 }
-
-
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
 
 
 def said(alliance, mode, **how):

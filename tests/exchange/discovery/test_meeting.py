@@ -9,14 +9,14 @@ from exchange.disclosure import patience
 from exchange.discovery import bringing
 from exchange.discovery.preparing import cost_of
 from exchange.errors import CosightError, PeerRefused, PeerUnavailable
-from tests.exchange.discovery.alliance import HELD, NAMES, SEARCH, Alliance, Line
+from tests.exchange.discovery.alliance import NAMES, SEARCH, Line
 from tests.exchange.policy.searching import ROUND
 
 
 @pytest.fixture
-def alliance(tmp_path, monkeypatch):
+def alliance(alliance, monkeypatch):
     monkeypatch.setattr(patience, "PAUSES_S", (0.01,))
-    return Alliance(tmp_path, HELD)
+    return alliance
 
 
 async def test_who_is_away_is_waited_for_by_name(alliance):

@@ -19,14 +19,13 @@ from exchange.errors import PeerMisbehaved, PeerRefused, PolicyRefusal
 from tests.exchange.disclosure.desks import KEYS
 from tests.exchange.discovery.alliance import (
     ALL,
-    HELD,
     NAMES,
     SEARCH,
-    Alliance,
     Line,
     accused,
     culprits,
     deposit_of,
+    list_otherwise,
     refused,
 )
 
@@ -34,28 +33,14 @@ FRIENDS, TARGET = ("alice", "carol"), "erin"
 """A relay and as many members as, with it, are one fewer than the threshold; and whom they single out."""
 
 
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
-
-
 def drop_honest_batches(alliance, monkeypatch, stage):
     """The relay lists what its friends brought, and one batch besides."""
-    relay = alliance.members["alice"].service._relaying
-    close = relay._close
 
-    def closing(kept):
-        closed = close(kept)
-        if kept.stage is not stage:
-            return closed
-        brought = relay.shelf.deposits(kept.round.context, stage)
-        listed = tuple(sorted(digest for who, digest in brought.items() if who in {*FRIENDS, TARGET}))
-        signature = signing.sign_list(KEYS["alice"].identity, kept.round, stage, listed)
-        lying = replace(closed, listed=listed, list_signature=signature)
-        relay.shelf.keep(lying)
-        return lying
+    def listed(shelf, kept):
+        brought = shelf.deposits(kept.round.context, stage)
+        return [digest for who, digest in brought.items() if who in {*FRIENDS, TARGET}]
 
-    monkeypatch.setattr(relay, "_close", closing)
+    list_otherwise(alliance, monkeypatch, stage, listed)
 
 
 def count_whatever_comes(alliance, monkeypatch):

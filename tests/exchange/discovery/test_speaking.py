@@ -28,42 +28,27 @@ from exchange.store.discovery.tables import open_tables
 from tests.exchange.disclosure.desks import KEYS
 from tests.exchange.discovery.alliance import (
     ALL,
-    HELD,
     NAMES,
     SEARCH,
-    Alliance,
     Line,
     accused,
+    list_otherwise,
     values,
 )
 
 
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
-
-
 def lie_about_words(alliance, monkeypatch, made_up):
     """The relay passes on other words than came; ``made_up`` gives what, of those that came."""
-    relay = alliance.members["alice"].service._relaying
-    close = relay._close
 
-    def lying(kept):
-        closed = close(kept)
-        if kept.stage is not Stage.WORDS:
-            return closed
-        of, came = kept.round, relay.shelf.deposits(kept.round.context, kept.stage)
-        listed = []
+    def listed(shelf, kept):
+        of, came = kept.round, shelf.deposits(kept.round.context, kept.stage)
+        yield came["carol"]
         for sealed in made_up(of, came):
-            listed.append(sha256(sealed).digest())
-            relay.shelf.batch(of.context, kept.stage, listed[-1]).write_bytes(sealed)
-        listed.append(came["carol"])
-        signature = signing.sign_list(KEYS["alice"].identity, of, kept.stage, sorted(listed))
-        closed = replace(closed, listed=tuple(sorted(listed)), list_signature=signature)
-        relay.shelf.keep(closed)
-        return closed
+            digest = sha256(sealed).digest()
+            shelf.batch(of.context, kept.stage, digest).write_bytes(sealed)
+            yield digest
 
-    monkeypatch.setattr(relay, "_close", lying)
+    list_otherwise(alliance, monkeypatch, Stage.WORDS, listed)
 
 
 def counter_gave_up(alliance):

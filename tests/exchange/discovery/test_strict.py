@@ -7,12 +7,7 @@ import pytest
 
 from exchange.discovery.world import Stage
 from exchange.errors import CosightError, PeerMisbehaved
-from tests.exchange.discovery.alliance import HELD, SEARCH, Alliance, culprits, values
-
-
-@pytest.fixture
-def alliance(tmp_path):
-    return Alliance(tmp_path, HELD)
+from tests.exchange.discovery.alliance import HELD, SEARCH, culprits, values
 
 
 async def test_strict_gives_the_same_and_shows_no_other_count(alliance):
