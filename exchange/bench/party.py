@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from crypto.psi import DISCOVERED, Output
 from exchange.agreement import Rung
 from exchange.bench.measuring import forget_peak, peak_mib
+from exchange.bench.psi import SEEN
 from exchange.config import Home
 from exchange.disclosure import Wish
 from exchange.disclosure import drive as told
@@ -33,7 +34,6 @@ from exchange.local.lines import Lines
 from exchange.node import Node
 
 SIGHTINGS = "sightings"
-SEEN = 3
 SAID = Context(sightings=SEEN, confidence=80, malware=("example",), tags=("benchmark",))
 """What a party says of each item. It travels filled up to a fixed size, so how much is said costs nothing."""
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from crypto.psi import DISCOVERED
 from exchange.bench.hosts import Place
-from exchange.bench.party import SEEN
 from exchange.bench.record import Gap, Run
 from exchange.config import Home, write_atomic
 from exchange.errors import ConfigError, PeerUnavailable
 from exchange.local import alliance
 
 ITEM_BYTES = 16
+SEEN = 3
+"""How many sightings a party says there are of each item."""
 PHASES = ("hash", "offline", "encode", "transfer", "decode")
 """Of a session, for either party, in their order: items to rows; all until the last message that depends on
 no item; computing until its last message; sending and waiting; computing after that, comparing included."""
