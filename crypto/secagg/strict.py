@@ -43,7 +43,7 @@ from crypto.rows import Rows
 from crypto.secagg import batches, discovery, threshold
 from crypto.secagg.batches import BadBatch, Envelope
 from crypto.secagg.discovery import Setup
-from crypto.secagg.threshold import CELL_BYTES, FILLER, PRIME, TABLES, Tables
+from crypto.secagg.threshold import CELL_BYTES, FILLER, INSERTIONS, PRIME, TABLES, Tables
 
 PLACE_BYTES = 8
 CHECK_BYTES = 16
@@ -122,6 +122,11 @@ class Strict:
     def sealed_bytes(self) -> int:
         """Of each member's tables, as they are sent."""
         return batches.SEAL_BYTES + self.setup.token_bytes + CELL_BYTES * self.cells
+
+    @property
+    def most_released(self) -> int:
+        """Rows of an outcome, where every member has as many items as were agreed on, and shares them all."""
+        return INSERTIONS * TABLES * self.items * self.setup.members
 
     def key(self, label: str) -> bytes:
         """The key of this session for one use."""

@@ -34,6 +34,8 @@ CELL_BYTES = 8
 ITEM_BYTES = 64
 TABLES = 20
 """Ten pairs: an item that enough members hold is missed with a chance below 2^-40."""
+INSERTIONS = 2
+"""An item has as many bins in each table, and stands in some of them, or none."""
 MAX_THRESHOLD = 64
 MAX_MEMBERS = 128
 MAX_BINS = 1 << 28

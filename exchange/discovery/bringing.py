@@ -20,6 +20,7 @@ async def bring(
     deposit: Deposit,
     take: Callable[[Line], Awaitable[None]],
     *,
+    most: int,
     check: Callable[[Collected], None],
     progress: Callable[[str], None],
 ) -> Collected:
@@ -29,6 +30,7 @@ async def bring(
         lines: to the relay.
         deposit: what is brought; its ``wait_s`` is how long we wait, and a little more.
         take: brings its bytes; again where the line was lost before the relay said anything.
+        most: bytes of an outcome that we take.
         check: raises where it does not go on.
         progress: told what is waited for, and until when.
 
@@ -36,9 +38,9 @@ async def bring(
         PeerError: the relay refused, or is out of reach for so long.
         CosightError: the others or the counter did not come in time; or what ``check`` raises.
     """
-    of, wait_s, now = deposit.round, deposit.wait_s + 2 * POLL_S, lines.office.desk.clock
+    of, patience_s, now = deposit.round, deposit.wait_s + 2 * POLL_S, lines.office.desk.clock
     relay = named({of.parts.relay}, parts_of(of))
-    end, when = monotonic() + wait_s, until(now(), wait_s)
+    end, when = monotonic() + patience_s, until(now(), patience_s)
     last: Collected | None = None
     progress(f"bringing {_BROUGHT[deposit.stage]} to {relay}")
 
@@ -48,7 +50,8 @@ async def bring(
             if last is None:
                 await take(line)
             while monotonic() < end:
-                said = await line.collect(of, deposit.stage, 1 if last is None else POLL_S)
+                wait_s = 1 if last is None else POLL_S
+                said = await line.collect(of, deposit.stage, wait_s, most=most)
                 if said.state is State.DONE:
                     return said
                 check(said)

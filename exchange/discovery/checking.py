@@ -8,7 +8,7 @@ from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.outcome import Outcome, is_code, list_hash
 from exchange.discovery.signing import Find
 from exchange.discovery.world import Collected, PartMisbehaved, Stage, State
-from exchange.errors import PeerMisbehaved
+from exchange.errors import PeerExceededLimit, PeerMisbehaved
 
 OF_THE_BYTES = {"bad-seal", "bad-shape", "bad-record", "bad-share"}
 """What a counter says of a batch that whoever sealed it knows better."""
@@ -64,6 +64,20 @@ def outcome_of(find: Find, of: Round, stage: Stage, said: Collected, listed: Seq
     if outcome.listed != list_hash(listed) or not {name for name, _ in outcome.blamed} <= set(listed):
         raise PeerMisbehaved("the counter counted other batches", code="bad-count")
     return outcome
+
+
+def check_size(peer: str, size: int, most: int) -> None:
+    """Refuse an outcome that is larger than an honest one, before any of it is taken.
+
+    Raises:
+        PeerExceededLimit: it is.
+    """
+    if size > most:
+        raise PeerExceededLimit(
+            f"{peer} has an outcome of {size:,} bytes, and {most:,} are the most that we take",
+            code="too-large",
+            hint="if sets are that large: limits.max_rows and limits.max_discovery_mib in config.toml",
+        )
 
 
 def check_names(of: Round, said: Collected) -> None:

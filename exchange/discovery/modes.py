@@ -13,10 +13,11 @@ from crypto.rows import Rows
 from crypto.secagg import batches, counting, strict
 from crypto.secagg import discovery as atr
 from crypto.secagg.batches import Batch, Envelope
+from crypto.secagg.discovery import RECORD_BYTES
 from crypto.secagg.strict import Handed, Strict
 from exchange.aggregation.round import Learns, Round
 from exchange.agreement import size_class
-from exchange.discovery.outcome import Outcome, released_rows, voices_of
+from exchange.discovery.outcome import TOLD_BYTES, Outcome, released_rows, voices_of
 from exchange.discovery.world import PartMisbehaved
 
 _POINT_BYTES = 8
@@ -50,6 +51,9 @@ class Mode(Protocol):
     def most_bytes(self, max_rows: int) -> int:
         """The most bytes of a batch of a member whose set has at most so many indicators."""
 
+    def most_told(self, brought: int) -> int:
+        """The most bytes of what is released, of batches that have so many bytes together."""
+
     def seal(self, outputs: Rows, token: bytes, copies: atr.Copies, size: int, /) -> tuple[bytes, bytes]:
         """The batch of a member, and the root of its records, or ``b""``."""
 
@@ -82,6 +86,11 @@ class ByTags:
     def most_bytes(self, max_rows: int) -> int:
         """See ``Mode``."""
         return batches.sealed_bytes(size_class(max_rows), self.of.setup())
+
+    def most_told(self, brought: int) -> int:
+        """See ``Mode``; what is released stands in as many batches as the threshold says."""
+        tells = self.of.learns is not Learns.COLLECTIVE
+        return TOLD_BYTES * (brought // RECORD_BYTES // self.of.threshold) if tells else 0
 
     def seal(self, outputs: Rows, token: bytes, copies: atr.Copies, size: int, /) -> tuple[bytes, bytes]:
         """See ``Mode``."""
@@ -140,6 +149,10 @@ class ByTables:
     def most_bytes(self, max_rows: int) -> int:
         """See ``Mode``."""
         return self._strict.sealed_bytes if self.of.largest <= size_class(max_rows) else 0
+
+    def most_told(self, _brought: int) -> int:
+        """See ``Mode``."""
+        return 1 + _POINT_BYTES * len(self.of.members) + strict.RELEASED_BYTES * self._strict.most_released
 
     def seal(self, outputs: Rows, token: bytes, _copies: atr.Copies, _size: int, /) -> tuple[bytes, bytes]:
         """See ``Mode``; there are no copies here, and all batches are of one size."""

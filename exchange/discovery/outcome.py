@@ -17,6 +17,8 @@ from exchange.identity import encoding
 
 MAX_HEAD_BYTES = 1 << 15
 COUNT_BYTES = 2
+TOLD_BYTES = PAIR_BYTES + COUNT_BYTES
+"""Of each indicator in ``released_rows``."""
 BLAMES = frozenset(
     {
         "bad-seal", "bad-shape", "bad-record", "bad-root", "bad-token", "bad-share", "bad-words",
@@ -25,6 +27,8 @@ BLAMES = frozenset(
 )  # fmt: skip
 """All that a counter can say of a batch. No word of the relay's is among it: these need no name."""
 _LENGTH = 4
+HEAD_BYTES = _LENGTH + MAX_HEAD_BYTES
+"""Of an outcome at most, beside its body."""
 _CODE = re.compile("[a-z][a-z0-9-]{0,30}")
 
 
@@ -104,9 +108,9 @@ def voices_of(outcome: Outcome) -> tuple[Rows, NDArray[np.int64]]:
     Raises:
         PeerMisbehaved: the rows are not as many as are released.
     """
-    if len(outcome.body) != outcome.released * (PAIR_BYTES + COUNT_BYTES):
+    if len(outcome.body) != outcome.released * TOLD_BYTES:
         raise PeerMisbehaved("what the counter releases is malformed", code="bad-count")
-    rows = np.frombuffer(outcome.body, np.uint8).reshape(-1, PAIR_BYTES + COUNT_BYTES)
+    rows = np.frombuffer(outcome.body, np.uint8).reshape(-1, TOLD_BYTES)
     counts = np.ascontiguousarray(rows[:, -COUNT_BYTES:]).view(">u2")[:, 0].astype(np.int64)
     return np.ascontiguousarray(rows[:, :-COUNT_BYTES]), counts
 

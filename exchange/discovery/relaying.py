@@ -17,9 +17,9 @@ from exchange.discovery import proof, signing
 from exchange.discovery.checking import outcome_of
 from exchange.discovery.keeping import GIVE_UP, MAX_EACH, MAX_OPEN, MOST_WAIT_S, TOO_FEW, Keeping
 from exchange.discovery.proof import Blame, WrongShare
-from exchange.discovery.sizes import largest_deposit, largest_words, root_bytes
+from exchange.discovery.sizes import largest_deposit, largest_outcome, largest_words, root_bytes
 from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Kept, PartMisbehaved, Stage, State
-from exchange.errors import CosightError, PeerMisbehaved, PeerRefused, SessionRefused
+from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused, SessionRefused
 
 log = logging.getLogger(__name__)
 PART = "relay"
@@ -182,6 +182,7 @@ class Relaying(Keeping):
         brought = await in_thread(self.shelf.brought_by, of.context, stage)
         roots = {one.digest: one.root for one in brought.values()}
         stands = await in_thread(self.shelf.planned, of.plan)
+        most = await in_thread(self._largest_outcome, of, stage)
         try:
             async with self.office.reach(of.parts.counter) as line:
                 for digest in kept.listed:
@@ -192,7 +193,7 @@ class Relaying(Keeping):
                         keys=() if stands is None else stands.keys,
                     )  # fmt: skip
                     await line.deposit(deposit, read_chunks(path))
-                said = await line.collect(of, stage, POLL_S)
+                said = await line.collect(of, stage, POLL_S, most=most)
             if said.state is State.BROKEN:
                 read = (one for one in map(proof.decode, said.proofs) if isinstance(one, Blame))
                 blamed = [(one.digest, one.why) for one in read]
@@ -203,7 +204,7 @@ class Relaying(Keeping):
                 await self.tell()
             elif late:
                 await self.give_up(kept, "counter-silent")
-        except PeerMisbehaved as e:
+        except (PeerMisbehaved, PeerExceededLimit) as e:
             named = e.member if isinstance(e, PartMisbehaved) else of.parts.counter
             await self.give_up(kept, e.code, culprits=((named, e.code),))
         except PeerRefused as e:
@@ -213,6 +214,11 @@ class Relaying(Keeping):
             log.warning("the counter %s cannot be brought the batches: %s", of.parts.counter, e)
             if late:
                 await self.give_up(kept, "counter-gone")
+
+    def _largest_outcome(self, of: Round, stage: Stage) -> int:
+        """The most that can be said of what we pass on: of so many bytes we know it, whatever the limits."""
+        released = self.found(of).released if stage is Stage.WORDS else 0
+        return largest_outcome(of, stage, self.shelf.size(of.context, stage), released)
 
     def _end(self, kept: Kept, said: Collected) -> None:
         """Keep what the counter says, with the names of those whom it blames."""

@@ -3,7 +3,9 @@
 from crypto.secagg.words import least_size
 from exchange.aggregation.round import HASH_BYTES, Round
 from exchange.agreement import size_class
+from exchange.config import Limits
 from exchange.discovery.modes import mode_of
+from exchange.discovery.outcome import HEAD_BYTES
 from exchange.discovery.world import Stage
 from exchange.indicators.types import MAX_VALUE_CHARS
 
@@ -33,3 +35,22 @@ def largest_deposit(of: Round, stage: Stage, max_rows: int) -> int:
     if stage is Stage.WORDS:
         return WORD_BYTES * size_class(max_rows)
     return mode_of(of).most_bytes(max_rows)
+
+
+def largest_brought(of: Round, stage: Stage, limits: Limits) -> int:
+    """The most bytes that all deposits of a stage have where everybody has our limits."""
+    each = largest_deposit(of, stage, limits.max_rows)
+    return min(limits.max_discovery_mib << 20, len(of.members) * each)
+
+
+def largest_outcome(of: Round, stage: Stage, brought: int, released: int) -> int:
+    """The most bytes that an honest counter can say of a stage.
+
+    Args:
+        of: the discovery.
+        stage: which stage of it.
+        brought: the most bytes that all deposits of the stage have together.
+        released: how many indicators were released; of batches it is not known yet, and does not count.
+    """
+    words = stage is Stage.WORDS
+    return HEAD_BYTES + (min(brought, LINE_BYTES * released) if words else mode_of(of).most_told(brought))

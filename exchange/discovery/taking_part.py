@@ -37,7 +37,7 @@ from exchange.discovery.outcome import Outcome
 from exchange.discovery.preparing import Ours, cost_of, ours_of, plan_of
 from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
-from exchange.discovery.sizes import root_bytes, words_size
+from exchange.discovery.sizes import largest_brought, largest_outcome, root_bytes, words_size
 from exchange.discovery.tagging import SPARE, asked_of
 from exchange.discovery.words import TooMany
 from exchange.discovery.world import (
@@ -204,10 +204,11 @@ class _Member:
         await in_thread(self._books.brought, of)
         return await self._brought(of, Stage.BATCHES, sealed)
 
-    async def _brought(self, of: Round, stage: Stage, what: Parcel) -> Outcome:
+    async def _brought(self, of: Round, stage: Stage, what: Parcel, released: int = 0) -> Outcome:
         """Bring it, and check what comes of it; what cannot be of use any more is not kept."""
+        most = largest_outcome(of, stage, largest_brought(of, stage, self._desk.limits), released)
         try:
-            said = await self._collected(of, stage, what)
+            said = await self._collected(of, stage, what, most)
         except PeerRefused as e:
             if e.code in OVER and not self._apart:
                 await in_thread(served, self._own, of, stage, what.digest)
@@ -236,7 +237,7 @@ class _Member:
             token = await self._token(of)
             sealed = await in_thread(seal_words, text, token, of.box, of.setup(), size=size)
             what = await in_thread(pack, self._own, of, Stage.WORDS, sealed)
-        heard = await self._brought(of, Stage.WORDS, what)
+        heard = await self._brought(of, Stage.WORDS, what, outcome.released)
         try:
             told = words.decode(heard.body, outcome.released)
         except TooMany as e:  # asking about them all would spend our questions
@@ -307,7 +308,7 @@ class _Member:
         await in_thread(self._own.keep_batch, of.context, TOKEN, token)
         return token
 
-    async def _collected(self, of: Round, stage: Stage, what: Parcel) -> Collected:
+    async def _collected(self, of: Round, stage: Stage, what: Parcel, most: int) -> Collected:
         """Bring what we have to the relay, and wait for what comes of it; go on if the line is lost."""
         root = what.root if root_bytes(of, stage) else b""
         deposit = Deposit(
@@ -329,7 +330,7 @@ class _Member:
                     raise
 
         return await bring(
-            self._lines, deposit, take, progress=self._progress,
+            self._lines, deposit, take, most=most, progress=self._progress,
             check=lambda said: self._check_going_on(of, said),
         )  # fmt: skip
 

@@ -167,8 +167,8 @@ class Line(Protocol):
     async def deposit(self, deposit: Deposit, chunks: Iterable[bytes]) -> None:
         """Bring a batch."""
 
-    async def collect(self, of: Round, stage: Stage, wait_s: int) -> Collected:
-        """How far a stage is; waits for its end so long."""
+    async def collect(self, of: Round, stage: Stage, wait_s: int, *, most: int) -> Collected:
+        """How far a stage is; waits for its end so long, and takes an outcome of so many bytes at most."""
 
 
 Reach = Callable[[str], AbstractAsyncContextManager[Line]]

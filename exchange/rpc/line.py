@@ -11,6 +11,7 @@ from google.protobuf.message import Message as Protobuf
 from crypto.rows import Rows
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
+from exchange.discovery.checking import check_size
 from exchange.discovery.world import Collected, Deposit, Signed, Stage
 from exchange.errors import PeerMisbehaved, PeerUnavailable
 from exchange.rpc import discovery, messages
@@ -107,10 +108,11 @@ class DiscoveryLine(PeerLink):
         self.received += len(data)
         self._parsed(pb.DepositReply, data)
 
-    async def collect(self, of: Round, stage: Stage, wait_s: int) -> Collected:
-        """How far a stage is; waits for its end so long.
+    async def collect(self, of: Round, stage: Stage, wait_s: int, *, most: int) -> Collected:
+        """How far a stage is; waits for its end so long, and takes an outcome of so many bytes at most.
 
         Raises:
+            PeerExceededLimit: it has more, of which nothing is taken.
             PeerError: it refused, is gone, or answers what cannot be read.
         """
         opened: Any = self._channel.unary_stream(f"/{SERVICE}/Outcome")
@@ -122,6 +124,7 @@ class DiscoveryLine(PeerLink):
             if first is None:
                 raise PeerUnavailable(f"{self._peer} ended the call", code="peer-closed")
             collected, size = discovery.collected_from_wire(first)
+            check_size(self._peer, size, most)
             outcome = bytearray()
             while (reply := await self._read(call, self._idle_s)) is not None:
                 outcome += discovery.collected_chunk(reply)

@@ -17,6 +17,7 @@ from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns, Round
 from exchange.config import Home
 from exchange.discovery import signing
+from exchange.discovery.checking import check_size
 from exchange.discovery.office import Office
 from exchange.discovery.search import Found, Search
 from exchange.discovery.serving import Service
@@ -78,8 +79,10 @@ class Line:
 
         await self._told(self.service.deposit(self.caller, deposit, each()))
 
-    async def collect(self, of: Round, stage: Stage, wait_s: int) -> Collected:
-        return await self._told(self.service.collect(self.caller, of, stage, wait_s))
+    async def collect(self, of: Round, stage: Stage, wait_s: int, *, most: int) -> Collected:
+        said: Collected = await self._told(self.service.collect(self.caller, of, stage, wait_s))
+        check_size(self.peer, len(said.outcome), most)
+        return said
 
     async def _told(self, answer: Any) -> Any:
         """The answer, or what the wire makes of a refusal."""

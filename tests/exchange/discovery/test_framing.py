@@ -48,8 +48,8 @@ def _another_list(of, stage, said):
 @pytest.mark.parametrize("spoilt", [_another_signature, _another_outcome, _another_list])
 async def test_relay_that_has_the_counter_blamed(alliance, spoilt):
     class Lying(Line):
-        async def collect(self, of, stage, wait_s):
-            said = await super().collect(of, stage, wait_s)
+        async def collect(self, of, stage, wait_s, *, most):
+            said = await super().collect(of, stage, wait_s, most=most)
             return spoilt(of, stage, said) if said.outcome else said
 
     alliance.lines["*", "alice"] = Lying
@@ -147,8 +147,8 @@ async def test_wrong_share_that_leaves_too_few_is_proven(alliance, monkeypatch):
 
 async def test_counter_that_gives_up_and_blames_a_batch_that_is_not(alliance, monkeypatch):
     class Lying(Line):
-        async def collect(self, of, stage, wait_s):
-            said = await super().collect(of, stage, wait_s)
+        async def collect(self, of, stage, wait_s, *, most):
+            said = await super().collect(of, stage, wait_s, most=most)
             if said.state is not State.DONE:
                 return said
             blame = Blame(digest=bytes(32), why="bad-seal").encode()
@@ -167,8 +167,8 @@ _MADE_UP = tuple((f"x{number:03}", "bad-seal") for number in range(150))
 @pytest.mark.parametrize("state", [State.DONE, State.BROKEN])
 async def test_relay_that_names_whom_nobody_knows(alliance, state):
     class Lying(Line):
-        async def collect(self, of, stage, wait_s):
-            said = await super().collect(of, stage, wait_s)
+        async def collect(self, of, stage, wait_s, *, most):
+            said = await super().collect(of, stage, wait_s, most=most)
             return replace(said, state=state, code="gone", culprits=_MADE_UP) if said.outcome else said
 
     alliance.lines["erin", "alice"] = Lying
@@ -180,8 +180,8 @@ async def test_relay_that_names_whom_nobody_knows(alliance, state):
 
 async def test_relay_that_gives_up_without_a_word(alliance):
     class Lying(Line):
-        async def collect(self, of, stage, wait_s):
-            await super().collect(of, stage, wait_s)
+        async def collect(self, of, stage, wait_s, *, most):
+            await super().collect(of, stage, wait_s, most=most)
             return Collected(state=State.BROKEN)
 
     alliance.lines["erin", "alice"] = Lying
