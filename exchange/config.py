@@ -124,7 +124,8 @@ class Limits:
         max_rows: most rows that a peer may declare.
         max_sessions, max_sessions_per_peer: most sessions at once, in all and with one peer.
         max_context_mib: most MiB that the contexts of a session may take.
-        max_discovery_mib: most MiB that the batches of a discovery may take where we count it.
+        max_discovery_mib: most MiB that the batches may take of a discovery that we count, and of all of one
+            relay that are not finished.
         epoch_days, epoch_runs: how old a key of ``voprf-epoch`` gets, and how many sessions it is for.
     """
 

@@ -6,6 +6,7 @@ only enough right shares give, so it cannot make a result up; that it holds one 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from hashlib import sha256
@@ -22,7 +23,7 @@ from exchange.disclosure.drive import in_thread
 from exchange.disclosure.patience import AGAIN
 from exchange.discovery import signing, words
 from exchange.discovery.helping import Helping, box_key
-from exchange.discovery.keeping import GIVE_UP, MAX_GOING, MAX_PASSED, TOO_FEW, Keeping
+from exchange.discovery.keeping import GIVE_UP, MAX_GOING, MAX_PASSED, MAX_RELAYS, TOO_FEW, Keeping
 from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
@@ -51,7 +52,7 @@ class Counting(Keeping):
         super().__init__(office, shelf)
         self._helping = helping
         self._cache = cache
-        self._coming = 0
+        self._coming = Counter[str]()  # bytes that relays have announced, and that are not all kept yet
         self._memory = asyncio.Lock()
 
     async def take(self, caller: str, deposit: Deposit, chunks: AsyncIterator[bytes]) -> None:
@@ -63,7 +64,7 @@ class Counting(Keeping):
         """
         async with self.turn:
             await in_thread(self._check, caller, deposit)
-            self._coming += deposit.size
+            self._coming[caller] += deposit.size
         try:
             path = await self.spool(deposit, chunks)
             try:
@@ -72,7 +73,7 @@ class Counting(Keeping):
             finally:
                 await in_thread(path.unlink, missing_ok=True)
         finally:
-            self._coming -= deposit.size
+            self._coming[caller] -= deposit.size
         await self.tell()
 
     async def collect(self, caller: str, of: Round, stage: Stage, wait_s: int) -> Collected:
@@ -133,7 +134,7 @@ class Counting(Keeping):
             raise SessionRefused("the list of batches is malformed")
         if deposit.size > self._largest(of, stage):
             raise SessionRefused("the batch is over our limit", code="too-large")
-        self._check_room(deposit, self._coming + deposit.size)
+        self._check_room(deposit, deposit.size)
         if of.largest and predict(strict_of(of)) > self.desk.limits.deadline_s:
             raise SessionRefused("counting would take longer than we allow", code="too-large")
         signing.check_list(self.desk.find, of, stage, deposit.listed, deposit.signature)
@@ -169,25 +170,28 @@ class Counting(Keeping):
         """The stages that we count, and no others: those that we relay are members' to begin."""
         return [one for one in self.shelf.unfinished() if one.round.parts.counter == self.desk.member]
 
-    def _check_room(self, deposit: Deposit, coming: int) -> None:
-        """All batches that we keep have a limit, with those that are coming; and so have those of one stage.
+    def _check_room(self, deposit: Deposit, more: int = 0) -> None:
+        """What one relay has us keep has the limit of one discovery, and all of it that of a few relays.
 
         Args:
             deposit: one more.
-            coming: the bytes of what is not kept yet, that one included.
+            more: its bytes, where they are not among those that are coming.
         """
         of, stage, most = deposit.round, deposit.stage, self.desk.limits.max_discovery_mib << 20
         if deposit.digest in self.shelf.deposits(of.context, stage).values():
             return
         if self.shelf.size(of.context, stage) + deposit.size > most:
             raise SessionRefused("the batches are over our limit", code="too-large")
-        if coming + sum(self.shelf.size(one.round.context, one.stage) for one in self._going()) > most:
-            raise SessionRefused("others take the room that we have for batches", code="busy")
+        taken = self._coming + Counter({of.parts.relay: more})
+        for one in self._going():
+            taken[one.round.parts.relay] += self.shelf.size(one.round.context, one.stage)
+        if taken[of.parts.relay] > most or taken.total() > MAX_RELAYS * most:
+            raise SessionRefused("there is no room for more batches just now", code="busy")
 
     def _put(self, deposit: Deposit, path: Path) -> None:
         of, stage = deposit.round, deposit.stage
         self.stand(deposit)
-        self._check_room(deposit, self._coming)  # again: others may have come meanwhile
+        self._check_room(deposit)  # again: others may have come meanwhile
         kept = self.shelf.kept(of.context, stage)
         if kept is None:
             relays = [one.round.parts.relay for one in self._going()]

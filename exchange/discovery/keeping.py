@@ -24,10 +24,12 @@ MAX_EACH = 64
 """Discoveries that are kept to which one member may have brought a batch: they take room on our disk."""
 MAX_OPEN = 16
 """Of these, those that have no end yet."""
-MAX_GOING = 64
-"""Stages that one node counts at once."""
+MAX_RELAYS = 4
+"""A counter has room for what so many relays may pass on at once, in stages and in bytes."""
 MAX_PASSED = 16
-"""Of these, those that one relay passes on: the others are for other relays."""
+"""Stages that one relay passes on at once; their bytes have the limit that those of one discovery have."""
+MAX_GOING = MAX_RELAYS * MAX_PASSED
+"""Stages that one node counts at once."""
 MOST_WAIT_S = 3600
 """A relay waits no longer for the others, whatever members name."""
 TOO_FEW = "too-few-batches"

@@ -12,11 +12,12 @@ from exchange.discovery import counting, serving, signing
 from exchange.discovery.keeping import GIVE_UP, MAX_OPEN, MAX_PASSED, MOST_WAIT_S
 from exchange.discovery.preparing import plan_of
 from exchange.discovery.world import Deposit, Stage, State, pieces
-from exchange.errors import PeerRefused
+from exchange.errors import PeerRefused, SessionRefused
 from tests.exchange.disclosure.desks import KEYS
 from tests.exchange.discovery.alliance import SEARCH, Line, deposit_of
 
 OTHER_PARTS = Parts(relay="bob", counter="alice", helpers=("carol", "dave"))
+OTHER_RELAY = replace(SEARCH.parts, relay="erin")
 KIB = 1 << 10
 
 
@@ -43,15 +44,28 @@ async def bring(alliance, of, said, *, who="erin", size=2000, wait_s=86_400):
     )
 
 
-async def pass_on(alliance, of, said, *, size=2000):
-    """One batch of nothing from the relay to the counter, with a list of as many as there must be."""
-    data = b"x" * size
+async def pass_on(alliance, of, said, *, size=2000, stalls=None):
+    """One batch of nothing from the relay to the counter, with a list of as many as there must be.
+
+    Where it ``stalls``, nothing of it comes before that event.
+    """
+    relay, data = of.parts.relay, b"x" * size
     listed = tuple(sorted([sha256(data).digest(), *(bytes([n]) * 32 for n in range(1, of.minimum))]))
     deposit = Deposit(
         round=of, stage=Stage.BATCHES, digest=sha256(data).digest(), size=size, root=bytes(32), keys=said,
-        listed=listed, signature=signing.sign_list(KEYS["alice"].identity, of, Stage.BATCHES, listed),
+        listed=listed, signature=signing.sign_list(KEYS[relay].identity, of, Stage.BATCHES, listed),
     )  # fmt: skip
-    await Line("alice", alliance.members["bob"].service).deposit(deposit, pieces(data))
+
+    async def chunks():
+        if stalls is not None:
+            await stalls.wait()
+        for chunk in pieces(data):
+            yield chunk
+
+    try:
+        await alliance.members["bob"].service.deposit(relay, deposit, chunks())
+    except SessionRefused as e:
+        raise PeerRefused("it said no", code=e.code) from e
 
 
 def allow(alliance, name, mib):
@@ -88,14 +102,13 @@ async def test_a_relay_that_passes_on_many_discoveries_leaves_room_for_others(al
     with pytest.raises(PeerRefused) as fault:
         await pass_on(alliance, *await session(alliance, purpose="one more"))
     assert fault.value.code == "busy"
-    parts = Parts(relay="erin", counter="bob", helpers=("carol", "dave"))
     async with alliance.serving():
-        found = await alliance.ask_all(replace(SEARCH, parts=parts))
+        found = await alliance.ask_all(replace(SEARCH, parts=OTHER_RELAY))
     assert {one.counted for one in found.values()} == {5}
 
 
 async def test_a_relay_that_fills_the_disk_of_a_counter(alliance):
-    """All that is unfinished has one limit, and what was given up takes nothing."""
+    """All that it passes on and is unfinished has one limit, and what was given up takes nothing."""
     allow(alliance, "bob", 1)
     bob = alliance.members["bob"]
     first, said = await session(alliance, purpose="first")
@@ -109,6 +122,38 @@ async def test_a_relay_that_fills_the_disk_of_a_counter(alliance):
         await until(lambda: bob.service._shelf.kept(first.context, Stage.BATCHES).state is State.BROKEN)
         await until(lambda: not list(bob.home.path.glob("discoveries/*/batches.*")))
     await pass_on(alliance, *second, size=600 * KIB)
+
+
+@pytest.mark.parametrize("stalls", [False, True], ids=["brought", "announced"])
+async def test_a_relay_that_takes_all_its_room_leaves_that_of_others(alliance, stalls):
+    """Whether its batches are there, or said to be coming for as long as the line stays open."""
+    allow(alliance, "bob", 1)
+    go_on = asyncio.Event()
+    of, said = await session(alliance, purpose="first")
+    full = asyncio.create_task(pass_on(alliance, of, said, size=1 << 20, stalls=go_on if stalls else None))
+    counter = alliance.members["bob"].service._counting
+    await until(lambda: counter._coming["alice"] if stalls else full.done())
+    async with alliance.serving():
+        with pytest.raises(PeerRefused) as fault:
+            await pass_on(alliance, *await session(alliance, purpose="second"))
+        found = await alliance.ask_all(replace(SEARCH, parts=OTHER_RELAY))
+    assert fault.value.code == "busy"
+    assert {one.counted for one in found.values()} == {5}
+    go_on.set()
+    await full
+    assert counter._coming.total() == 0
+
+
+async def test_all_relays_together_have_a_limit(alliance, monkeypatch):
+    monkeypatch.setattr(counting, "MAX_RELAYS", 2)
+    allow(alliance, "bob", 1)
+    for relay in ("alice", "erin"):
+        of, said = await session(alliance, parts=replace(SEARCH.parts, relay=relay))
+        await pass_on(alliance, of, said, size=1 << 20)
+    third = await session(alliance, parts=Parts(relay="dave", counter="bob", helpers=("carol", "erin")))
+    with pytest.raises(PeerRefused) as fault:
+        await pass_on(alliance, *third)
+    assert fault.value.code == "busy"
 
 
 async def test_batches_whose_tokens_are_not_good_are_not_opened(alliance, monkeypatch):
