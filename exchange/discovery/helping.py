@@ -7,6 +7,7 @@ the end of an epoch the key is deleted; after that no guess can be tested any mo
 
 from hashlib import sha256
 from math import floor
+from threading import Lock
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -19,6 +20,7 @@ from crypto.rows import Rows
 from crypto.secagg import helpers as atr
 from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Round, day_of
+from exchange.agreement import size_class
 from exchange.disclosure.drive import in_thread
 from exchange.discovery.office import Office
 from exchange.discovery.signing import Announced, announce
@@ -42,6 +44,7 @@ class Helping:
         self._office = office
         self._desk = office.desk
         self._books = books
+        self._declaring = Lock()
 
     async def keys(self, caller: str, of: Round) -> Signed:
         """Announce our keys for a discovery that names none yet, signed.
@@ -118,11 +121,16 @@ class Helping:
         terms, key = self._office.terms(PART), epoch_key(self.seed(epoch), epoch)
         if declared > self._desk.limits.max_rows:
             raise SessionRefused("the declared size is over our limit", code="too-large")
-        largest, new = self._books.declare(epoch, caller, declared)
-        most = floor(terms.quota * largest)
-        if new:  # the most that it can ask is on record before the first answer
-            what = {"epoch": epoch, "padded": largest, "count": most}
+        if declared != size_class(declared):  # there are few of them: our ledger has one entry for each
+            raise SessionRefused("the declared size is no size class")
+
+        def larger() -> None:
+            what = {"epoch": epoch, "padded": declared, "count": floor(terms.quota * declared)}
             self._desk.ledger.append("helped", now=self._desk.clock(), peer=caller, what=what)
+
+        with self._declaring:
+            largest = self._books.declare(epoch, caller, declared, larger)
+        most = floor(terms.quota * largest)
         if not self._books.charge(epoch, caller, sha256(blinded.data).digest(), len(blinded), most):
             self._office.refused(caller, "quota-spent")
             raise SessionRefused(f"{caller} has asked as much as it declared", code="quota-spent")

@@ -279,8 +279,8 @@ class HelperBooks(Protocol):
     def erase(self, before: int, done: Callable[[int], Any]) -> None:
         """Delete the secrets of earlier epochs; each is told to ``done``, again where that did not return."""
 
-    def declare(self, epoch: int, member: str, size: int) -> tuple[int, bool]:
-        """Note the size that a member declares; returns the largest so far, and whether that is new."""
+    def declare(self, epoch: int, member: str, size: int, larger: Callable[[], Any]) -> int:
+        """Note the size that a member declares, after ``larger`` if it is the largest; returns that."""
 
     def charge(self, epoch: int, member: str, digest: bytes, count: int, most: int) -> bool:
         """Count questions, each set of them once; False where they are over ``most``."""

@@ -75,20 +75,36 @@ class HelperBooks:
             for table in (QUOTAS, CHARGED, ISSUED, SPENT):
                 connection.execute(delete(table).where(table.c.epoch < before))
 
-    def declare(self, epoch: int, member: str, size: int) -> tuple[int, bool]:
-        """Note the size that a member declares; returns the largest so far, and whether that is new.
+    def declare(self, epoch: int, member: str, size: int, larger: Callable[[], Any]) -> int:
+        """Note the size that a member declares in an epoch.
+
+        Args:
+            epoch: which.
+            member: who.
+            size: what it declares.
+            larger: called before it is noted, where it is the largest so far; again where it raises, or
+                where we are killed between the two.
+
+        Returns:
+            The largest so far.
 
         Raises:
             StoreError: the database refused.
         """
         mine = (QUOTAS.c.epoch == epoch) & (QUOTAS.c.member == member)
+        declared = select(QUOTAS.c.declared).where(mine)
+        with reading(self.engine) as connection:
+            before = connection.scalar(declared) or 0
+        if size <= before:
+            return before
+        larger()  # outside of the transaction: the ledger has a turn of its own to wait for
         with writing(self.engine) as connection:
-            before = connection.scalar(select(QUOTAS.c.declared).where(mine))
+            before = connection.scalar(declared)
             if before is None:
                 connection.execute(insert(QUOTAS).values(epoch=epoch, member=member, declared=size, used=0))
             elif size > before:
                 connection.execute(update(QUOTAS).where(mine).values(declared=size))
-        return max(size, before or 0), size > (before or 0)
+        return max(size, before or 0)
 
     def charge(self, epoch: int, member: str, digest: bytes, count: int, most: int) -> bool:
         """Count questions, each set of them once; False, and nothing counted, where they are over ``most``.

@@ -4,10 +4,13 @@ import asyncio
 from dataclasses import replace
 from hashlib import sha256
 
+import numpy as np
 import pytest
 
-from exchange.aggregation.lots import Parts
-from exchange.aggregation.round import Learns
+from crypto.secagg import helpers
+from exchange.aggregation.lots import Parts, epoch_of
+from exchange.aggregation.round import Learns, day_of
+from exchange.agreement import size_class
 from exchange.discovery import counting, serving, signing
 from exchange.discovery.keeping import GIVE_UP, MAX_OPEN, MAX_PASSED, MOST_WAIT_S
 from exchange.discovery.preparing import plan_of
@@ -191,6 +194,29 @@ async def test_a_member_that_floods_the_ledger_of_a_relay(alliance):
             alice.side.later(seconds=10)
             await until(lambda of=of: getattr(kept(of.context, Stage.BATCHES), "code", ""))
     assert alice.told("convened") + alice.told("broken") == []
+
+
+async def test_a_member_that_declares_a_larger_set_with_every_question(alliance):
+    """The ledger of a helper has one entry for each size class at most, also where all come at once."""
+    carol = alliance.members["carol"]
+    epoch = epoch_of(day_of(carol.side.desk.clock()))
+    question = helpers.ask(np.ones((1, 32), np.uint8), size=1)
+
+    async def ask(declared):
+        try:
+            await Line("erin", carol.service).evaluate(epoch, declared, question.blinded)
+        except PeerRefused as e:
+            return e.code
+        return ""
+
+    sizes = range(1, 200)
+    said = await asyncio.gather(*(ask(size) for size in sizes for _ in range(3)))
+    classes = [size for size in sizes if size == size_class(size)]
+    assert said == ["" if size in classes else "malformed" for size in sizes for _ in range(3)]
+    entries = [leaf.what["padded"] for leaf in carol.told("helped")]
+    assert sorted(set(entries)) == sorted(entries)
+    assert set(entries) <= set(classes)
+    assert max(entries) == classes[-1]
 
 
 async def test_who_comes_late_is_waited_for_as_long_as_it_says_but_within_the_hour(alliance):

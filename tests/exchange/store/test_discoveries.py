@@ -51,12 +51,31 @@ def erased(books, before):
     return done
 
 
+def declared(books, size):
+    """Bob declares a size; the largest, and how often it was said that it is larger."""
+    larger = []
+    return books.declare(EPOCH, "bob", size, lambda: larger.append(size)), len(larger)
+
+
+def test_what_is_declared_is_said_before_it_is_noted(books):
+    def failing():
+        raise StoreError("no space")
+
+    with pytest.raises(StoreError):
+        books.declare(EPOCH, "bob", 100, failing)
+    assert declared(again(books), 100) == (100, 1)
+    assert declared(books, 100) == (100, 0)
+    assert declared(books, 90) == (100, 0)
+    assert declared(again(books), 120) == (120, 1)
+    assert again(books).declare(EPOCH, "carol", 32, lambda: None) == 32
+
+
 def test_a_secret_stays_until_its_epoch_ends_and_is_then_gone(books):
     seed = books.seed(EPOCH)
     assert again(books).seed(EPOCH) == seed != books.seed(EPOCH + 1)
     path = books.home.key_file("").parent / f"discovery-{EPOCH}.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    books.declare(EPOCH, "bob", 64)
+    declared(books, 64)
     books.issue(EPOCH, CONTEXT, "bob", b"d" * 32)
     assert erased(books, EPOCH + 1) == [EPOCH]
     assert not path.exists()
@@ -73,9 +92,7 @@ def test_a_damaged_secret_is_not_used(books):
 
 
 def test_questions_are_counted_once_and_never_over_the_quota(books):
-    assert books.declare(EPOCH, "bob", 100) == (100, True)
-    assert books.declare(EPOCH, "bob", 90) == (100, False)
-    assert books.declare(EPOCH, "bob", 120) == (120, True)
+    declared(books, 100)
     assert books.charge(EPOCH, "bob", b"one", 70, 132)
     assert again(books).charge(EPOCH, "bob", b"one", 70, 132), "the same again, after a restart"
     assert books.used(EPOCH) == {"bob": 70}
@@ -85,7 +102,7 @@ def test_questions_are_counted_once_and_never_over_the_quota(books):
 
 
 def test_two_calls_at_once_do_not_get_more(books):
-    books.declare(EPOCH, "bob", 100)
+    declared(books, 100)
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda n: again(books).charge(EPOCH, "bob", b"%d" % n, 30, 110), range(8)))
     assert sum(got) == 3
