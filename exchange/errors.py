@@ -4,6 +4,8 @@ The peer is told a code, never a detail, and every abort of a running session is
 ``docs/errors.md`` lists the codes; a test holds that list and this file together.
 """
 
+from pathlib import Path
+from traceback import walk_tb
 from typing import ClassVar
 
 
@@ -133,3 +135,14 @@ class PeerExceededLimit(PeerError):
     """The peer sent more than the two agreed on, or took longer than the deadline."""
 
     default_code = "peer-exceeded-limit"
+
+
+def unforeseen(error: BaseException) -> str:
+    """An error that nobody foresaw, for a log: its type, and where it comes from.
+
+    Not its text, nor that of what led to it: they may hold what nobody is to read there.
+    """
+    place = [
+        f" at {Path(frame.f_code.co_filename).name}:{line}" for frame, line in walk_tb(error.__traceback__)
+    ]
+    return type(error).__name__ + "".join(place[-1:])

@@ -19,11 +19,12 @@ from crypto.secagg.coordinator import Coordinator
 from crypto.session import Message
 from exchange import wire
 from exchange.aggregation.opening import Opening
+from exchange.counting.apart import apart
 from exchange.counting.run import Arriving, Run, chunk_of, due, room
 from exchange.counting.steps import Books, Steps
 from exchange.counting.world import PROTOCOL, Contributed, Convened, Convening, Folder, Progress
 from exchange.disclosure.drive import in_thread, to_its_end
-from exchange.errors import CosightError, SessionRefused, StoreError
+from exchange.errors import CosightError, SessionRefused, StoreError, unforeseen
 
 log = logging.getLogger(__name__)
 MAX_LISTED = 64
@@ -69,7 +70,11 @@ class Coordinating:
         """
         await self._look()
         theirs = [context for context, opening in self._openings.items() if peer in opening.members]
-        return [await self._convening(context) for context in theirs[-MAX_LISTED:]]
+        found = []
+        for context in theirs[-MAX_LISTED:]:
+            with apart(context):
+                found.append(await self._convening(context))
+        return found
 
     async def find(self, peer: str, session: bytes) -> tuple[Convening, Folder]:
         """One of them.
@@ -198,10 +203,10 @@ class Coordinating:
                 if context not in self._runs and context not in self._over:
                     await self._take_up(context, folder)
                 await self._tick_one(context)
-            except Exception as e:  # one that is in a bad way does not keep the others from going on
+            except Exception as e:  # noqa: BLE001  # one does not keep the others from going on
                 if context not in self._faulty:
-                    fault = None if isinstance(e, CosightError) else e
-                    log.warning("aggregation %s: %s", context.hex()[:16], e, exc_info=fault)
+                    said = e if isinstance(e, CosightError) else unforeseen(e)
+                    log.warning("aggregation %s: %s", context.hex()[:16], said)
                 self._faulty.add(context)
             else:
                 self._faulty.discard(context)
@@ -308,10 +313,8 @@ class Coordinating:
         found = {}
         for context in self._store.contexts():
             if context not in known and (folder := self._store.find(context)) is not None:
-                try:
+                with apart(context):
                     found[context] = Opening.decode(folder.opening)
-                except CosightError as e:
-                    log.warning("aggregation %s cannot be read: %s", context.hex()[:16], e)
         return found
 
     async def _convening(self, context: bytes) -> Convening:

@@ -19,7 +19,7 @@ from exchange.discovery.kept import Own
 from exchange.discovery.office import Office
 from exchange.discovery.relaying import Relaying
 from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Signed, Stage, State
-from exchange.errors import ConfigError, CosightError, SessionRefused, StoreError
+from exchange.errors import ConfigError, CosightError, SessionRefused, StoreError, unforeseen
 
 log = logging.getLogger(__name__)
 SWEEP = timedelta(minutes=5)
@@ -128,7 +128,7 @@ class Service:
             except CosightError as e:
                 log.warning("discoveries are not brought further just now: %s", e)
             except Exception as e:  # noqa: BLE001  # whatever it is, it must not end all of them for good
-                log.warning("discoveries are not brought further just now: %s", type(e).__name__)
+                log.warning("discoveries are not brought further just now: %s", unforeseen(e))
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_S):
                     await self._awake.wait()
@@ -148,8 +148,9 @@ class Service:
                     await keeper.go_on(now)
             except CosightError as e:
                 log.warning("%s of %s is not brought further: %s", kept.stage, kept.round.session[:16], e)
-            except Exception:
-                log.exception("%s of %s is not brought further", kept.stage, kept.round.session[:16])
+            except Exception as e:  # noqa: BLE001  # whatever it is, it must not end all of them for good
+                said = unforeseen(e)
+                log.warning("%s of %s is not brought further: %s", kept.stage, kept.round.session[:16], said)
             else:
                 return
             await self._stuck(keeper, kept)

@@ -22,6 +22,7 @@ from exchange.errors import (
     NotAuthorised,
     PeerError,
     SessionRefused,
+    unforeseen,
 )
 from exchange.identity import certificates
 from exchange.indicators import PROFILE
@@ -185,8 +186,8 @@ class Server:
                 await self._counts.tick()
             except CosightError as e:
                 log.warning("cannot look after the aggregations: %s", e)
-            except Exception:  # whatever it is: without this task no step ever ends by its time
-                log.exception("cannot look after the aggregations")
+            except Exception as e:  # noqa: BLE001  # without this task no step ever ends by its time
+                log.error("cannot look after the aggregations: %s", unforeseen(e))  # noqa: TRY400
             await asyncio.sleep(TICK_S)
 
     async def _hello(self, _requests: Any, context: Any) -> None:
@@ -381,9 +382,9 @@ class Server:
             except TimeoutError:
                 code = "aborted"
                 log.warning("a caller was silent")
-            except Exception:
+            except Exception as e:  # noqa: BLE001
                 code = "aborted"
-                log.exception("a call failed")
+                log.error("a call failed: %s", unforeseen(e))  # noqa: TRY400
             await context.abort(STATUS[code], code)
 
 

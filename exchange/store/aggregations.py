@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from crypto.secagg.base import Step
 from exchange.config import Home, sync_directory, write_once
+from exchange.counting.apart import apart
 from exchange.counting.world import Closing, Counted, Ending, Fault
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
@@ -257,23 +258,27 @@ class Aggregations:
         return the_one(found, beginning)
 
     def expire(self, now: datetime) -> list[bytes]:
-        """Delete what ended long ago; returns the names.
+        """Delete what ended long ago; returns the names. What cannot be deleted is said.
 
         Raises:
-            StoreError: it cannot be deleted.
+            StoreError: the folder of all cannot be read.
         """
         gone = []
         for context in self.contexts():
             folder = self.find(context)
-            ending = None if folder is None else folder.ended()
-            if folder is None or ending is None or now - ending.at < KEPT:
-                continue
-            try:
-                shutil.rmtree(folder.path)
-            except OSError as e:
-                raise StoreError(f"cannot delete {folder.path}: {e.strerror}") from e
-            gone.append(context)
+            with apart(context):
+                ending = None if folder is None else folder.ended()
+                if folder is not None and ending is not None and now - ending.at >= KEPT:
+                    _delete(folder.path)
+                    gone.append(context)
         return gone
+
+
+def _delete(path: Path) -> None:
+    try:
+        shutil.rmtree(path)
+    except OSError as e:
+        raise StoreError(f"cannot delete {path}: {e.strerror}") from e
 
 
 def _micros(at: datetime) -> int:

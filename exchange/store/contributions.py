@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from exchange.config import Home, sync_directory, write_once
+from exchange.counting.apart import apart
 from exchange.counting.world import Counted
 from exchange.errors import ConfigError, StoreError
 from exchange.identity import encoding
@@ -214,11 +215,11 @@ class Contributions:
     def tidy(self) -> None:
         """Delete the secrets of what has ended, where we were killed before they were deleted.
 
-        An attempt that was given up for a later one ends with that.
+        An attempt that was given up for a later one ends with that. Of one that is damaged, or that the disk
+        does not let us delete now, that is said, and the others go on.
 
         Raises:
-            ConfigError: the disk is full.
-            StoreError: they cannot be deleted, or the journal cannot be read.
+            StoreError: the journal, or the folder of all, cannot be read.
         """
         held = [kept for kept in self.all() if kept.has_secrets()]
         if not held:
@@ -226,10 +227,11 @@ class Contributions:
         journal = Journal.open(self.journal_file)
         try:
             for kept in held:
-                if kept.ended is not None:
-                    kept.wipe()
-                elif journal.is_abandoned(kept.context):
-                    kept.end(ABANDONED, ())
+                with apart(kept.context):
+                    if kept.ended is not None:
+                        kept.wipe()
+                    elif journal.is_abandoned(kept.context):
+                        kept.end(ABANDONED, ())
         finally:
             journal.close()
 

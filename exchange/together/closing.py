@@ -6,6 +6,7 @@ from typing import Any
 
 from crypto.secagg.base import Step
 from exchange.aggregation.opening import Opening
+from exchange.counting.apart import apart
 from exchange.counting.books import CoordinatorsBooks, MembersBooks
 from exchange.counting.taking_part import PATIENCE
 from exchange.errors import ConfigError
@@ -18,9 +19,11 @@ from exchange.store.contributions import Contribution, Contributions
 def close(node: Node) -> None:
     """Close the runs of our ledger that can have no end any more: when a command begins, and a node.
 
+    What we keep of one that is damaged is said, and the others are closed.
+
     Raises:
         LedgerError: the ledger cannot be read or written.
-        StoreError, ConfigError: what we keep cannot be read, or not be deleted.
+        StoreError: the folder of all cannot be read.
     """
     with node.ledger.turn():  # no other process is between the entry of a run and its folder, or closes it
         _close_convened(node)
@@ -32,13 +35,16 @@ def _close_convened(node: Node) -> None:
     store = Aggregations(node.home)
     books = CoordinatorsBooks(node.ledger, node.desk.clock, node.seal)
     for run in _going(node.ledger.runs().convening()):
-        folder = store.find(bytes.fromhex(run.session))
+        context = bytes.fromhex(run.session)
+        folder = store.find(context)
         if folder is None:
             _cut_off(node, session=run.session)
-        elif (ending := folder.ended()) is not None and ending.code:
-            opening = Opening.decode(folder.opening)
-            names = tuple(opening.members[position] for position in ending.culprits)
-            books.broken(opening, ending.code, names)
+            continue
+        with apart(context):
+            if (ending := folder.ended()) is not None and ending.code:
+                opening = Opening.decode(folder.opening)
+                names = tuple(opening.members[position] for position in ending.culprits)
+                books.broken(opening, ending.code, names)
 
 
 def _close_joined(node: Node) -> None:
@@ -48,8 +54,10 @@ def _close_joined(node: Node) -> None:
         ours = kept.get(run.session)
         if ours is None:
             _cut_off(node, session=run.session, peer=run.coordinator)
-        elif _is_over(ours, datetime.fromisoformat(run.time), node.desk.clock()):
-            _end(node, ours)
+            continue
+        with apart(ours.context):
+            if _is_over(ours, datetime.fromisoformat(run.time), node.desk.clock()):
+                _end(node, ours)
 
 
 def _going(runs: Iterable[Run]) -> list[Run]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from crypto.secagg.base import Step
 from exchange.aggregation.opening import Opening
+from exchange.counting.apart import apart
 from exchange.counting.books import CoordinatorsBooks
 from exchange.counting.world import WITHDRAWN, Ending, Progress
 from exchange.errors import InputError
@@ -29,12 +30,17 @@ class Convened:
 def convened(node: Node) -> list[Convened]:
     """The runs that we coordinate, the newest first: also those that ended in the last days.
 
+    One of which what is kept is damaged is not among them, and that is said.
+
     Raises:
-        StoreError: what is kept of one is damaged.
+        StoreError: the folder of all cannot be read.
     """
-    store, now = Aggregations(node.home), node.desk.clock()
-    folders = (store.find(context) for context in reversed(store.contexts()))
-    return [_convened(folder, now) for folder in folders if folder is not None]
+    store, now, found = Aggregations(node.home), node.desk.clock(), []
+    for context in reversed(store.contexts()):
+        with apart(context):
+            if (folder := store.find(context)) is not None:
+                found.append(_convened(folder, now))
+    return found
 
 
 def withdraw(node: Node, beginning: str) -> Opening:

@@ -22,6 +22,7 @@ from exchange.aggregation.opening import (
     noise_of,
 )
 from exchange.aggregation.release import strays
+from exchange.counting.apart import apart
 from exchange.counting.books import CoordinatorsBooks
 from exchange.errors import InputError, PolicyRefusal
 from exchange.identity import keys
@@ -196,19 +197,20 @@ def _after(node: Node, opening: Opening) -> Opening:
             raise _counted(run.session)
         given_up.add(run.session)
     for context in store.contexts():
-        folder = store.find(context)
-        if folder is None or not rules.key_of(Opening.decode(folder.opening)).overlaps(key):
-            continue
-        ending = folder.ended()
-        if ending is None:
+        with apart(context):  # where one is damaged, the ledger alone knows it
+            folder = store.find(context)
+            if folder is None or not rules.key_of(Opening.decode(folder.opening)).overlaps(key):
+                continue
+            if (ending := folder.ended()) is not None:
+                if not ending.code:
+                    raise _counted(context.hex())
+                given_up.add(context.hex())
+                continue
             raise InputError(
                 f"aggregation {context.hex()[:16]} over the same window is running",
                 code="aggregation-running",
                 hint="wait for its end, for which cosight serve has to run; or: cosight aggregate withdraw",
             )  # fmt: skip
-        if not ending.code:
-            raise _counted(context.hex())
-        given_up.add(context.hex())
     if len(given_up) > MAX_ABANDONS:
         raise InputError(
             f"{len(given_up)} attempts to count this window have failed, {MAX_ABANDONS} may be given up",

@@ -10,6 +10,7 @@ from crypto.secagg.ring import CHUNK_BYTES
 from exchange.aggregation.dictionary import Dictionary
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.vector import fill
+from exchange.counting.apart import apart
 from exchange.counting.books import MembersBooks
 from exchange.counting.taking_part import Input, Part, TakingPart
 from exchange.counting.world import Progress
@@ -198,10 +199,17 @@ class Joining:
     def joined(self) -> list[tuple[Opening, Contribution]]:
         """What we have taken up, the newest first.
 
+        What is damaged is not among it, and that is said.
+
         Raises:
-            StoreError: what is kept is damaged.
+            StoreError: the folder of all cannot be read.
         """
-        return [(Opening.decode(kept.opening), kept) for kept in self._kept.all()]
+        found = []
+        for kept in self._kept.all():
+            with apart(kept.context):
+                kept.ended  # noqa: B018  # is it legible
+                found.append((Opening.decode(kept.opening), kept))
+        return found
 
     def find(self, beginning: str) -> Contribution:
         """What we have taken up whose name begins so.

@@ -112,3 +112,15 @@ def test_the_changelog_has_room_for_what_comes_next() -> None:
     unreleased = text.index("\n## [Unreleased]\n")
     assert "\n## " not in text[:unreleased], "the unreleased changes come first"
     assert re.search(r"^- ", text[unreleased:], re.MULTILINE)
+
+
+def test_no_log_has_the_words_of_an_error_that_nobody_foresaw() -> None:
+    """A traceback ends with them, and they may hold what is secret: ``exchange.errors.unforeseen``."""
+    found = [
+        f"{name(path)}:{node.lineno}"
+        for path in files(".py") if name(path).startswith("exchange/")
+        for node in ast.walk(syntax(path)) if isinstance(node, ast.Call)
+        if ast.unparse(node.func) == "log.exception"
+        or any(keyword.arg == "exc_info" for keyword in node.keywords)
+    ]  # fmt: skip
+    assert found == []
