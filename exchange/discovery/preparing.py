@@ -122,23 +122,28 @@ def ours_of(desk: Desk, policy: Policy, of: Round) -> Ours:
             f"we would put in {len(items.rows):,} indicators, and {of.largest:,} are the most agreed on",
             code="set-too-large", hint="everybody has to state a larger --largest",
         )  # fmt: skip
-    offer = desk.items.offer(types, now=now, admission=admission)
+    offer = desk.items.offer(types, now=now, admission=admission).as_json()
     put_in = PutIn(
-        at=now, padded=size_class(len(items.rows)), copies=len(copies.positions),
-        barred=_barred(desk, policy, of, types, now), **offer.as_json(),
+        at=now, padded=size_class(len(items.rows)), copies=len(copies.positions), entered=offer["entered"],
+        withheld=_merged(offer["withheld"], _barred(desk, policy, of, types, now)),
     )  # fmt: skip
     return Ours(items.rows, items.ids, copies, put_in)
 
 
 def _barred(
     desk: Desk, policy: Policy, of: Round, types: Collection[IndicatorType], now: datetime
-) -> dict[str, int]:
-    """How many that we hold stay out because of their type, by rule."""
+) -> dict[str, dict[str, int]]:
+    """How many that we hold stay out because of their type, by rule and type."""
     terms, others = policy.discover or Discover(), set(of.types).difference(types)
     by_rule = {PERSONAL_RULE: others & terms.types, TYPES_RULE: others - terms.types}
     found = {
-        rule: desk.items.offer(kinds, now=now, admission=terms.admission()).size
+        rule: desk.items.offer(kinds, now=now, admission=terms.admission()).as_json()["entered"]
         for rule, kinds in by_rule.items()
         if kinds
     }
-    return {rule: count for rule, count in found.items() if count}
+    return {rule: counts for rule, counts in found.items() if counts}
+
+
+def _merged(one: dict[str, dict[str, int]], other: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """By rule and type; no type is in both."""
+    return {rule: one.get(rule, {}) | other.get(rule, {}) for rule in (one | other)}

@@ -61,10 +61,9 @@ class PutIn:
     Attributes:
         at: when it was chosen, UTC.
         entered: how many indicators, by type.
-        withheld: how many are held back, by rule and type.
+        withheld: how many that we hold are held back, by rule and type; also because of their type.
         padded: the size class that is seen.
         copies: how many of those that entered others reported first.
-        barred: how many that we hold stay out because of their type, by rule.
     """
 
     at: datetime
@@ -72,7 +71,6 @@ class PutIn:
     withheld: Mapping[str, Mapping[str, int]]
     padded: int
     copies: int
-    barred: Mapping[str, int]
 
     @property
     def ours(self) -> int:
@@ -82,7 +80,7 @@ class PutIn:
     @property
     def held_back(self) -> dict[str, int]:
         """How many that we hold are not in it, by rule."""
-        return {rule: sum(of_type.values()) for rule, of_type in self.withheld.items()} | dict(self.barred)
+        return {rule: sum(of_type.values()) for rule, of_type in self.withheld.items()}
 
     def entry(self) -> dict[str, Any]:
         """What the ledger says of it."""

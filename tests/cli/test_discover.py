@@ -40,7 +40,7 @@ HELD = [
 ]
 PUT_IN = PutIn(
     at=datetime(2026, 9, 1, 12, tzinfo=UTC), entered={"ipv4": 2, "domain": 1}, withheld={}, padded=32,
-    copies=0, barred={},
+    copies=0,
 )  # fmt: skip
 NOTHING = Shared([], np.array([], np.int64))
 FOUND = Found(
@@ -87,7 +87,7 @@ def test_an_aggregation_has_the_same_keys_for_the_same_things():
         (replace(FOUND, put_in=replace(PUT_IN, copies=2)), []),
         (replace(FOUND, resumed=True), ["chosen at 2026-09-01 12:00:00 UTC"]),
         (
-            replace(FOUND, put_in=replace(PUT_IN, entered={}, barred={"p16-personal-data": 435})),
+            replace(FOUND, put_in=replace(PUT_IN, entered={}, withheld={"p16-personal-data": {"ipv4": 435}})),
             ["held back of ours: 435 by p16-personal-data", "legal_basis"],
         ),
     ],

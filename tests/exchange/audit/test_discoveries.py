@@ -33,7 +33,7 @@ MEMBERS = ("acme", "globex", "hooli", "umbra")
 
 def put_in(at: datetime) -> PutIn:
     """One domain, shown as 32."""
-    return PutIn(at=at, entered={"domain": 1}, withheld={}, padded=32, copies=0, barred={})
+    return PutIn(at=at, entered={"domain": 1}, withheld={}, padded=32, copies=0)
 
 
 SEEN = {"survivors": 4, "digest": "d1" * 32}

@@ -111,6 +111,8 @@ async def test_what_stays_out_is_told_with_the_rule(alliance):
     async with alliance.serving():
         found = await alliance.ask_all(replace(SEARCH, types=both))
     assert found["erin"].put_in.held_back == {"p16-personal-data": 2}
+    (joined,) = alliance.members["erin"].told("joined")
+    assert joined.what["withheld"] == {"p16-personal-data": {"domain": 2}}, "by type, in the ledger too"
 
 
 async def test_copies_are_told_apart(alliance):
