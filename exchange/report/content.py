@@ -96,8 +96,12 @@ def _decisions(leaves: Sequence[Leaf], at: Background) -> dict[str, list[dict[st
             if x.kind is kind
         ]
 
+    refused = [x for x in leaves if x.kind is Kind.REFUSED]
+    # What our own policy kept us from asking never left.
+    asked = [at.us if x.fields["direction"] == "initiator" else at.name(x.peer) for x in refused]
+    refusals = zip(rows(Kind.REFUSED, "by", "reason", "rule"), asked, strict=True)
     return {
-        "refusals": rows(Kind.REFUSED, "by", "reason", "rule"),
+        "refusals": [row | {"asked_by": who} for row, who in refusals],
         "approvals": rows(Kind.APPROVAL, "rung", "types", "approver", "expires"),
         "alarms": rows(Kind.ALARM, "guard", "count"),
         "quarantines": rows(Kind.QUARANTINE, "reason"),

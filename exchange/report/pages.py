@@ -149,8 +149,9 @@ def _decisions(content: dict[str, Any]) -> list[Block]:
     def add(caption: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         blocks.append(Table(caption, columns, tuple(rows)) if rows else Paragraph(f"{caption}: none."))
 
-    add("Refusals", ("when", "peer", "by", "reason", "rule"), [
-        (moment(x["time"]), x["peer"], x["by"], x["reason"], Code(x["rule"] or "-")) for x in d["refusals"]
+    add("Refusals", ("when", "peer", "asked by", "refused by", "reason", "rule"), [
+        (moment(x["time"]), x["peer"], x["asked_by"], x["by"], x["reason"], Code(x["rule"] or "-"))
+        for x in d["refusals"]
     ])  # fmt: skip
     add("Approvals", ("when", "peer", "rung", "types", "by", "good until"), [
         (moment(x["time"]), x["peer"], x["rung"], listed(x["types"]), x["approver"], moment(x["expires"]))

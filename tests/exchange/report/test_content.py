@@ -117,9 +117,19 @@ def test_protocol_and_output(one: Made) -> None:
 def test_decisions(one: Made) -> None:
     d = one.content["decisions"]
     assert [(x["rule"], x["by"], x["peer"]) for x in d["refusals"]] == [("p3-types", "us", "umbra")]
+    assert [x["asked_by"] for x in d["refusals"]] == ["umbra"]
     assert [(x["approver"], x["rung"]) for x in d["approvals"]] == [("dana", "overlap")]
     assert [(x["guard"], x["count"]) for x in d["alarms"]] == [("canary", 1)]
     assert [x["reason"] for x in d["quarantines"] + d["lifts"]] == ["canary", "explained"]
+
+
+def test_what_our_policy_kept_us_from_asking_is_not_told_as_asked_by_the_peer(tmp_path: Path) -> None:
+    refused = {"by": "us", "reason": "policy-refused", "rule": "d3-purpose"}
+    with book(tmp_path) as b:
+        b.store.append("refused", now=NOW, peer="umbra", direction="initiator", what=refused)
+        report = made(b, of_peer())
+    (refusal,) = report.content["decisions"]["refusals"]
+    assert (refusal["peer"], refusal["asked_by"], refusal["by"]) == ("umbra", US, "us")
 
 
 def test_retention_and_what_is_not_there(one: Made) -> None:
