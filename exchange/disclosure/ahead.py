@@ -8,9 +8,10 @@ from crypto.psi import DISCOVERED
 from exchange.agreement import Rung, Stage, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.contact import Link, greet, settle_at_once, settle_due
+from exchange.disclosure.deciding import begin
 from exchange.disclosure.desk import Desk
 from exchange.disclosure.drive import drive, in_thread
-from exchange.disclosure.initiator import Wish, allow, params_of, proposal_of, propose
+from exchange.disclosure.initiator import Wish, params_of, proposal_of, propose
 from exchange.errors import ConfigError
 
 
@@ -53,9 +54,8 @@ async def warm(desk: Desk, peer: str, wish: Wish, n: int, link: Link) -> Warmed:
     whole = proposal_of(desk, replace(wish, rung=Rung.SIZE), policy, size_class(n))
     proposal = replace(whole, stage=Stage.AHEAD)
     entry = Entry(desk, peer, "initiator", proposal, policy, shown=contact.shown)
-    history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
-    await asyncio.to_thread(allow, entry, history, None)
     async with closing(entry):
+        await in_thread(begin, entry)
         _, agreement = await propose(entry, contact)
         params = params_of(agreement)
         elements = ahead.elements(params)

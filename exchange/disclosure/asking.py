@@ -21,10 +21,11 @@ from crypto.rows import Rows
 from exchange.agreement import Agreement, Rung, size_class
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.contact import greet, settle_at_once, settle_due
+from exchange.disclosure.deciding import allow, begin
 from exchange.disclosure.desk import Desk
 from exchange.disclosure.drive import in_thread
 from exchange.disclosure.fetching import AskingLink, Cache, Taken, fetch
-from exchange.disclosure.initiator import Wish, allow, proposal_of, propose
+from exchange.disclosure.initiator import Wish, proposal_of, propose
 from exchange.disclosure.questions import (
     MAX_BUCKETS,
     MAX_QUESTIONS,
@@ -120,10 +121,9 @@ async def ask(
     await settle_due(desk, peer, contact)
     proposal = proposal_of(desk, wish, policy, size_class(len(questions)))
     entry = Entry(desk, peer, "initiator", proposal, policy, shown=contact.shown, offer=Offer(dict(counts)))
-    history = await asyncio.to_thread(desk.ledger.history, peer, desk.clock())
-    await asyncio.to_thread(allow, entry, history, None)
     tally = Tally()
     async with closing(entry):
+        history = await in_thread(begin, entry)
         answer, agreement = await propose(entry, contact)
         await asyncio.to_thread(allow, entry, history, answer.padded)
         entry.channel = tally

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import perf_counter
 from typing import Any
 
@@ -16,14 +16,14 @@ from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.bringing import check_answer, material, put_in
 from exchange.disclosure.contact import ATTEMPTS, Contact, Link, greet, settle_at_once, settle_due
+from exchange.disclosure.deciding import allow, begin
 from exchange.disclosure.desk import Answer, Desk, Found, Outcome, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
 from exchange.disclosure.found import found_in
 from exchange.disclosure.planting import planted_for
 from exchange.disclosure.standing import Standing, set_in, standing
 from exchange.disclosure.world import ItemSet, Ready
-from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused, PolicyRefusal
-from exchange.guards.growth import growth_per_day
+from exchange.errors import CosightError, PeerExceededLimit, PeerMisbehaved, PeerRefused
 from exchange.indicators import PROFILE, IndicatorType
 from exchange.ledger import note as notes
 from exchange.policy import Admission, History, Offer, Policy, Request, decide
@@ -154,10 +154,9 @@ def _drop(desk: Desk, entry: Entry) -> None:
 async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
     """One session."""
     desk, proposal = entry.desk, entry.proposal
-    history = await asyncio.to_thread(desk.ledger.history, entry.peer, desk.clock())
-    await asyncio.to_thread(allow, entry, history, None)
     found = Found()
     async with closing(entry):
+        history = await in_thread(begin, entry)
         answer, agreement = await propose(entry, contact)
         await asyncio.to_thread(allow, entry, history, answer.padded)
         if wish.rung is not Rung.SIZE:
@@ -199,14 +198,13 @@ async def _match(entry: Entry, wish: Wish, contact: Contact) -> Outcome:
 
 
 async def propose(entry: Entry, contact: Contact) -> tuple[Answer, Agreement]:
-    """Write our intent, propose, and put the agreement that comes of it into the entry.
+    """Propose what was begun, and put the agreement that comes of it into the entry.
 
     Raises:
         PeerError: the peer refused, is gone, or did not sign what we proposed.
-        LedgerError: the ledger cannot be written; nothing left.
+        LedgerError: the ledger cannot be read.
     """
     desk = entry.desk
-    await in_thread(entry.intend, entry.proposal.padded)
     for attempt in range(ATTEMPTS):
         ours = await in_thread(standing, desk, contact.log_size)
         try:
@@ -341,41 +339,6 @@ def allows(desk: Desk, peer: str, wish: Wish, ours: int) -> bool:
     )  # fmt: skip
     now = desk.clock()
     return decide(desk.policy(), request, desk.ledger.history(peer, now), now).allowed
-
-
-def allow(entry: Entry, history: History, peer_padded: int | None) -> None:
-    """Ask our own policy; a refusal is written down and raised.
-
-    ``history`` ends before this session, also once the peer's size is known: our own intent does not count.
-    """
-    desk = entry.desk
-    request = entry.request(peer_padded, **known(entry, history, peer_padded))
-    decision = decide(entry.policy, request, history, desk.clock())
-    if decision.allowed:
-        return
-    if peer_padded is None:  # no session was opened yet
-        entry.refused("policy-refused", decision.rule)
-    raise PolicyRefusal(decision.explanation, code="policy-refused")
-
-
-def known(entry: Entry, history: History, peer_padded: int | None) -> dict[str, Any]:
-    """What our policy asks besides: what the peer is bound to, what was made ahead, what this climbs on."""
-    desk, p = entry.desk, entry.proposal
-    facts: dict[str, Any] = {
-        "below": next((past for past in history.past if past.session == p.below.hex()), None)
-    }
-    made = desk.ledger.session(p.correlation.hex()) if p.correlation else None
-    if made is not None:
-        facts["ahead_age_s"] = (desk.clock() - datetime.fromisoformat(made.intent.time)).total_seconds()
-    if entry.shown is None:
-        return facts
-    committed, yesterday = entry.shown.committed, desk.clock() - timedelta(days=1)
-    before = desk.ledger.peer_commitment(entry.peer, yesterday)
-    facts["peer_commitment"] = committed is not None and (peer_padded or 0) <= committed.padded
-    if committed is not None and before is not None:
-        days = before[3].toordinal(), desk.clock().toordinal()
-        facts["peer_growth"] = growth_per_day((days[0], before[2]), (days[1], committed.padded))
-    return facts
 
 
 def _agreed(entry: Entry, answer: Answer, ours: Standing) -> Agreement:

@@ -15,16 +15,11 @@ from exchange.disclosure.alarms import alarm
 from exchange.disclosure.books import Entry, closing
 from exchange.disclosure.bringing import put_in
 from exchange.disclosure.contact import Greeting
+from exchange.disclosure.deciding import known
 from exchange.disclosure.desk import Answer, Desk, Found, Proposal, agreement_of
 from exchange.disclosure.drive import drive, in_thread
 from exchange.disclosure.found import fits, found_in
-from exchange.disclosure.initiator import (
-    NONCE_BYTES,
-    admitted,
-    known,
-    params_of,
-    role_of,
-)
+from exchange.disclosure.initiator import NONCE_BYTES, admitted, params_of, role_of
 from exchange.disclosure.judging import judge_peer
 from exchange.disclosure.leases import Leases, check_words
 from exchange.disclosure.planting import planted_for
@@ -127,7 +122,7 @@ class Responder:
         agreement = agreement_of(self._desk, peer, self._desk.member, proposal, unsigned, set_in(shown))
         entry.agreement = agreement
         lease = self.leases.make(entry, agreement) if proposal.protocol == PROTOCOL else None
-        entry.intend(padded)
+        self._intend(entry, padded)
         if lease is not None:
             self.leases.open(lease)
         elif proposal.rung is Rung.SIZE and proposal.stage is not Stage.AHEAD:
@@ -135,6 +130,17 @@ class Responder:
         else:
             self._offers[proposal.session] = Offer(entry, agreement, self._desk.clock() + OFFER_LIFE)
         return replace(unsigned, signature=self._desk.sign(agreement))
+
+    def _intend(self, entry: Entry, padded: int) -> None:
+        """Write our intent, if our policy still allows it: what was begun since counts as well."""
+        desk = self._desk
+        try:
+            with desk.ledger.turn():
+                self._allow(entry, desk.ledger.history(entry.peer, desk.clock()))
+                entry.intend(padded)
+        except SessionRefused as refusal:
+            self._record(entry, refusal)
+            raise
 
     def _policy(self) -> Policy:
         """Our policy; where our operator has made it unreadable, the peer need not guess why nothing runs."""

@@ -314,7 +314,7 @@ def allowed(_policy: Policy, request: Request, _history: History, now: datetime)
 def test_a_budget_that_the_node_did_not_keep_to(
     limit: str, dials: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("initiator", "responder"):
+    for module in ("deciding", "responder"):
         monkeypatch.setattr(f"exchange.disclosure.{module}.decide", allowed)
     line, n = LIMITS[limit]
     wish = replace(WISH, output=Output.BOTH)
