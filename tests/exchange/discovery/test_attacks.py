@@ -1,6 +1,7 @@
 """Attacks on a discovery, each named after itself: it is stopped, and the culprit stands in a ledger."""
 
 import asyncio
+from copy import copy
 from dataclasses import replace
 from hashlib import sha256
 from math import floor
@@ -15,6 +16,7 @@ from crypto.secagg import discovery as atr
 from exchange.agreement import size_class
 from exchange.discovery import signing, taking_part, words
 from exchange.discovery.outcome import released_rows, voices_of
+from exchange.discovery.relaying import Relaying
 from exchange.discovery.tagging import SPARE
 from exchange.discovery.world import Brought, State, pieces
 from exchange.errors import CosightError, PeerMisbehaved, PeerRefused
@@ -320,15 +322,11 @@ async def test_relay_that_leaves_a_batch_out(alliance, monkeypatch):
     def without_erin(context, stage):
         return {who: digest for who, digest in deposits(context, stage).items() if who != "erin"}
 
-    close = relay._close
-
     def closing(kept):
-        stages = relay.shelf
-        relay.shelf = _With(stages, deposits=without_erin)
-        try:
-            return close(kept)
-        finally:
-            relay.shelf = stages
+        """Another one, with the same shelf for whoever asks meanwhile."""
+        liar = copy(relay)
+        liar.shelf = _With(relay.shelf, deposits=without_erin)
+        return Relaying._close(liar, kept)
 
     monkeypatch.setattr(relay, "_close", closing)
     async with alliance.serving():
