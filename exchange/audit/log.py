@@ -6,6 +6,7 @@ from functools import cached_property
 
 import cbor2
 
+from exchange.aggregation.announced import Split
 from exchange.aggregation.opening import Opening
 from exchange.aggregation.round import Round
 from exchange.aggregation.tally import Tally
@@ -92,6 +93,11 @@ class Log:
             return Round.decode(body)
         except CosightError:
             return None
+
+    def split(self, name: str) -> Split | None:
+        """What shows that a member announced two sets of keys, by its hash; None where it is not there."""
+        body = self.documents.get(name, b"")
+        return Split.decode(body) if Document(DocumentKind.SPLIT, body).hash == name else None
 
     def tally(self, name: str) -> Tally | None:
         """The tally of a hash in hex; None where it is not there, or none."""

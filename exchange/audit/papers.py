@@ -51,6 +51,8 @@ class Papers:
             yield LEAVES, "the session names no policy"
         if leaf.kind is Kind.ALARM and "digest" in what:
             yield from self._there(str(what["digest"]), "the evidence of the alarm")
+        if leaf.kind is Kind.REFUSED and "digest" in what:
+            yield from self._accused(leaf, str(what["digest"]))
         if leaf.kind is Kind.ROSTER:
             yield from self._roster(leaf)
 
@@ -77,6 +79,18 @@ class Papers:
             return
         if fault := _unlike(agreement, session.intent, self._log):
             yield LEAVES, f"the entry does not fit its agreement: {fault}"
+
+    def _accused(self, leaf: Leaf, name: str) -> Iterator[Found]:
+        """What shows that the member whom we refused has lied: anybody can check it."""
+        yield from self._there(name, "the evidence of a refusal")
+        if name not in self._log.documents:
+            return
+        split, rosters = self._log.split(name), self._log.rosters
+        alliance = rosters.by_epoch[-1].alliance if rosters.by_epoch else ""
+        if split is None or leaf.what["reason"] != split.CODE or split.member != leaf.peer:
+            yield name_of(name), "it is no evidence of what the entry says"
+        elif split.plan(rosters.entry, alliance) is None:
+            yield name_of(name), f"it does not show that {leaf.peer} announced two sets of keys"
 
     def _roster(self, leaf: Leaf) -> Iterator[Found]:
         epoch = leaf.fields["epoch"]

@@ -6,13 +6,13 @@ was shown to each, and count one session of a plan; a member remembers what it w
 
 import asyncio
 
+from exchange.aggregation.announced import Signed, Split
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import proof, signing
 from exchange.discovery.kept import Lines, Own
 from exchange.discovery.office import Office
-from exchange.discovery.proof import Split
-from exchange.discovery.world import PartMisbehaved, Signed
+from exchange.discovery.world import PartMisbehaved
 from exchange.identity import encoding
 
 KEYS = "keys"
@@ -50,7 +50,7 @@ def _compare(office: Office, own: Own, plan: Round, said: tuple[Signed, ...]) ->
     others = proof.differing(plan, before, said) if before else []
     for one in others:
         if one.holds(office.desk.find, plan):
-            office.refused(one.member, Split.CODE)
+            office.refused(one.member, Split.CODE, evidence=one.document)
             raise PartMisbehaved(
                 f"{one.member} announces other keys than before", one.member, code=Split.CODE
             )

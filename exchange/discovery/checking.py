@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from exchange.aggregation.announced import Find
 from exchange.aggregation.round import Round
 from exchange.discovery import proof, signing
 from exchange.discovery.keeping import TOO_FEW
 from exchange.discovery.outcome import Outcome, is_code, list_hash
-from exchange.discovery.signing import Find
 from exchange.discovery.world import Collected, PartMisbehaved, Stage, State
 from exchange.errors import PeerExceededLimit, PeerMisbehaved
 

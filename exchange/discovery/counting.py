@@ -17,6 +17,7 @@ from crypto.secagg import discovery as atr
 from crypto.secagg.batches import BadBatch, Envelope, head_bytes
 from crypto.secagg.strict import predict
 from crypto.secagg.words import open_words, speaker_of
+from exchange.aggregation.announced import Split
 from exchange.aggregation.round import HASH_BYTES, Learns, Round
 from exchange.disclosure.asking import rows_of
 from exchange.disclosure.drive import in_thread
@@ -27,7 +28,7 @@ from exchange.discovery.keeping import GIVE_UP, MAX_GOING, MAX_PASSED, MAX_RELAY
 from exchange.discovery.modes import mode_of, strict_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome, list_hash, voices_of
-from exchange.discovery.proof import Blame, Split, WrongShare
+from exchange.discovery.proof import Blame, WrongShare
 from exchange.discovery.sizes import largest_deposit, largest_words, root_bytes
 from exchange.discovery.tagging import Cache, asked_of
 from exchange.discovery.world import Collected, Deposit, Kept, Shelf, Stage, State

@@ -18,13 +18,14 @@ from crypto.hashing import derive_key
 from crypto.oprf import PrivateKey
 from crypto.rows import Rows
 from crypto.secagg import helpers as atr
+from exchange.aggregation.announced import Announced, Signed
 from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Round, day_of
 from exchange.agreement import size_class
 from exchange.disclosure.drive import in_thread
 from exchange.discovery.office import Office
-from exchange.discovery.signing import Announced, announce
-from exchange.discovery.world import HelperBooks, Signed
+from exchange.discovery.signing import announce
+from exchange.discovery.world import HelperBooks
 from exchange.errors import SessionRefused
 
 PART = "helper"

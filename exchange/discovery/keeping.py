@@ -9,12 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from exchange.aggregation.announced import Split
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
 from exchange.discovery import proof, signing
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome
-from exchange.discovery.proof import Split
 from exchange.discovery.world import Collected, Deposit, Kept, Planned, Shelf, Stage, State
 from exchange.errors import SessionRefused, StoreError
 from exchange.ledger.document import Document, DocumentKind
@@ -130,7 +130,10 @@ class Keeping:
         if lies:
             self.shelf.plan(of.plan, replace(stands, proof=lies[0].encode()), self.desk.clock())
         for one in others:
-            self.office.refused(one.member, Split.CODE if one in lies else "keys-changed", of.session)
+            lie = one in lies
+            self.office.refused(
+                one.member, Split.CODE if lie else "keys-changed", of.session, one.document if lie else None
+            )
         raise SessionRefused("others were shown other keys of this discovery", code=Split.CODE)
 
     def stand(self, deposit: Deposit) -> None:

@@ -8,6 +8,7 @@ from exchange.disclosure.desk import Desk
 from exchange.discovery.world import Reach
 from exchange.errors import SessionRefused
 from exchange.identity.roster import Roster
+from exchange.ledger.document import Document
 from exchange.policy import Discover
 from exchange.policy.discovery import offered
 
@@ -49,12 +50,13 @@ class Office:
         if part not in of.parts.of(self.desk.member):
             raise SessionRefused(f"we are not the {part} of this discovery", code="not-drawn")
 
-    def refused(self, caller: str, reason: str, session: str = "") -> None:
-        """Write down that we refused a caller that broke a rule, within bounds."""
+    def refused(self, caller: str, reason: str, session: str = "", evidence: Document | None = None) -> None:
+        """Write down that we refused a caller that broke a rule, and what shows it, within bounds."""
         now = self.desk.clock()
         if self.desk.throttle.passes(caller, now):
             named = {"session": session} if session else {}
-            what = {"by": "us", "reason": reason}
+            what = {"by": "us", "reason": reason} | ({} if evidence is None else {"digest": evidence.hash})
             self.desk.ledger.append(
-                "refused", now=now, peer=caller, direction="responder", what=what, **named
-            )
+                "refused", now=now, peer=caller, direction="responder", what=what,
+                documents=() if evidence is None else (evidence,), **named,
+            )  # fmt: skip

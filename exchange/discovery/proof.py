@@ -17,11 +17,11 @@ from crypto.commitment import Opening
 from crypto.rows import MAX_ROWS
 from crypto.secagg import counting
 from crypto.secagg.discovery import FIELD_BYTES, RECORD_BYTES
+from exchange.aggregation.announced import Find, Signed, Split
 from exchange.aggregation.round import HASH_BYTES, Round
 from exchange.discovery import signing
 from exchange.discovery.outcome import BLAMES
-from exchange.discovery.signing import Find
-from exchange.discovery.world import Signed, Stage
+from exchange.discovery.world import Stage
 from exchange.errors import PeerMisbehaved
 from exchange.identity import encoding
 from exchange.names import is_member_id
@@ -91,48 +91,6 @@ class WrongShare:
         except PeerMisbehaved:
             return False
         return counting.proves(self.shown, self.root, of.setup())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """That a member announced two sets of keys for one plan, and says that they come from one secret.
-
-    Attributes:
-        member: who.
-        first: what it announced, and its signature.
-        second: what else it announced.
-    """
-
-    CODE: ClassVar[str] = "split-keys"
-    member: str
-    first: Signed = field(repr=False)
-    second: Signed = field(repr=False)
-
-    def encode(self) -> bytes:
-        """The one encoding."""
-        return encoding.encode(
-            {"code": self.CODE, "member": self.member, "said": [*self.first, *self.second]}
-        )
-
-    @classmethod
-    def typed(cls, plain: dict[str, Any]) -> Self:
-        """Of what was decoded; ``ValueError`` where it is none."""
-        of = encoding.table(plain, member=str, said=list)
-        encoding.all_of(bytes, of["said"], "said")
-        body, signature, other, again = of["said"]
-        return cls(member=of["member"], first=Signed(body, signature), second=Signed(other, again))
-
-    def holds(self, find: Find, of: Round) -> bool:
-        """Whether both are its word on this plan, and cannot both be true."""
-        if not is_member_id(self.member):
-            return False
-        try:
-            one, other = (
-                signing.check_announced(find, said, of, self.member) for said in (self.first, self.second)
-            )
-        except PeerMisbehaved:
-            return False
-        return one != other and one.secret == other.secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

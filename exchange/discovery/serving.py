@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from crypto.rows import Rows
+from exchange.aggregation.announced import Signed
 from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Round, day_of
 from exchange.disclosure.drive import in_thread
@@ -18,7 +19,7 @@ from exchange.discovery.keeping import GIVE_UP, KEPT, RETRY_S
 from exchange.discovery.kept import Own
 from exchange.discovery.office import Office
 from exchange.discovery.relaying import Relaying
-from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Signed, Stage, State
+from exchange.discovery.world import Collected, Deposit, HelperBooks, Kept, Shelf, Stage, State
 from exchange.errors import ConfigError, CosightError, SessionRefused, StoreError, unforeseen
 
 log = logging.getLogger(__name__)

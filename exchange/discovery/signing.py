@@ -3,71 +3,17 @@
 Every signature covers the context, so none of one discovery is of use in another.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto import labels
-from exchange.aggregation.round import KEY_BYTES, Round
-from exchange.discovery.world import PartMisbehaved, Signed, Stage
+from exchange.aggregation.announced import Announced, Find, Signed
+from exchange.aggregation.round import Round
+from exchange.discovery.world import PartMisbehaved, Stage
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.identity import encoding, keys
-from exchange.identity.roster import Member
-
-Find = Callable[[str], Member | None]
-"""A member of the roster in force by its id."""
-MAX_ANNOUNCEMENT_BYTES = 1 << 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
-    """The public keys of a member for a discovery, 32 bytes each.
-
-    Attributes:
-        alliance: its name.
-        member: whose they are.
-        plan: of the discovery.
-        helper: the key under which it evaluates indicators; the same for a whole epoch.
-        token: the key under which it evaluates tokens of this discovery.
-        box: the key under which batches of this discovery are sealed for it.
-        secret: the name of what all of these come from: under one name there is one set of keys for a plan.
-    """
-
-    alliance: str
-    member: str
-    plan: bytes
-    helper: bytes
-    token: bytes
-    box: bytes
-    secret: bytes
-
-    @property
-    def encoded(self) -> bytes:
-        """The one encoding."""
-        return encoding.encode({name: getattr(self, name) for name in self.__slots__})
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read one strictly.
-
-        Raises:
-            PeerMisbehaved: it is malformed.
-        """
-        try:
-            found = cls(
-                **encoding.table(
-                    encoding.decode(data, limit=MAX_ANNOUNCEMENT_BYTES),
-                    alliance=str, member=str, plan=bytes, helper=bytes, token=bytes, box=bytes, secret=bytes,
-                )
-            )  # fmt: skip
-        except ValueError as e:
-            raise PeerMisbehaved(f"the announced keys are malformed: {e}") from e
-        if {len(found.helper), len(found.token), len(found.box), len(found.secret)} != {KEY_BYTES}:
-            raise PeerMisbehaved("the announced keys are malformed")
-        return found
 
 
 def announce(identity: Ed25519PrivateKey, announced: Announced) -> Signed:

@@ -18,6 +18,7 @@ from crypto.rows import Rows
 from crypto.secagg import helpers
 from crypto.secagg.words import seal_words
 from crypto.seeded import seeded
+from exchange.aggregation.announced import Signed, Split
 from exchange.aggregation.lots import epoch_of
 from exchange.aggregation.round import Learns, Round, day_of
 from exchange.agreement import size_class
@@ -35,7 +36,6 @@ from exchange.discovery.modes import mode_of
 from exchange.discovery.office import Office
 from exchange.discovery.outcome import Outcome
 from exchange.discovery.preparing import Ours, cost_of, ours_of, plan_of
-from exchange.discovery.proof import Split
 from exchange.discovery.search import Found, Search, Shared
 from exchange.discovery.sizes import largest_brought, largest_outcome, root_bytes, words_size
 from exchange.discovery.tagging import SPARE, asked_of
@@ -46,7 +46,6 @@ from exchange.discovery.world import (
     Deposit,
     Line,
     PartMisbehaved,
-    Signed,
     Stage,
     State,
     pieces,

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from crypto.rows import Rows
+from exchange.aggregation.announced import Signed
 from exchange.aggregation.round import Round
 from exchange.errors import PeerMisbehaved
 
@@ -29,18 +30,6 @@ class PartMisbehaved(PeerMisbehaved):
     def __init__(self, text: str, member: str, *, code: str) -> None:
         super().__init__(text, code=code, hint=f"{member} is named in our ledger: talk to it; or {OTHERS}")
         self.member = member
-
-
-class Signed(NamedTuple):
-    """What somebody said, and its signature.
-
-    Attributes:
-        body: the encoding.
-        signature: over that, 64 bytes.
-    """
-
-    body: bytes
-    signature: bytes
 
 
 class Stage(StrEnum):

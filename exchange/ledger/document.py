@@ -1,8 +1,8 @@
 """Documents: what entries of the ledger name by hash, kept beside them so that an auditor can read it.
 
-An agreement, a policy, a peer's checkpoint that is kept as evidence, the public key of our seals; of a
-run in which an alliance counts together its opening, and the tally that its members signed. None of them
-holds an indicator.
+An agreement, a policy, a peer's checkpoint or what it announced twice, kept as evidence, the public key of
+our seals; of a run in which an alliance counts together its opening, and the tally that its members signed.
+None of them holds an indicator.
 """
 
 from enum import StrEnum
@@ -22,6 +22,7 @@ class DocumentKind(StrEnum):
     OPENING = "opening"
     TALLY = "tally"
     ROUND = "round"
+    SPLIT = "split"
 
 
 _LABELS = {
@@ -50,7 +51,7 @@ class Document(NamedTuple):
         """The name under which entries speak of it, in hex.
 
         That of an agreement is ``Agreement.hash``, that of a policy ``Policy.hash``, that of an opening its
-        context: SHA-256 over a label, a zero byte and the body. That of a note or a key is its SHA-256.
+        context: SHA-256 over a label, a zero byte and the body. That of all others is their SHA-256.
         """
         label = _LABELS.get(self.kind)
         return sha256((label.encode() + b"\x00" if label else b"") + self.body).hexdigest()

@@ -7,12 +7,12 @@ import numpy as np
 from crypto.group import ELEMENT_BYTES
 from crypto.oprf import PROOF_BYTES
 from crypto.rows import Rows
+from exchange.aggregation.announced import MAX_ANNOUNCEMENT_BYTES, Signed
 from exchange.aggregation.round import HASH_BYTES, MAX_MEMBERS, Round
 from exchange.discovery.helping import TOKEN_BYTES
 from exchange.discovery.outcome import is_code
 from exchange.discovery.proof import MAX_PROOF_BYTES
-from exchange.discovery.signing import MAX_ANNOUNCEMENT_BYTES
-from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Signed, Stage, State, pieces
+from exchange.discovery.world import CHUNK_BYTES, Collected, Deposit, Stage, State, pieces
 from exchange.errors import PeerMisbehaved, SessionRefused
 from exchange.names import is_member_id
 from exchange.rpc.messages import SIGNATURE_BYTES

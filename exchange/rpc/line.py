@@ -9,10 +9,11 @@ import grpc
 from google.protobuf.message import Message as Protobuf
 
 from crypto.rows import Rows
+from exchange.aggregation.announced import Signed
 from exchange.aggregation.round import Round
 from exchange.disclosure.drive import in_thread
 from exchange.discovery.checking import check_size
-from exchange.discovery.world import Collected, Deposit, Signed, Stage
+from exchange.discovery.world import Collected, Deposit, Stage
 from exchange.errors import PeerMisbehaved, PeerUnavailable
 from exchange.rpc import discovery, messages
 from exchange.rpc.client import PeerLink, faults, status_of

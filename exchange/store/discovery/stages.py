@@ -14,9 +14,10 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, delete, func, insert, select
 
+from exchange.aggregation.announced import Signed
 from exchange.aggregation.round import HASH_BYTES, Round
 from exchange.config import Home, sync_directory, write_atomic
-from exchange.discovery.world import Brought, Deposit, Kept, Planned, Signed, Stage, State
+from exchange.discovery.world import Brought, Deposit, Kept, Planned, Stage, State
 from exchange.errors import StoreError
 from exchange.identity import encoding
 from exchange.store.discovery.tables import DEPOSITS, PLANS, STAGES

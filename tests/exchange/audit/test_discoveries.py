@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exchange.aggregation.announced import Announced, Signed, Split
 from exchange.aggregation.lots import Parts
 from exchange.aggregation.round import Learns, Round, day_of
 from exchange.audit.verify import audit
@@ -18,6 +19,7 @@ from exchange.clock import utc_now
 from exchange.config import write_atomic
 from exchange.discovery.books import Books
 from exchange.discovery.search import PutIn
+from exchange.discovery.signing import announce
 from exchange.indicators import IndicatorType
 from exchange.ledger import Kind, Leaf
 from exchange.local.alliance import found
@@ -40,8 +42,9 @@ SEEN = {"survivors": 4, "digest": "d1" * 32}
 
 
 @cache
-def world() -> tuple[Files, Ed25519PrivateKey, Round]:
-    """What acme exported of a discovery that came to its end, the key of its log, and the discovery."""
+def world() -> tuple[Files, Ed25519PrivateKey, Round, dict[str, Ed25519PrivateKey]]:
+    """What acme exported of a discovery that came to its end, the key of its log, the discovery, and whose
+    identity keys are whose."""
     with TemporaryDirectory(prefix="cosight-searched-") as folder:
         homes = found("threats.example", MEMBERS, Path(folder))
         lines = {"relays": '["umbra", "hooli"]', "types": '["domain"]', "members": "4", "legal_basis": None}
@@ -61,11 +64,12 @@ def world() -> tuple[Files, Ed25519PrivateKey, Round]:
             books.brought(of)
             books.brought(of)  # gone on with
             books.counted(of, SEEN, {})
-        return exported(homes[0], Path(folder) / "x", clock), node_keys(homes[0]).log, of
+        identities = {home.member: node_keys(home).identity for home in homes}
+        return exported(homes[0], Path(folder) / "x", clock), node_keys(homes[0]).log, of, identities
 
 
 def found_in(edit: Callable[[list[Leaf]], list[Leaf]], **documents: bytes) -> list[str]:
-    files, key, _ = world()
+    files, key, *_ = world()
     more = files | {f"documents/{name}": body for name, body in documents.items()}
     return [problem.what for problem in audit({"acme": rewritten(more, key, edit)}).problems]
 
@@ -125,3 +129,57 @@ def test_a_result_without_a_batch_is_found() -> None:
     assert "no batch has left in this run" in found_in(
         lambda leaves: [leaf for leaf in leaves if leaf.kind is not Kind.BROUGHT]
     )
+
+
+def announced(signer: str = "umbra", **changes: Any) -> Signed:
+    """Keys of umbra for the discovery, signed by somebody."""
+    _, _, of, identities = world()
+    honest: dict[str, Any] = {
+        "alliance": of.alliance, "member": "umbra", "plan": of.plan, "secret": b"s" * 32,
+        "helper": b"h" * 32, "token": b"t" * 32, "box": b"b" * 32,
+    }  # fmt: skip
+    return announce(identities[signer], Announced(**honest | changes))
+
+
+def accusing(
+    first: Signed, second: Signed, peer: str = "umbra", reason: str = "split-keys"
+) -> tuple[Callable[[list[Leaf]], list[Leaf]], dict[str, bytes]]:
+    """An entry more that accuses a member, and its evidence."""
+    document = Split(member="umbra", first=first, second=second).document
+
+    def edit(leaves: list[Leaf]) -> list[Leaf]:
+        what = {"by": "us", "reason": reason, "digest": document.hash}
+        fields = {"peer": peer, "direction": "responder", "what": what}
+        return [*leaves, replace(leaves[-1], kind=Kind.REFUSED, fields=fields)]
+
+    return edit, {document.hash: document.body}
+
+
+def test_who_announced_two_sets_of_keys_is_shown_to_anybody() -> None:
+    edit, documents = accusing(announced(), announced(box=b"c" * 32))
+    assert found_in(edit, **documents) == []
+    assert found_in(edit) == ["the evidence of a refusal is missing"]
+
+
+SHOWS_NOTHING = "it does not show that umbra announced two sets of keys"
+OTHER = "it is no evidence of what the entry says"
+
+
+@pytest.mark.parametrize(
+    ("how", "lie"),
+    [
+        ({"second": {}}, SHOWS_NOTHING),
+        ({"second": {"box": b"c" * 32, "signer": "hooli"}}, SHOWS_NOTHING),
+        ({"second": {"box": b"c" * 32, "secret": b"u" * 32}}, SHOWS_NOTHING),
+        ({"second": {"box": b"c" * 32, "plan": bytes(32)}}, SHOWS_NOTHING),
+        ({"second": {"box": b"c" * 32, "member": "hooli"}}, SHOWS_NOTHING),
+        ({"peer": "hooli"}, OTHER),
+        ({"reason": "second-batch"}, OTHER),
+    ],
+    ids=["the same", "not signed", "another secret", "another plan", "of another", "who", "what"],
+)
+def test_a_member_that_is_accused_without_it_is_found(how: dict[str, Any], lie: str) -> None:
+    second = announced(**how.get("second", {"box": b"c" * 32}))
+    entry = {name: value for name, value in how.items() if name != "second"}
+    edit, documents = accusing(announced(), second, **entry)
+    assert found_in(edit, **documents) == [lie]

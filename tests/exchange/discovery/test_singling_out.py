@@ -8,6 +8,7 @@ import pytest
 
 from crypto.secagg import batches, counting, helpers
 from crypto.secagg.discovery import tags_of
+from exchange.aggregation.announced import Split as Evidence
 from exchange.discovery import signing
 from exchange.discovery.announcing import announced
 from exchange.discovery.helping import epoch_key
@@ -16,7 +17,7 @@ from exchange.discovery.outcome import voices_of
 from exchange.discovery.proof import WrongShare
 from exchange.discovery.world import Deposit, PartMisbehaved, Stage, pieces
 from exchange.errors import PeerMisbehaved, PeerRefused, PolicyRefusal
-from tests.exchange.disclosure.desks import KEYS
+from tests.exchange.disclosure.desks import ALLIANCE, KEYS
 from tests.exchange.discovery.alliance import (
     ALL,
     NAMES,
@@ -195,6 +196,17 @@ async def test_split_announcements(alliance, first):
         assert "to blame: carol (split-keys)" in str(result)
         assert culprits(alliance, name, "broken") == ["carol"] * (1 + (name == "alice"))
     assert ("carol", "split-keys") in refused(alliance, "alice")
+    assert evidence(alliance, "alice") == "carol"
+
+
+def evidence(alliance, member):
+    """Whose lie the document shows that is kept beside the first refusal for one, if it shows any."""
+    books = alliance.members[member].side.books
+    leaf = next(leaf for leaf in alliance.members[member].told("refused") if "digest" in leaf.what)
+    (body,) = [one.body for one in books.documents() if one.hash == leaf.what["digest"]]
+    split = Evidence.decode(body)
+    assert split.plan(alliance.members[member].office.desk.find, ALLIANCE)
+    return split.member
 
 
 async def test_split_announcements_under_another_secret(alliance):
@@ -267,6 +279,7 @@ async def test_a_part_that_shows_a_member_other_keys_the_second_time(alliance):
             await alliance.ask(TARGET)
     assert (fault.value.member, fault.value.code) == ("carol", "split-keys")
     assert ("carol", "split-keys") in refused(alliance, TARGET)
+    assert evidence(alliance, TARGET) == "carol"
 
 
 async def test_a_helper_that_lost_its_secret_begins_anew(alliance):
