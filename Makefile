@@ -22,7 +22,7 @@ test: test-rust test-python  ## everything the tests need, then cargo test and p
 
 check: build format lint types stubs imports generated docs counts test  ## what CI runs
 
-bench: build  ## about ten minutes: ours beside other systems, and what runs and files cost; into benchmarks/out
+bench: build  ## about seven minutes: ours beside other systems, and what runs and files cost; into benchmarks/out
 	$(BIN)/python -m benchmarks.run
 
 bench-full: build  ## the same at all sizes over all links: hours

@@ -81,6 +81,7 @@ def blocks(folder: Path, pictures: str = "benchmarks/") -> dict[str, str]:
         made["bytes"] = traffic(compared["summary"])
         made["subjects"] = subjects(compared)
         made["headline"] = headline(compared)
+        made["behind"] = behind(compared)
     if predicted := load(folder, "model"):
         made["model"] = model(predicted)
     for kind in KINDS[1:]:
@@ -197,6 +198,23 @@ def headline(found: Mapping[str, Any]) -> str:
         if (told := found["subjects"].get(name)) and "security" in told
     ]
     return table(("", *(f"{power(n)}, {link}" for n, link in heads), "security"), rows)
+
+
+def behind(found: Mapping[str, Any]) -> str:
+    """Where another system that hides something was faster than ours that tell the same."""
+    cells: dict[tuple[str, int], list[tuple[float, str]]] = {}
+    for row in found["summary"]:
+        told = found["subjects"].get(row["subject"], {}).get("security", "none")
+        tells = row["subject"] in HEADLINE or not row["subject"].startswith("cosight")
+        if "gap" not in row and tells and not told.lower().startswith("none"):
+            cells.setdefault((row["link"], row["n"]), []).append((row["seconds"]["median"], row["subject"]))
+    lines = []
+    for (link, n), those in cells.items():
+        (took, first), ours = min(those), min((s for s in those if s[1].startswith("cosight")), default=None)
+        if ours is not None and ours[1] != first:
+            share = took / ours[0]
+            lines.append(f"- {link}, {power(n)}: {first} took {share:.0%} of the time of {ours[1]}")
+    return "\n".join(lines) or "Nowhere among what was measured."
 
 
 def model(found: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.document import PAGES, filled
 from benchmarks.peers import NOT_HERE, PEERS
-from benchmarks.results import RESULTS, blocks
+from benchmarks.results import RESULTS, behind, blocks
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -75,6 +75,15 @@ def folder(tmp_path):
     }
     (tmp_path / "compare.json").write_text(json.dumps(document))
     return tmp_path
+
+
+def test_where_others_are_faster_is_said(folder):
+    told = json.loads((folder / "compare.json").read_text())
+    assert behind(told) == "Nowhere among what was measured."
+    told["subjects"]["quick"] = {"security": "semi-honest"}
+    told["subjects"]["bare"] = {"security": "NONE: it shows all"}
+    told["summary"] += [row("quick", **took(0.4)), row("bare", **took(0.01))]
+    assert behind(told) == "- wan, 2^3: quick took 80% of the time of cosight vole"
 
 
 def test_tables_say_ratios_cold_runs_and_gaps(folder):
