@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from exchange.bench.links import NAMED
@@ -82,6 +83,7 @@ def blocks(folder: Path, pictures: str = "benchmarks/") -> dict[str, str]:
         made["subjects"] = subjects(compared)
         made["headline"] = headline(compared)
         made["behind"] = behind(compared)
+        made["hash"] = hashing(compared)
     if predicted := load(folder, "model"):
         made["model"] = model(predicted)
     for kind in KINDS[1:]:
@@ -215,6 +217,16 @@ def behind(found: Mapping[str, Any]) -> str:
             share = took / ours[0]
             lines.append(f"- {link}, {power(n)}: {first} took {share:.0%} of the time of {ours[1]}")
     return "\n".join(lines) or "Nowhere among what was measured."
+
+
+def hashing(found: Mapping[str, Any]) -> str:
+    """What ours did once before its sessions, by size."""
+    took: dict[int, list[float]] = {}
+    for run in found["runs"]:
+        if "hash" in run.get("seconds", {}):
+            took.setdefault(run["n"], []).append(run["seconds"]["hash"])
+    rows = [("seconds", *(number(median(took[n])) for n in sorted(took)))]
+    return table(("read and hashed once", *map(power, sorted(took))), rows)
 
 
 def model(found: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ RUN = {
     "link": "wan",
     "repeat": 1,
     "line": {"a": 3, "b": 4},
-    "seconds": {"total": 2.0},
+    "seconds": {"total": 2.0, "hash": 0.25},
     "phases": {},
     "bytes": {},
     "cpu_s": {"process": 1.0},
@@ -96,6 +96,7 @@ def test_tables_say_ratios_cold_runs_and_gaps(folder):
         in made["compare"]
     )
     assert "| cosight vole | 12 |" in made["bytes"]
+    assert made["hash"].endswith("| read and hashed once | 2^3 |\n|---|---|\n| seconds | 0.25 |")
     assert "| gone | - | - | - | **not measured**: no wheel |" in made["subjects"]
     assert "| huge | huge==1 | small | 2^2 | **not measured**: every size was above" in made["subjects"]
     assert made["machine"].endswith("commit c; 2026-11-28")
