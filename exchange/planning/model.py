@@ -115,7 +115,7 @@ class Cost:
     sender_bytes: int
 
 
-FITTED = Model(session_s=0.05, computing=1.0, byte_s=2e-9, round_trips=6.0, ramp=0.5)
+FITTED = Model(session_s=0.0581, computing=0.983, byte_s=1.05e-08, round_trips=6.05, ramp=0.755)
 
 
 def terms_of(protocol: Protocol, computing: Computing, line: Line, params: Params) -> Terms:
