@@ -115,7 +115,7 @@ class Cost:
     sender_bytes: int
 
 
-FITTED = Model(session_s=0.0581, computing=0.983, byte_s=1.05e-08, round_trips=6.05, ramp=0.755)
+FITTED = Model(session_s=0.0584, computing=0.975, byte_s=1.03e-08, round_trips=6.15, ramp=0.76)
 
 
 def terms_of(protocol: Protocol, computing: Computing, line: Line, params: Params) -> Terms:
