@@ -2,8 +2,8 @@
 
 Ours beside the others over links, in aggregations and in filters; discoveries, imports, a ledger, instruction
 counts; then tables and pictures of what was measured. What fails is said, and the rest goes on. To
-publish what was measured, copy the JSON into ``benchmarks/results`` and run ``benchmarks.document`` and
-``benchmarks.pictures``.
+publish what was measured, copy the JSON into ``benchmarks/results`` and run ``benchmarks.model``,
+``benchmarks.document`` and ``benchmarks.pictures``.
 """
 
 import argparse
