@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runs import size
+from benchmarks.runs import sizes
 from exchange.bench.hosts import Place
 from exchange.bench.links import LOOPBACK, NAMED
 from exchange.bench.record import Once
@@ -26,11 +26,6 @@ class Group:
 
     subjects: Mapping[str, Once]
     alone: bool = False
-
-
-def sizes(text: str) -> list[int]:
-    """Sizes with commas between them."""
-    return [size(one) for one in text.split(",")]
 
 
 def parser(about: str, n: str) -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.runs import size
+from benchmarks.runs import sizes
 from crypto import session
 from crypto.psi import PROTOCOLS, Params
 from crypto.psi.base import ITEM_BYTES
@@ -201,14 +201,10 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _sizes(text: str) -> list[int]:
-    return [size(part) for part in text.split(",")]
-
-
 def main() -> None:
     """Measure, print a table, and write the JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=_sizes, default="2^16,2^20")
+    parser.add_argument("--sizes", type=sizes, default="2^16,2^20")
     parser.add_argument("--large", action="store_true", help="2^24 too")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--json", type=Path)

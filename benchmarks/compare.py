@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks import ours
 from benchmarks.peers import NOT_HERE, PEERS
-from benchmarks.runs import size
+from benchmarks.runs import sizes
 from crypto.psi import DISCOVERED
 from exchange.bench import machine
 from exchange.bench.hosts import place
@@ -141,7 +141,7 @@ def main() -> None:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with suppress(KeyboardInterrupt):
         for number, link in enumerate(chosen["links"]):
-            for n in map(size, chosen["sizes"].split(",")):
+            for n in sizes(chosen["sizes"]):
                 if args.go_on and any((run["n"], run["link"]) == (n, link) for run in result["runs"]):
                     continue
                 names = everywhere if number else first

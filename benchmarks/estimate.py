@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.runs import in_child, peak_mib, random_rows, size, whole_run
+from benchmarks.runs import in_child, peak_mib, random_rows, sizes, whole_run
 from crypto.psi import DISCOVERED, Params
 from crypto.psi.base import ITEM_BYTES
 from crypto.rows import Rows
@@ -82,15 +82,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    sizes = [size(text) for text in arguments.n.split(",")]
+    asked = sizes(arguments.n)
     if arguments.child:
-        print(json.dumps(one_size(sizes[0], arguments.repeat)))
+        print(json.dumps(one_size(asked[0], arguments.repeat)))
         return
     result = {
         "benchmark": "estimate",
         "machine": machine.facts(),
         "sizes": [
-            in_child("benchmarks.estimate", "--n", str(n), "--repeat", str(arguments.repeat)) for n in sizes
+            in_child("benchmarks.estimate", "--n", str(n), "--repeat", str(arguments.repeat)) for n in asked
         ],
     }
     print(json.dumps(result) if arguments.json else table(result))

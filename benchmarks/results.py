@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.ours import security_class
 from exchange.bench.links import NAMED
 from exchange.bench.machine import describe
 
@@ -195,7 +196,7 @@ def headline(found: Mapping[str, Any]) -> str:
         (
             name,
             *(seconds(name, *head) for head in heads),
-            told["security"].split()[0].strip(",:.").lower(),
+            security_class(told["security"]),
         )
         for name in HEADLINE
         if (told := found["subjects"].get(name)) and "security" in told
@@ -207,9 +208,9 @@ def behind(found: Mapping[str, Any]) -> str:
     """Where another system that hides something was faster than ours that tell the same."""
     cells: dict[tuple[str, int], list[tuple[float, str]]] = {}
     for row in found["summary"]:
-        told = found["subjects"].get(row["subject"], {}).get("security", "none")
+        security = found["subjects"].get(row["subject"], {}).get("security", "none")
         tells = row["subject"] in HEADLINE or not row["subject"].startswith("cosight")
-        if "gap" not in row and tells and not told.lower().startswith("none"):
+        if "gap" not in row and tells and security_class(security) != "none":
             cells.setdefault((row["link"], row["n"]), []).append((row["seconds"]["median"], row["subject"]))
     lines = []
     for (link, n), those in cells.items():

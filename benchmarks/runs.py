@@ -33,6 +33,15 @@ def size(text: str) -> int:
     return int(parts[1]) ** int(parts[2]) if parts[1] else int(parts[2])
 
 
+def sizes(text: str) -> list[int]:
+    """Sizes with commas between them.
+
+    Raises:
+        argparse.ArgumentTypeError: one is none.
+    """
+    return [size(one) for one in text.split(",")]
+
+
 def random_rows(n: int) -> Rows:
     """``(n, 32)`` random bytes."""
     return np.frombuffer(secrets.token_bytes(ITEM_BYTES * n), np.uint8).reshape(n, ITEM_BYTES)

@@ -24,12 +24,12 @@ def line_of(link: Link) -> Line:
     return Line(link.round_trip_s, rate)
 
 
-def predictions(link: Link, names: Sequence[str], n: int, why: str) -> Iterator[dict[str, Any]]:
+def predictions(names: Sequence[str], link: Link, n: int, why: str) -> Iterator[dict[str, Any]]:
     """For each protocol a gap, as ``exchange.bench.runner.in_turn`` writes one, with what was ``predicted``.
 
     Args:
-        link: that cannot be made.
         names: of protocols.
+        link: that cannot be made.
         n: items of either side.
         why: it cannot be made.
     """

@@ -71,9 +71,7 @@ def psi(
         with sessions(at, count, seed) as nodes:
             yield {name: partial(nodes.run, name) for name in names}
 
-    def predicted(at: Link, count: int, why: str) -> Iterator[dict[str, Any]]:
-        return predictions(at, names, count, why)
-
+    predicted = partial(predictions, names)
     _measure("psi", subjects, n, repeat, seed, out, as_json, links=links, predicted=predicted)
 
 

@@ -278,3 +278,9 @@ REFUSED: dict[str, list[Alone]] = {
     ],
 }
 CASES = [(rule, case) for rule, cases in REFUSED.items() for case in cases]
+
+
+def helps_first(explanation: str, instead: str) -> bool:
+    """Whether a refusal names what helps without opening the policy, and after it what opens it."""
+    opens = explanation.find(". To allow it all the same, write in policy.toml:")
+    return 0 < explanation.find(f"; {instead}") < opens
