@@ -123,14 +123,17 @@ def against(found: Mapping[str, Any], link: str) -> str:
     rows = [row for row in found["summary"] if row["link"] == link]
     sizes = sorted({row["n"] for row in found["summary"]})
     cells = {(row["subject"], row["n"]): row for row in rows}
-    lines, notes, empty = [], [], False
+    lines, notes, left_out, empty = [], [], [], False
     for subject in dict.fromkeys(row["subject"] for row in rows):
         line = [subject]
         for n in sizes:
             row = cells.get((subject, n))
             if row is None:
                 line.append("")
-                empty = True
+                if n > found["subjects"].get(subject, {}).get("most", 0):
+                    empty = True
+                else:
+                    left_out.append(f"{subject} {power(n)}")
             elif "gap" in row:
                 line.append("gap")
                 notes.append(f"- {subject}, {power(n)}: {row['gap']}")
@@ -141,6 +144,8 @@ def against(found: Mapping[str, Any], link: str) -> str:
         lines.append(line)
     if empty:
         notes.append("- Empty: not run, since it is above the largest size that the system is run with.")
+    if left_out:
+        notes.append(f"- Could be run, and was not at this size over this link: {', '.join(left_out)}.")
     if others := _elsewhere(found, link):
         notes.append(f"- Not run over this link: {', '.join(others)}.")
     return "\n".join([table(("seconds", *map(power, sizes)), lines), *(["", *notes] if notes else [])])

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.document import PAGES, filled
 from benchmarks.peers import NOT_HERE, PEERS
-from benchmarks.results import RESULTS, behind, blocks
+from benchmarks.results import RESULTS, against, behind, blocks
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -84,6 +84,15 @@ def test_where_others_are_faster_is_said(folder):
     told["subjects"]["bare"] = {"security": "NONE: it shows all"}
     told["summary"] += [row("quick", **took(0.4)), row("bare", **took(0.01))]
     assert behind(told) == "- wan, 2^3: quick took 80% of the time of cosight vole"
+
+
+def test_what_is_empty_says_why(folder):
+    told = json.loads((folder / "compare.json").read_text())
+    told["subjects"]["cosight vole"]["most"] = 16
+    told["summary"] += [row("slow", bytes={"a": 8}, **took(1.0)) | {"n": 16}]
+    said = against(told, "wan")
+    assert "Could be run, and was not at this size over this link: cosight vole 2^4." in said
+    assert "Empty: not run, since it is above the largest size" in said  # the one that broke states no size
 
 
 def test_tables_say_ratios_cold_runs_and_gaps(folder):
